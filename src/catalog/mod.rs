@@ -1,0 +1,161 @@
+//! What a database looks like: tables, columns, keys, foreign keys, sequences, triggers.
+//!
+//! Answers for a plain, ordered, serialisable value of one database's structure, read by
+//! introspection (one file per engine). `catalog.json` is this value. It knows nothing of manifests
+//! or of the other environment.
+
+pub mod postgres;
+pub mod sqlite;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The database engines that can stand on either side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// The structure of one database at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Catalog {
+    pub engine: Engine,
+    /// Tables of the current schema by name. Views and foreign tables aren't listed.
+    pub tables: BTreeMap<String, Table>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Table {
+    pub name: String,
+    /// In the order the table declares them.
+    pub columns: Vec<Column>,
+    /// Column names; empty where the table has no primary key.
+    pub primary_key: Vec<String>,
+    /// Unique keys and unique indexes besides the primary key.
+    pub unique_keys: Vec<UniqueKey>,
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Names of triggers that fire on writes to rows, user-defined ones only.
+    pub triggers: Vec<String>,
+    /// PostgreSQL: row-level security is on and applies to the connected account, so reads may be
+    /// filtered.
+    pub row_security: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Column {
+    pub name: String,
+    /// The type as the engine writes it (`character varying(40)`, `DECIMAL(10,2)`, `integer[]`).
+    pub declared: String,
+    pub kind: Kind,
+    pub nullable: bool,
+    /// The default as an SQL expression in the engine's own spelling.
+    pub default: Option<String>,
+    /// Computed by the database; never written.
+    pub generated: bool,
+    /// An identity column, a serial, or SQLite's rowid alias: the database draws a value itself
+    /// when an insert names none.
+    pub auto: Option<AutoNumber>,
+    /// A collation other than bytewise, under which values that differ in bytes may be equal.
+    pub collation: Option<String>,
+}
+
+/// How a column numbers its rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AutoNumber {
+    /// PostgreSQL: the sequence's quoted, schema-qualified name as `pg_get_serial_sequence` gives
+    /// it. SQLite: none.
+    pub sequence: Option<String>,
+    /// PostgreSQL `GENERATED ALWAYS AS IDENTITY`: an insert must say `OVERRIDING SYSTEM VALUE`.
+    pub always: bool,
+}
+
+/// What a column's values are, over all engines; decides how they are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Integer,
+    Decimal,
+    Float,
+    Text,
+    Boolean,
+    Date,
+    Time,
+    Timestamp,
+    TimestampTz,
+    Json,
+    Uuid,
+    Bytes,
+    /// SQLite columns whose declared type says nothing: any value, carried as it is.
+    Any,
+    /// Everything else (arrays, enums, ranges, inet…): the engine's own text, carried between equal
+    /// engines only.
+    Native,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UniqueKey {
+    pub name: String,
+    /// Column names. Unique indexes over expressions aren't listed: the database enforces them.
+    pub columns: Vec<String>,
+    /// Only rows that pass a condition are held unique.
+    pub partial: bool,
+    /// PostgreSQL `NULLS NOT DISTINCT`.
+    pub nulls_equal: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub to_table: String,
+    /// Always filled, also where the declaration leaves them out (then the primary key).
+    pub to_columns: Vec<String>,
+    pub on_delete: OnDelete,
+    /// `DEFERRABLE`: may be checked at commit.
+    pub deferrable: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDelete {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl Catalog {
+    pub fn table(&self, name: &str) -> Option<&Table> {
+        self.tables.get(name)
+    }
+
+    /// Every foreign key of any table that points to `table`, with the table that holds it.
+    pub fn referrers<'a>(
+        &'a self,
+        table: &'a str,
+    ) -> impl Iterator<Item = (&'a Table, &'a ForeignKey)> {
+        self.tables.values().flat_map(move |holder| {
+            holder
+                .foreign_keys
+                .iter()
+                .filter(move |key| key.to_table == table)
+                .map(move |key| (holder, key))
+        })
+    }
+}
+
+impl Table {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
