@@ -79,7 +79,7 @@ VALUES
     (103, 'AB-103', 'Gel cleanser', 'Foams little, cleans well.', TRUE, 9, 12.75, 64, '2024-02-05 10:20:00', '2026-03-01 09:10:00'),
     (104, 'AB-104', 'Lip balm', 'Beeswax and rose.', TRUE, 10, 4.20, 410, '2024-05-20 12:00:00', '2026-03-01 09:15:00'),
     (105, 'AB-105', 'Sunscreen', 'Mineral filter, no white cast.', TRUE, 11, 18.90, 22, '2024-05-20 12:10:00', '2026-06-01 07:00:00'),
-    (106, 'AB-106', 'Hand cream', 'Being discontinued.', FALSE, 12, 6.10, 9, '2024-05-20 12:20:00', '2026-10-01 16:00:00'),
+    (106, 'AB-106', 'Hand cream', 'Last pieces, the recipe is going.', TRUE, 12, 6.10, 9, '2024-05-20 12:20:00', '2026-10-01 16:00:00'),
     (107, 'AB-107', 'Vitamin C serum', 'Ten per cent, stable for a year.', TRUE, 13, 30.00, 48, '2025-01-13 09:30:00', '2026-03-01 09:30:00');
 
 INSERT INTO product_variant (id, product_id, sku, name, stock) VALUES
