@@ -487,7 +487,10 @@ fn name(matching: &Matching, row: &Row, referred: &BTreeMap<usize, Name>) -> Nam
         } else {
             hasher.update(b"v");
             row[*index].feed(&mut hasher);
-            shown.push(row[*index].display().into_owned());
+            shown.push(match matching.redacted[*index] {
+                true => "(redacted)".into(),
+                false => row[*index].display().into_owned(),
+            });
         }
     }
     let mut hash = [0; 16];

@@ -43,6 +43,9 @@ pub struct Model {
     pub by_table: BTreeMap<String, MatchingId>,
     /// Declared references of any loaded module: who refers to a table without a foreign key.
     pub declared: Vec<Declared>,
+    /// Foreign keys of the target to each table of the job: who holds them, in which columns, and
+    /// what they name there.
+    pub referrers: BTreeMap<String, Vec<(Table, Vec<String>, Vec<String>)>>,
     /// What a reviewer should know of the whole.
     pub notes: Vec<String>,
     /// Modules that can't be compared, with the reason.
@@ -165,6 +168,8 @@ pub struct Matching {
     pub references: Vec<Reference>,
     pub filter: BTreeMap<String, Condition>,
     pub created: Option<usize>,
+    /// By column: its values are never shown.
+    pub redacted: Vec<bool>,
     pub basis: Basis,
 }
 

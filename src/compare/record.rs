@@ -35,6 +35,14 @@ impl Record {
 }
 
 impl RecordRow {
+    /// The key by which the target's catalogue knows the row: its primary key, else the module's.
+    pub fn primary_key(&self, model: &Model) -> Vec<Value> {
+        let node = &model.nodes[self.node];
+        let primary: Vec<usize> =
+            node.target.primary_key.iter().filter_map(|name| node.column(name)).collect();
+        pick(&self.values, if primary.is_empty() { &node.key } else { &primary })
+    }
+
     pub fn key(&self, model: &Model) -> Vec<Value> {
         pick(&self.values, &model.nodes[self.node].key)
     }

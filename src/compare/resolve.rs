@@ -263,6 +263,10 @@ impl<'a> Builder<'a> {
         }
         for node in &self.model.nodes {
             columns::note_differences(node, &mut self.model.notes);
+            let referrers = self.input.target.referrers(&node.table);
+            let referrers = referrers
+                .map(|(holder, key)| (holder.clone(), key.columns.clone(), key.to_columns.clone()));
+            self.model.referrers.insert(node.table.clone(), referrers.collect());
         }
         self.model.notes.dedup();
         self.model

@@ -53,7 +53,10 @@ impl Builder<'_> {
         if matched_by.is_empty() {
             self.model.by_table.insert(table.to_owned(), id);
         }
+        let redacted =
+            columns.iter().map(|column| self.input.rules.redacted(table, column)).collect();
         self.model.matchings.push(Matching {
+            redacted,
             table: table.to_owned(),
             columns,
             key,
@@ -104,6 +107,8 @@ impl Builder<'_> {
                         ));
                     }
                 }
+                let redacted = self.input.rules.redacted(&matching.table, name);
+                matching.redacted.push(redacted);
                 matching.columns.push(name.clone());
             }
         }
