@@ -89,11 +89,12 @@ impl Dialect for Sqlite {
         Some(format!("+{sql} IS ?{number} COLLATE BINARY"))
     }
 
-    /// By bytes: `substr` of text stops at a NUL, and LIKE ignores case.
+    /// By bytes: `substr` of text stops at a NUL, of no bytes it is NULL, and LIKE ignores case.
     fn starts_with(&self, sql: &str, _column: &Column, number: usize) -> Option<String> {
         Some(format!(
             "(typeof({sql}) = 'text' AND \
-             substr(CAST({sql} AS BLOB), 1, length(CAST(?{number} AS BLOB))) = CAST(?{number} AS BLOB))"
+             coalesce(substr(CAST({sql} AS BLOB), 1, length(CAST(?{number} AS BLOB))), x'') \
+             = CAST(?{number} AS BLOB))"
         ))
     }
 

@@ -14,7 +14,7 @@ use crate::places::Place;
 
 const KINDS: &str = "CREATE TABLE kinds (
     id INTEGER PRIMARY KEY, t VARCHAR(40), n DECIMAL(10,2), f DOUBLE, b BOOLEAN, d DATE,
-    s DATETIME, j JSON, u UUID, x BLOB, a, g INTEGER GENERATED ALWAYS AS (id * 2) STORED)";
+    s DATETIME, j JSON, u UUID, x BLOB, a, g INTEGER GENERATED ALWAYS AS (id / 2) STORED)";
 
 #[tokio::test]
 async fn every_kind_comes_back_as_it_was() {
@@ -162,7 +162,7 @@ async fn lookups_use_the_index() {
     let by_id = plan(&["id"], vec![Value::Integer(1)]).await;
     assert!(by_id.contains("SEARCH t USING INTEGER PRIMARY KEY"), "{by_id}");
     let by_slug = plan(&["slug"], vec![text("a")]).await;
-    assert!(by_slug.contains("SEARCH t USING INDEX sqlite_autoindex_page_1 (slug=?)"), "{by_slug}");
+    assert!(by_slug.contains("INDEX sqlite_autoindex_page_1 (slug=?)"), "{by_slug}");
     let by_path = plan(&["site", "path"], vec![Value::Integer(1), text("a")]).await;
     assert!(by_path.contains("(site=? AND path=?)"), "{by_path}");
 }
@@ -298,7 +298,8 @@ async fn a_dropped_session_rolls_back() {
 async fn a_scan_given_up_early_disturbs_nothing() {
     let place = Place::sqlite(
         "CREATE TABLE n (id INTEGER PRIMARY KEY);
-         INSERT INTO n SELECT value FROM generate_series(1, 100000)",
+         WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < 100000)
+         INSERT INTO n SELECT i FROM s",
     )
     .await;
     let mut session = place.read().await;
