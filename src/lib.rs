@@ -1,14 +1,11 @@
-//! Compares two shop databases and applies what was reviewed.
+//! A declarative, GitOps-style reconciler for the data of a shop.
+//!
+//! The folders name the pipeline in reading order: manifest, catalogue, compare, plan, apply. See
+//! ARCHITECTURE.md for the map.
 
-pub mod database {
-    pub mod value;
-}
-pub mod manifest {
-    pub mod quote;
-    pub mod sync_job;
-    mod temporary;
-}
-pub mod plan {
-    pub mod change;
-    pub mod render;
-}
+pub mod apply;
+pub mod catalog;
+pub mod compare;
+pub mod database;
+pub mod manifest;
+pub mod plan;

@@ -1,0 +1,3 @@
+//! Manifests: what users commit.
+
+pub mod filter;
