@@ -1,1 +1,10 @@
+//! A declarative, GitOps-style reconciler for the data of a shop.
+//!
+//! The folders name the pipeline in reading order: manifest, catalogue, compare, plan, apply. See
+//! ARCHITECTURE.md for the map.
 
+pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod escape;
+pub mod manifest;
