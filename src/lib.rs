@@ -5,7 +5,10 @@
 
 pub mod apply;
 pub mod catalog;
+pub mod cli;
 pub mod compare;
+pub mod config;
 pub mod database;
+pub mod escape;
 pub mod manifest;
 pub mod plan;

@@ -172,7 +172,10 @@ mod tests {
     #[test]
     fn all_and_bare_ids_are_told_apart() {
         assert_eq!(read("all"), Ok(Approval::All));
-        assert_eq!(read("all@9f2ac1d05b7e3a10"), Ok(Approval::AllOfPlan("9f2ac1d05b7e3a10".into())));
+        assert_eq!(
+            read("all@9f2ac1d05b7e3a10"),
+            Ok(Approval::AllOfPlan("9f2ac1d05b7e3a10".into()))
+        );
         assert_eq!(read("041"), Ok(Approval::Id("041".into())));
     }
 }

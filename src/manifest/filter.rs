@@ -111,9 +111,7 @@ impl Scalar {
             (Self::Integer(wanted), Value::Boolean(found)) => *wanted == i64::from(*found),
             (Self::Boolean(wanted), number) => is_number(number, i64::from(*wanted)),
             (Self::Integer(wanted), number) => is_number(number, *wanted),
-            (Self::Decimal(wanted), number) => {
-                is_numeric(number) && *number == Value::Decimal(wanted.clone())
-            }
+            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.clone()),
             (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => wanted == found,
             (Self::Text(_), _) => false,
         }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Condition, Scalar};
+use super::filter::Condition;
 use super::reference::{FileRule, OwnedBy, ReferenceRule};
 
 /// The `spec` of a Module.

@@ -104,7 +104,10 @@ pub enum Suspend {
     #[default]
     No,
     Yes,
-    Because { reason: String, until: Option<String> },
+    Because {
+        reason: String,
+        until: Option<String>,
+    },
 }
 
 /// What a run does when an approved record no longer is what the reviewer saw.
@@ -117,7 +120,6 @@ pub enum OnStale {
     /// The records that moved are left, with their dependants, and named.
     Skip,
 }
-
 
 impl SyncJobSpec {
     /// What the job asks for, as 64 hex digits: the spec without `notify` and `suspend`. A request
