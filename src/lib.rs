@@ -9,6 +9,12 @@ pub mod manifest {
     mod temporary;
 }
 pub mod plan {
+    pub mod approval;
+    pub mod approval_problem;
+    #[cfg(test)]
+    mod approval_tests;
     pub mod change;
+    pub mod dependency;
+    pub mod heading;
     pub mod render;
 }

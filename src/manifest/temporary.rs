@@ -33,17 +33,19 @@ impl fmt::Display for Approval {
     }
 }
 
-impl From<&str> for Approval {
-    fn from(text: &str) -> Self {
+impl std::str::FromStr for Approval {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         let pin = text.rsplit_once('@').filter(|(_, pin)| {
             pin.len() == 16 && pin.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         });
-        match pin {
+        Ok(match pin {
             Some(("all", digest)) => Self::AllOfPlan(digest.into()),
             Some((id, pin)) => Self::Pinned { id: id.into(), pin: pin.into() },
             None if text == "all" => Self::All,
             None => Self::Id(text.into()),
-        }
+        })
     }
 }
 
@@ -61,8 +63,8 @@ impl<'de> Deserialize<'de> for Approval {
             fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
                 f.write_str("an ID")
             }
-            fn visit_str<E>(self, text: &str) -> Result<Approval, E> {
-                Ok(text.into())
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Approval, E> {
+                text.parse().map_err(E::custom)
             }
             fn visit_u64<E>(self, number: u64) -> Result<Approval, E> {
                 Ok(Approval::Id(number.to_string()))
