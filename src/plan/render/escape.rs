@@ -5,8 +5,6 @@
 
 use std::borrow::Cow;
 
-use super::put;
-
 /// Characters that a terminal or browser obeys, hides or draws like a plain space: controls, ANSI,
 /// text direction, zero width, unusual spaces, line separators, tags. Two values that differ must
 /// look different, and no value may act.

@@ -7,7 +7,6 @@
 use super::escape::{shortened, visible};
 use super::outline::{Line, outline};
 use super::pins;
-use super::put;
 use super::words::{
     COUNTS_ONLY, by_module, count, course, nothing_to_do, source_and_target, tally,
 };

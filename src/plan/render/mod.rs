@@ -28,6 +28,6 @@ pub use markdown::markdown;
 pub use text::{Colour, Style, text};
 
 #[cfg(test)]
-pub(crate) mod sample;
+pub mod sample;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use super::put;
 use super::words::{answer_word, class_word, count};
 use crate::manifest::quote::{key, quoted};
 use crate::plan::change::{Change, Class, Plan};
