@@ -134,6 +134,16 @@ impl Default for Ledger {
     }
 }
 
+/// The temporary table that lists what a run wrote, for the operator's statements.
+pub fn written_table() -> Table {
+    let text = Kind::Text;
+    table(
+        "reconcile_written",
+        &[("table_name", text), ("id", text), ("class", text)],
+        &["table_name", "id"],
+    )
+}
+
 fn table(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Table {
     let columns = columns
         .iter()

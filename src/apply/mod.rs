@@ -7,7 +7,7 @@ pub mod ledger;
 pub mod operations;
 pub mod order;
 pub mod placement;
-pub mod undo;
+
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -232,20 +232,32 @@ async fn after_write(
     if statements.is_empty() {
         return Ok(());
     }
-    let written: Vec<[String; 3]> = placed
-        .iter()
-        .map(|record| {
-            let node = &model.nodes[record.draft.root];
-            [node.table.clone(), shown_key(&record.target_id(model)), class_word(record).into()]
-        })
-        .collect();
-    sides.target.note_written(&written).await?;
+    note_written(&mut sides.target, model, placed).await?;
     for (module, list) in statements {
         for (index, sql) in list.iter().enumerate() {
             sides.target.execute_operator_statement(sql).await.map_err(|source| {
                 Error::AfterWrite { module: module.to_owned(), number: index + 1, source }
             })?;
         }
+    }
+    Ok(())
+}
+
+/// Lists what was written in a temporary table that the operator's statements can read.
+async fn note_written(
+    session: &mut Session,
+    model: &Model,
+    placed: &[Placed],
+) -> Result<(), Error> {
+    let written = ledger::written_table();
+    session.create_temporary_table(&written).await?;
+    for record in placed {
+        let table = Value::Text(model.nodes[record.draft.root].table.clone());
+        let id = Value::Text(shown_key(&record.target_id(model)));
+        let class = Value::Text(class_word(record).to_owned());
+        session
+            .insert(&written, &[("table_name", &table), ("id", &id), ("class", &class)])
+            .await?;
     }
     Ok(())
 }

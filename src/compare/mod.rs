@@ -219,11 +219,11 @@ async fn empty_sources(
     model: &Model,
     drafts: &[Draft],
 ) -> Result<Vec<String>, Error> {
-    let mut empty = Vec::new();
+    let (mut empty, everything) = (Vec::new(), BTreeMap::new());
     for root in &model.roots {
         let deletes = |draft: &Draft| draft.root == *root && draft.case == Case::Deleted;
         let table = &model.nodes[*root].source;
-        if drafts.iter().any(deletes) && sides.source.is_empty(table).await? {
+        if drafts.iter().any(deletes) && sides.source.is_empty(table, &everything).await? {
             empty.push(table.name.clone());
         }
     }

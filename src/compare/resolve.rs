@@ -287,7 +287,7 @@ pub(super) struct Written<'a> {
     redact: &'a [String],
     references: &'a BTreeMap<String, ReferenceRule>,
     owns: &'a [OwnedSpec],
-    by: Option<&'a crate::manifest::module::OwnedBy>,
+    by: Option<&'a crate::manifest::reference::OwnedBy>,
     republish: &'a [String],
 }
 

@@ -184,7 +184,7 @@ impl Builder<'_> {
             .foreign_keys
             .iter()
             .find(|foreign| match &written.by {
-                Some(crate::manifest::module::OwnedBy::Name(name)) => {
+                Some(crate::manifest::reference::OwnedBy::Name(name)) => {
                     foreign.name == *name || foreign.columns == [name.as_str()]
                 }
                 _ => foreign.to_table == above,

@@ -3,8 +3,7 @@
 use super::{Builder, Node, Reference, Refusal, Role, Table, Value, Written};
 use crate::compare::model::{Column, Presence};
 use crate::manifest::filter::Scalar;
-use crate::manifest::module::OwnedBy;
-use crate::manifest::reference::{ReferenceChoice, ReferenceRule};
+use crate::manifest::reference::{OwnedBy, ReferenceChoice, ReferenceRule};
 
 /// A reference before its columns are looked up.
 struct Named {
