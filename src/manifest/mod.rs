@@ -12,6 +12,7 @@ mod load;
 pub mod module;
 pub mod problem;
 pub mod protected;
+pub mod quote;
 mod read_job;
 mod read_module;
 pub mod reference;
