@@ -73,6 +73,11 @@ fn scalar_sql(
         Scalar::Integer(wanted) => {
             (dialect.integer_equals(&sql, column, next)?, Parameter::Integer(*wanted))
         }
+        Scalar::Decimal(wanted) => {
+            let value = super::value::Value::Decimal(wanted.clone());
+            let parameter = dialect.parameter(column, &value).ok()?;
+            (format!("{sql} = {}", dialect.lookup(next, column)), parameter)
+        }
         Scalar::Text(wanted) => {
             (dialect.text_equals(&sql, column, next)?, text_parameter(dialect, column, wanted)?)
         }

@@ -1,31 +1,84 @@
-//! A closed filter over the columns of one table: which rows belong to a module.
+//! Closed filters: which rows are meant, in names and constants only, never in SQL.
 //!
-//! Answers for what a filter says and for its meaning over loaded values. `database` builds the
-//! same meaning in SQL; a test holds the two together.
+//! Answers for the shape of one condition and of the constants in it. Whether the column exists and
+//! takes such a constant is asked against a catalogue.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::database::value::Value;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::database::Value;
 
 /// Conditions by column name; a row passes when all of them hold.
 pub type Filter = BTreeMap<String, Condition>;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What one column must be for its row to pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Condition {
     Equals(Scalar),
     In(Vec<Scalar>),
-    /// NULL passes unless it is listed.
     NotIn(Vec<Scalar>),
-    /// Case counts, and no character is a wildcard.
     StartsWith(String),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A constant as written: numbers keep their digits, so that none is rounded.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
 pub enum Scalar {
     Null,
     Boolean(bool),
     Integer(i64),
+    /// A number with a fraction, or one beyond 64 bits.
+    Decimal(String),
     Text(String),
+}
+
+impl From<Scalar> for Json {
+    fn from(scalar: Scalar) -> Self {
+        match scalar {
+            Scalar::Null => Json::Null,
+            Scalar::Boolean(value) => Json::Bool(value),
+            Scalar::Integer(value) => Json::from(value),
+            Scalar::Decimal(digits) => digits
+                .parse::<serde_json::Number>()
+                .map_or_else(|_| Json::String(digits.clone()), Json::Number),
+            Scalar::Text(text) => Json::String(text),
+        }
+    }
+}
+
+impl TryFrom<Json> for Scalar {
+    type Error = &'static str;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        match json {
+            Json::Null => Ok(Self::Null),
+            Json::Bool(value) => Ok(Self::Boolean(value)),
+            Json::Number(number) => {
+                Ok(number.as_i64().map_or_else(|| Self::Decimal(number.to_string()), Self::Integer))
+            }
+            Json::String(text) => Ok(Self::Text(text)),
+            Json::Array(_) | Json::Object(_) => Err("a constant can't be a list or a map"),
+        }
+    }
+}
+
+impl JsonSchema for Scalar {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["null", "boolean", "number", "string"] })
+    }
 }
 
 /// Whether a row passes. A column that `get` doesn't know never passes.
@@ -58,6 +111,7 @@ impl Scalar {
             (Self::Integer(wanted), Value::Boolean(found)) => *wanted == i64::from(*found),
             (Self::Boolean(wanted), number) => is_number(number, i64::from(*wanted)),
             (Self::Integer(wanted), number) => is_number(number, *wanted),
+            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.clone()),
             (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => wanted == found,
             (Self::Text(_), _) => false,
         }
