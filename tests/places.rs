@@ -67,6 +67,7 @@ impl Place {
             let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
             let name = self.url.split(['/', '?']).nth(3).unwrap();
             run_postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
         }
     }
 }
@@ -78,7 +79,10 @@ fn beside(server: &str, name: &str) -> String {
     if options.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{options}") }
 }
 
+/// `CURRENT_DB` stands for the database's own name, for statements that don't know it otherwise.
 async fn run_postgres(url: &str, script: &str) {
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let script = script.replace("CURRENT_DB", name);
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -96,7 +96,7 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
     if !column.nullable {
         sql.push_str(" NOT NULL");
     }
-    if let Some(default) = &column.default {
+    if let (Some(default), None) = (&column.default, &column.auto) {
         sql.push_str(&format!(" DEFAULT {default}"));
     }
     sql

@@ -132,9 +132,7 @@ impl Doing<'_> {
             return Error::Constraint {
                 environment,
                 table: error.table().map(str::to_owned).or(table).unwrap_or_default(),
-                name: error
-                    .constraint()
-                    .map_or_else(|| sqlite_name(error.message()), str::to_owned),
+                name: constraint_name(error),
                 kind,
             };
         }
@@ -170,6 +168,17 @@ fn constraint_kind(kind: ErrorKind, code: &str) -> Option<ConstraintKind> {
             "2579" => Some(ConstraintKind::Unique),
             _ => None,
         },
+    }
+}
+
+/// PostgreSQL names a column instead where NULL isn't allowed.
+fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(name) = error.constraint() {
+        return name.to_owned();
+    }
+    match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        Some(error) => format!("({})", error.column().unwrap_or("without a name")),
+        None => sqlite_name(error.message()),
     }
 }
 
