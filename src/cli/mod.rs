@@ -51,7 +51,7 @@ pub const COMMANDS: [&str; 24] = [
 
 /// Compares two shop databases and applies what people approved.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(name = "reconcile", version, max_term_width = 100, subcommand_precedence_over_arg = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,

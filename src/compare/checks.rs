@@ -11,7 +11,7 @@ use super::draft::{Case, Draft, Link};
 use super::model::{Model, Node, Presence, Role};
 use super::scan::is_default;
 use super::sides::{Sides, pick};
-use super::wanted::{Cell, Wanted, WantedRow, wanted, written_into};
+use super::wanted::{Cell, Wanted, WantedRow, wanted_by, written_into};
 use crate::catalog::Table;
 use crate::database::Value;
 use crate::plan::change::{Answer, ConflictKind};
@@ -84,7 +84,7 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
         .into_iter()
         .map(|answer| Choice {
             answer,
-            wanted: wanted(model, draft, written_into(draft, answer)),
+            wanted: wanted_by(model, draft, answer),
             reasons: BTreeMap::new(),
             needs: BTreeSet::new(),
         })
@@ -368,10 +368,11 @@ impl Checks<'_> {
                 }
             }
             for ((at, which), count) in counts {
-                let rows = if count == 1 { "row" } else { "rows" };
+                let refer = if count == 1 { "row of {} refers" } else { "rows of {} refer" };
+                let refer = refer.replace("{}", &holder.name);
                 self.choices[at][which].object(
                     ConflictKind::StillReferenced,
-                    format!("{count} {rows} of {} refer to this {referred}", holder.name),
+                    format!("{count} {refer} to this {referred}"),
                 );
             }
         }

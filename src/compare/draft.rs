@@ -84,7 +84,12 @@ pub async fn drafts(
     let mut kept = Vec::new();
     let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
     let none = BTreeSet::new();
-    let source: Vec<_> = candidates.source.get(&root).unwrap_or(&none).iter().cloned().collect();
+    let targets = candidates.target.get(&root).unwrap_or(&none);
+    let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
+    // A row that differs on both sides is looked at from the source's side already.
+    let target_only: BTreeSet<_> = targets.difference(&source).cloned().collect();
+    source.extend(partners(matcher, root, &target_only).await?);
+    let source: Vec<_> = source.into_iter().collect();
     for keys in source.chunks(CHUNK) {
         for draft in from_source(matcher, root, keys).await? {
             let same = matches!(draft.case, Case::Matched | Case::Renamed);
@@ -96,18 +101,30 @@ pub async fn drafts(
             }
         }
     }
-    let target: Vec<_> = candidates
-        .target
-        .get(&root)
-        .unwrap_or(&none)
-        .iter()
-        .filter(|key| !matched.contains(*key))
-        .cloned()
-        .collect();
+    let target: Vec<_> =
+        targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
         kept.extend(deletions(matcher, root, keys).await?.into_iter().filter(|draft| keep(draft)));
     }
     Ok(kept)
+}
+
+/// Source records whose counterpart is a candidate only because of a row that the target alone has.
+async fn partners(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    targets: &BTreeSet<Vec<Value>>,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let matching = &matcher.model.matchings[matcher.model.nodes[root].matching];
+    let targets: Vec<_> = targets.iter().cloned().collect();
+    let mut partners = Vec::new();
+    for keys in targets.chunks(CHUNK) {
+        for outcome in outcomes(matcher, Side::Target, root, keys).await? {
+            let rows = outcome.same.iter().chain(&outcome.by_id);
+            partners.extend(rows.map(|row| pick(row, &matching.key)));
+        }
+    }
+    Ok(partners)
 }
 
 async fn from_source(
