@@ -42,8 +42,7 @@ pub async fn place(
         let choice = entry.choice(*answer).ok_or_else(|| Error::NotOffered {
             record: crate::plan::build::name(model, &entry.draft),
         })?;
-        let rekeyed =
-            entry.draft.case == Case::IdDiffers && *answer == Some(Answer::Overwrite);
+        let rekeyed = entry.draft.case == Case::IdDiffers && *answer == Some(Answer::Overwrite);
         placed.push(Placed {
             current: written_into(&entry.draft, *answer).cloned(),
             draft: entry.draft.clone(),
@@ -79,9 +78,8 @@ impl Numbers {
             self.next.insert(node.table.clone(), greatest.max(taken.unwrap_or(0)));
         }
         let next = self.next.entry(node.table.clone()).or_default();
-        *next = next
-            .checked_add(1)
-            .ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
+        *next =
+            next.checked_add(1).ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
         Ok(*next)
     }
 }

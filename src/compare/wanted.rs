@@ -64,7 +64,8 @@ pub fn wanted(model: &Model, draft: &Draft, current: Option<&Record>) -> Wanted 
         let rows = current.map_or(0, |record| record.rows.len());
         return Wanted { rows: Vec::new(), removed: (0..rows).collect() };
     };
-    let mut pairing = Pairing { model, source, links: &draft.links, current, wanted: Wanted::default() };
+    let mut pairing =
+        Pairing { model, source, links: &draft.links, current, wanted: Wanted::default() };
     pairing.add(0, None, current.map(|_| 0));
     pairing.wanted
 }
@@ -127,8 +128,9 @@ impl Pairing<'_> {
     fn remove(&mut self, row: usize) {
         self.wanted.removed.push(row);
         let Some(record) = self.current else { return };
-        let below: Vec<usize> =
-            (0..record.rows.len()).filter(|index| record.rows[*index].parent == Some(row)).collect();
+        let below: Vec<usize> = (0..record.rows.len())
+            .filter(|index| record.rows[*index].parent == Some(row))
+            .collect();
         for index in below {
             self.remove(index);
         }
@@ -157,7 +159,8 @@ impl Pairing<'_> {
             return pairs;
         }
         let mut join = |columns: &[usize], rule: Rule, open: &mut BTreeSet<usize>| {
-            let ours = group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
+            let ours =
+                group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
             let theirs = group(
                 free.iter().map(|at| (*at, Some(pick(&record.rows[*at].values, columns)))),
                 rule,
@@ -347,8 +350,6 @@ pub fn is_unchanged(model: &Model, wanted: &Wanted, current: &Record) -> bool {
     wanted.removed.is_empty()
         && wanted.rows.iter().all(|row| match row.current {
             None => false,
-            Some(index) => {
-                differing(&model.nodes[row.node], row, &current.rows[index]).is_empty()
-            }
+            Some(index) => differing(&model.nodes[row.node], row, &current.rows[index]).is_empty(),
         })
 }
