@@ -189,10 +189,10 @@ impl Ledger {
     /// Creates what is missing, outside any transaction of a run.
     pub async fn create(&self, session: &mut Session) -> Result<(), Error> {
         for table in self.tables() {
-            session.create_table_if_missing(table).await.map_err(|source| Error::NoLedger {
-                sql: self.sql(session.engine()),
-                source,
-            })?;
+            session
+                .create_table_if_missing(table)
+                .await
+                .map_err(|source| Error::NoLedger { sql: self.sql(session.engine()), source })?;
         }
         let name = Value::Text(FENCE_ROW.into());
         let known = self.fence_value(session, &name).await?;

@@ -176,11 +176,7 @@ async fn write(
     Ok(applied)
 }
 
-async fn execute(
-    session: &mut Session,
-    model: &Model,
-    operation: &Operation,
-) -> Result<(), Error> {
+async fn execute(session: &mut Session, model: &Model, operation: &Operation) -> Result<(), Error> {
     let table = operation.table(model);
     let key: Vec<(&str, &Value)> =
         operation.key.iter().map(|(name, value)| (name.as_str(), value)).collect();
@@ -206,8 +202,9 @@ async fn raise_sequences(
         let table = operation.table(model);
         for column in table.columns.iter().filter(|column| column.auto.is_some()) {
             if let Some(Value::Integer(number)) = operation.set.get(&column.name) {
-                let entry =
-                    greatest.entry((&table.name, &column.name)).or_insert((operation.node, *number));
+                let entry = greatest
+                    .entry((&table.name, &column.name))
+                    .or_insert((operation.node, *number));
                 entry.1 = entry.1.max(*number);
             }
         }
@@ -258,9 +255,7 @@ async fn note_written(
         let table = Value::Text(model.nodes[record.draft.root].table.clone());
         let id = Value::Text(shown_key(&record.target_id(model)));
         let class = Value::Text(class_word(record).to_owned());
-        session
-            .insert(&written, &[("table_name", &table), ("id", &id), ("class", &class)])
-            .await?;
+        session.insert(&written, &[("table_name", &table), ("id", &id), ("class", &class)]).await?;
     }
     Ok(())
 }

@@ -75,16 +75,11 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
 }
 
 /// A new row. One that replaces a row under another ID takes over what isn't written anew.
-fn insert(
-    node: &Node,
-    row: &WantedRow,
-    record: usize,
-    replaces: Option<&RecordRow>,
-) -> Operation {
+fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordRow>) -> Operation {
     let mut set = BTreeMap::new();
     for (index, column) in node.columns.iter().enumerate() {
-        let writable = column.role != Role::Generated
-            && !matches!(column.on, Presence::SourceOnly { .. });
+        let writable =
+            column.role != Role::Generated && !matches!(column.on, Presence::SourceOnly { .. });
         let value = match (&row.cells[index], replaces) {
             (Cell::Value(value) | Cell::Open(value), _) => Some(value),
             (Cell::Leave, Some(old)) => Some(&old.values[index]),

@@ -232,9 +232,7 @@ impl Work<'_> {
         let key = first
             .key
             .iter()
-            .map(|(name, value)| {
-                (name.clone(), first.after(name).unwrap_or(value).clone())
-            })
+            .map(|(name, value)| (name.clone(), first.after(name).unwrap_or(value).clone()))
             .collect();
         let (node, record) = (first.node, first.record);
         let second = Operation { verb: Verb::Update, node, record, key, set, old };
@@ -248,9 +246,10 @@ impl Work<'_> {
         let table = self.table(index);
         let key: BTreeSet<&String> = operation.key.keys().collect();
         let usable = |name: &&String| !key.contains(*name) && !table.primary_key.contains(*name);
-        let nullable = columns.iter().filter(usable).find(|name| {
-            table.column(name).is_some_and(|column| column.nullable)
-        });
+        let nullable = columns
+            .iter()
+            .filter(usable)
+            .find(|name| table.column(name).is_some_and(|column| column.nullable));
         if let Some(name) = nullable {
             return Some((name.clone(), Value::Null));
         }

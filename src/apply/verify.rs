@@ -9,9 +9,9 @@ use super::Error;
 use super::placement::Placed;
 use crate::compare::model::{Model, NodeId, Role, Side};
 use crate::compare::record::{Record, load};
+use crate::compare::shown_key;
 use crate::compare::sides::Sides;
 use crate::compare::wanted::WantedRow;
-use crate::compare::shown_key;
 use crate::database::Value;
 
 /// Records are read back this many at a time.

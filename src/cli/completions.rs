@@ -12,6 +12,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Result<Outcome, Error> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "reconcile", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "reconcile", &mut script);
+    super::print(&String::from_utf8_lossy(&script))?;
     Ok(Outcome::Fine)
 }

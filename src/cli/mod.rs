@@ -12,6 +12,7 @@ pub mod schema;
 pub mod validate;
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -220,17 +221,39 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
 
 fn show(error: &Error) {
     show_problems(&error.problems);
-    eprintln!("error: {}", lines_escaped(&error.message));
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "error: {}", lines_escaped(&error.message));
     for hint in &error.hints {
-        eprintln!("hint: {}", lines_escaped(hint));
+        let _ = writeln!(out, "hint: {}", lines_escaped(hint));
     }
+}
+
+/// Writes to the output. A reader that has seen enough (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::failed(format!("can't write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs what waits for servers to its end.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(format!("can't start the runtime: {error}")))?
+        .block_on(work)
 }
 
 /// Problems in files, each as a block of its own.
 pub fn show_problems(problems: &[Problem]) {
-    let colour = colour();
+    let (colour, mut out) = (colour(), std::io::stderr().lock());
     for problem in problems {
-        eprintln!("{}\n", render(problem, colour).trim_end());
+        // What can't be written to the error output has nowhere else to go.
+        let _ = writeln!(out, "{}\n", render(problem, colour).trim_end());
     }
 }
 

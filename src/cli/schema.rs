@@ -1,7 +1,5 @@
 //! `reconcile schema`: the JSON Schema of manifests, for editors and other tools.
 
-use std::io::Write;
-
 use super::{Error, Outcome};
 use crate::manifest::schema::manifest_schema;
 
@@ -9,9 +7,6 @@ use crate::manifest::schema::manifest_schema;
 pub struct Args {}
 
 pub fn run(_: &Args) -> Result<Outcome, Error> {
-    let text = manifest_schema();
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(|error| Error::failed(format!("can't write the schema: {error}")))?;
+    super::print(&manifest_schema())?;
     Ok(Outcome::Fine)
 }

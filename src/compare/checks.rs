@@ -219,8 +219,10 @@ impl Checks<'_> {
         }
         for ((table, columns, _), takers) in wanted.into_iter().filter(|(_, t)| t.len() > 1) {
             for at in takers {
-                let detail =
-                    format!("another change of this plan takes the same {table} ({})", columns.join(", "));
+                let detail = format!(
+                    "another change of this plan takes the same {table} ({})",
+                    columns.join(", ")
+                );
                 self.choices[at][0].object(ConflictKind::UniqueTaken, detail);
             }
         }
@@ -351,8 +353,7 @@ impl Checks<'_> {
                             continue;
                         }
                         let place = (holder.name.clone(), columns, node.table.clone());
-                        let entry =
-                            asked.entry(place).or_insert_with(|| (holder, vec![], vec![]));
+                        let entry = asked.entry(place).or_insert_with(|| (holder, vec![], vec![]));
                         entry.1.push((at, which));
                         entry.2.push(values);
                     }
@@ -387,8 +388,15 @@ impl Checks<'_> {
             .iter()
             .filter(|declared| declared.to_table == table)
             .map(|d| (d.holder.clone(), d.columns.clone(), d.to_columns.clone()));
-        let mut holders: Vec<_> =
-            self.model.referrers.get(table).into_iter().flatten().cloned().chain(declared).collect();
+        let mut holders: Vec<_> = self
+            .model
+            .referrers
+            .get(table)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .chain(declared)
+            .collect();
         holders.sort_by(|a, b| (&a.0.name, &a.1).cmp(&(&b.0.name, &b.1)));
         holders.dedup_by(|a, b| a.0.name == b.0.name && a.1 == b.1);
         holders
@@ -412,9 +420,10 @@ impl Checks<'_> {
             });
         if let Some((index, row)) = own {
             // An owned row follows its parent to a new ID by itself.
-            let follows = self.model.nodes[row.node].parent.as_ref().is_some_and(|parent| {
-                self.model.nodes[row.node].names(&parent.columns) == columns
-            });
+            let follows = self.model.nodes[row.node]
+                .parent
+                .as_ref()
+                .is_some_and(|parent| self.model.nodes[row.node].names(&parent.columns) == columns);
             return follows || self.frees(at, which, index, columns, values);
         }
         let Some(effect) = self.effects.get(&(holder.name.clone(), key.to_vec())) else {
@@ -448,7 +457,8 @@ fn changes(node: &Node, row: &WantedRow, columns: &[String], values: &[Value]) -
 /// Every unique key of a node's table whose values a manifest can know, the primary key included
 /// unless it is drawn.
 fn unique_keys(node: &Node) -> Vec<Vec<String>> {
-    let primary = (!node.surrogate_key && node.parent.is_some()).then_some(&node.target.primary_key);
+    let primary =
+        (!node.surrogate_key && node.parent.is_some()).then_some(&node.target.primary_key);
     primary
         .into_iter()
         .chain(node.target.unique_keys.iter().filter(|key| !key.partial).map(|key| &key.columns))

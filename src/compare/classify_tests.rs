@@ -17,11 +17,7 @@ fn made_together() -> IdHolder {
 #[test]
 fn each_named_case() {
     let same = IdHolder { same_identity: true, ..holder() };
-    let null = |holder| Facts {
-        identity: Identity::NullPart,
-        by_id: holder,
-        ..Facts::default()
-    };
+    let null = |holder| Facts { identity: Identity::NullPart, by_id: holder, ..Facts::default() };
     let none = |holder| Facts { by_id: holder, ..Facts::default() };
     let cases = [
         ("neither Ti nor Tk: new", whole(None, 0), Verdict::New),
@@ -117,11 +113,7 @@ fn each_named_case() {
             Verdict::Renamed,
         ),
         ("NULL part, no Ti", null(None), Verdict::New),
-        (
-            "a remembered pair",
-            Facts { paired: true, ..whole(None, 0) },
-            Verdict::SameByPair,
-        ),
+        ("a remembered pair", Facts { paired: true, ..whole(None, 0) }, Verdict::SameByPair),
         (
             "a remembered pair goes before the ID",
             Facts { paired: true, ..whole(Some(holder()), 0) },

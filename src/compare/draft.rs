@@ -219,9 +219,8 @@ async fn deletions(
     let outcomes = outcomes(matcher, Side::Target, root, &found).await?;
     let mut drafts = Vec::new();
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
-        let gone = outcome.same.is_none()
-            && outcome.by_id.is_none()
-            && outcome.by_identity.is_empty();
+        let gone =
+            outcome.same.is_none() && outcome.by_id.is_none() && outcome.by_identity.is_empty();
         if gone {
             drafts.push(Draft {
                 root,

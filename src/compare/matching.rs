@@ -7,10 +7,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::Error;
 use super::classify::{Facts, IdHolder, Identity, Verdict, classify};
 use super::model::{Matching, MatchingId, Model, Reference, Side};
 use super::sides::{Sides, pick};
-use super::Error;
 use crate::database::{Row, Value};
 use crate::manifest::filter::passes;
 
@@ -245,9 +245,8 @@ impl<'a> Matcher<'a> {
             .pairs
             .partner(other, &matching.table, &key)
             .is_some_and(|partner| *partner != pick(row, &matching.key));
-        let created_equal = matching
-            .created
-            .map(|index| !row[index].is_null() && row[index] == by_id[index]);
+        let created_equal =
+            matching.created.map(|index| !row[index].is_null() && row[index] == by_id[index]);
         let mut holder = IdHolder {
             same_identity: by_identity.iter().any(same),
             in_filter: passes(&matching.filter, |name| {
@@ -293,10 +292,8 @@ impl<'a> Matcher<'a> {
     ) -> Result<Vec<Option<Vec<Value>>>, Error> {
         let model = self.model;
         let matching = &model.matchings[id];
-        let mut translated: Vec<Option<Row>> = rows
-            .iter()
-            .map(|row| usable(row, columns).map(|_| row.clone()))
-            .collect();
+        let mut translated: Vec<Option<Row>> =
+            rows.iter().map(|row| usable(row, columns).map(|_| row.clone())).collect();
         for reference in inside(&matching.references, columns) {
             let open: Vec<(usize, Vec<Value>)> = translated
                 .iter()

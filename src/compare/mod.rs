@@ -36,7 +36,9 @@ pub enum Error {
     #[error(transparent)]
     Database(#[from] database::Error),
     /// Rows whose identity refers to each other in a circle, so that none can be recognised first.
-    #[error("the identity of {table} refers to itself in a circle; choose an identity that doesn't")]
+    #[error(
+        "the identity of {table} refers to itself in a circle; choose an identity that doesn't"
+    )]
     CircularIdentity { table: String },
     /// A row that was just read in the same snapshot couldn't be read again.
     #[error("a row of {table} that was read a moment ago wasn't found again in the same snapshot")]
@@ -128,11 +130,8 @@ pub async fn judge(
         (place(a), class(a), &a.id).cmp(&(place(b), class(b), &b.id))
     });
     let choices = checks::check(sides, model, &drafts).await?;
-    let entries: Vec<Entry> = drafts
-        .into_iter()
-        .zip(choices)
-        .map(|(draft, choices)| entry(draft, choices))
-        .collect();
+    let entries: Vec<Entry> =
+        drafts.into_iter().zip(choices).map(|(draft, choices)| entry(draft, choices)).collect();
     let kept = |entry: &Entry| mode == Mode::All || new_only(entry);
     debug_assert!(entries.iter().all(kept), "`new-only` leaves others out before they are checked");
     for entry in &entries {
@@ -243,9 +242,7 @@ impl Entry {
 /// A composite ID in one text: parts joined with `,`, where `,` and `\` inside a part are preceded
 /// by `\`.
 pub fn shown_key(key: &[Value]) -> String {
-    let parts: Vec<String> = key
-        .iter()
-        .map(|value| value.display().replace('\\', "\\\\").replace(',', "\\,"))
-        .collect();
+    let parts: Vec<String> =
+        key.iter().map(|value| value.display().replace('\\', "\\\\").replace(',', "\\,")).collect();
     parts.join(",")
 }

@@ -111,9 +111,13 @@ pub struct Column {
 pub enum Presence {
     Both,
     /// Carries the source's default, to tell a mere default from content.
-    SourceOnly { default: Option<String> },
+    SourceOnly {
+        default: Option<String>,
+    },
     /// A row inserted there takes the column's default. `required`: it has none and isn't nullable.
-    TargetOnly { required: bool },
+    TargetOnly {
+        required: bool,
+    },
 }
 
 /// What a column is for comparing and writing.

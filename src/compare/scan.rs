@@ -116,9 +116,7 @@ pub fn is_default(value: &Value, default: Option<&str>) -> bool {
             text.eq_ignore_ascii_case(if *truth { "true" } else { "false" })
                 || text == if *truth { "1" } else { "0" }
         }
-        Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => {
-            *value == Value::Decimal(text)
-        }
+        Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => *value == Value::Decimal(text),
         other => other.display() == text,
     }
 }
@@ -147,11 +145,9 @@ async fn climb(
 
 fn refers_to_moved(references: &[Reference], row: &[Value], moved: &Moved) -> bool {
     references.iter().any(|reference| {
-        moved
-            .get(&(reference.matching, reference.to_columns.clone()))
-            .is_some_and(|moved| {
-                !moved.is_empty() && moved.contains(&pick(row, &reference.columns))
-            })
+        moved.get(&(reference.matching, reference.to_columns.clone())).is_some_and(|moved| {
+            !moved.is_empty() && moved.contains(&pick(row, &reference.columns))
+        })
     })
 }
 
@@ -209,8 +205,7 @@ async fn moved_rows(
         matching.key.clone(),
         matching.key.clone(),
     );
-    let to: Vec<usize> =
-        to_columns.iter().filter_map(|column| matching.position(column)).collect();
+    let to: Vec<usize> = to_columns.iter().filter_map(|column| matching.position(column)).collect();
     let mut found = HashSet::new();
     while let Some((source, target)) = pairs.next().await? {
         if let (Some(source), Some(target)) = (&source, &target) {
@@ -244,8 +239,7 @@ async fn dependants(
             let by = matching.names(&reference.columns);
             for side in [Side::Source, Side::Target] {
                 let table = matching.table(side);
-                let rows =
-                    sides.get(side).find(table, &matching.columns, &by, &wanted).await?;
+                let rows = sides.get(side).find(table, &matching.columns, &by, &wanted).await?;
                 for (_, row) in rows {
                     let values = pick(&row, &to);
                     let old = known.get(&(*id, to_columns.clone()));

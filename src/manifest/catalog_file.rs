@@ -33,10 +33,10 @@ pub struct AllowedTables {
 }
 
 impl CatalogFile {
-    /// What both connections and the operator's file say.
-    pub fn new(prod: Catalog, test: Catalog, rules: TableRules) -> Self {
+    /// What the connections and the operator's file say.
+    pub fn new(prod: Option<Catalog>, test: Option<Catalog>, rules: TableRules) -> Self {
         let TableRules { allow, protected } = rules;
-        Self { prod: Some(prod), test: Some(test), tables: AllowedTables { allow }, protected }
+        Self { prod, test, tables: AllowedTables { allow }, protected }
     }
 
     /// The file beside the manifests, where there is one.

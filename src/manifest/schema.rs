@@ -19,13 +19,47 @@ pub fn manifest_schema() -> String {
         later("Resource"),
         later("RepublishJob"),
     ];
-    let schema = json!({
+    let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A manifest of reconcile",
         "oneOf": kinds,
         "definitions": generator.take_definitions(true),
     });
+    as_users_write(&mut schema);
     format!("{schema:#}\n")
+}
+
+/// The types say how documents are kept; users leave keys out instead of writing `null`, and read
+/// descriptions in one line.
+fn as_users_write(schema: &mut Json) {
+    match schema {
+        Json::Array(items) => items.iter_mut().for_each(as_users_write),
+        Json::Object(map) => {
+            map.retain(|key, value| key != "default" || !(value.is_null() || is_empty(value)));
+            if let Some(Json::String(text)) = map.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            if let Some(Json::Array(types)) = map.get_mut("type")
+                && types.len() == 2
+            {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
+            }
+            if let Some(Json::Array(choices)) = map.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type") != Some(&json!("null")));
+            }
+            map.values_mut().for_each(as_users_write);
+        }
+        _ => {}
+    }
+}
+
+fn is_empty(value: &Json) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
+        || value.as_object().is_some_and(|map| map.is_empty())
 }
 
 fn kind<T: JsonSchema>(kind: &str, generator: &mut SchemaGenerator) -> Json {

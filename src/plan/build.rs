@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::change::{
-    Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange,
-};
+use super::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
 use crate::catalog::Kind;
 use crate::compare::draft::{Case, Draft, Link, Links};
 use crate::compare::fingerprint::{PinKey, Pinned, hex, pin};

@@ -130,9 +130,10 @@ fn usable_key(names: &[String], table: &Table) -> Result<(), Refusal> {
         return Err(format!("the key ({}) of {} isn't unique", names.join(", "), table.name));
     }
     let primary = same(&table.primary_key);
-    let bad = names.iter().filter_map(|name| table.column(name)).find(|column| {
-        column.kind == Kind::Float || (column.nullable && !primary)
-    });
+    let bad = names
+        .iter()
+        .filter_map(|name| table.column(name))
+        .find(|column| column.kind == Kind::Float || (column.nullable && !primary));
     match bad {
         Some(column) => Err(format!(
             "the key column {}.{} {}",

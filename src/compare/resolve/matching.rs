@@ -3,7 +3,9 @@
 //! In this order: the reference's `match`, the operator's `tables.match`, the identity of the
 //! module that holds the table, the first unique key that isn't a surrogate, the internal ID.
 
-use super::{Basis, Builder, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Table, Written};
+use super::{
+    Basis, Builder, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Table, Written,
+};
 use crate::manifest::module::{OwnedSpec, RecordSpec};
 
 /// What a table's matching is made of, as names.
@@ -216,9 +218,10 @@ impl Builder<'_> {
             let keys = self.input.target.table(&choice.table).map(|t| t.primary_key.clone());
             (vec![column.clone()], choice.table.clone(), keys.unwrap_or_default())
         });
-        let foreign = table.foreign_keys.iter().map(|key| {
-            (key.columns.clone(), key.to_table.clone(), key.to_columns.clone())
-        });
+        let foreign = table
+            .foreign_keys
+            .iter()
+            .map(|key| (key.columns.clone(), key.to_table.clone(), key.to_columns.clone()));
         let all: Vec<_> = declared.chain(foreign).collect();
         let mut taken: Vec<String> = Vec::new();
         for (columns, to_table, to_columns) in all {

@@ -28,14 +28,11 @@ impl Builder<'_> {
             let positions: Option<Vec<usize>> = named
                 .columns
                 .iter()
-                .map(|name| {
-                    columns.iter().position(|c| c.name == *name && c.on == Presence::Both)
-                })
+                .map(|name| columns.iter().position(|c| c.name == *name && c.on == Presence::Both))
                 .collect();
             let Some(positions) = positions else { continue };
             let foreign = self.input.rules.never_synchronized(&named.to_table);
-            let in_identity =
-                named.columns.iter().any(|column| written.identity.contains(column));
+            let in_identity = named.columns.iter().any(|column| written.identity.contains(column));
             if foreign && !in_identity {
                 for index in &positions {
                     if columns[*index].role == Role::Content {
@@ -95,7 +92,10 @@ impl Builder<'_> {
         choice: &ReferenceChoice,
     ) -> Result<Named, Refusal> {
         let referred = self.input.target.table(&choice.table).ok_or_else(|| {
-            format!("{table}.{column} refers to {}, which doesn't exist on the target", choice.table)
+            format!(
+                "{table}.{column} refers to {}, which doesn't exist on the target",
+                choice.table
+            )
         })?;
         let by_key = |key: &&crate::catalog::ForeignKey| {
             key.columns == [column] && key.to_table == choice.table
@@ -143,18 +143,19 @@ pub(super) fn parent_link(
     source: &Table,
     owner: &Node,
 ) -> Result<(Vec<String>, Vec<String>), Refusal> {
-    let to_owner: Vec<_> = target
-        .foreign_keys
-        .iter()
-        .chain(source.foreign_keys.iter().filter(|key| {
-            !target.foreign_keys.iter().any(|known| known.columns == key.columns)
-        }))
-        .filter(|key| key.to_table == owner.table)
-        .collect();
+    let to_owner: Vec<_> =
+        target
+            .foreign_keys
+            .iter()
+            .chain(source.foreign_keys.iter().filter(|key| {
+                !target.foreign_keys.iter().any(|known| known.columns == key.columns)
+            }))
+            .filter(|key| key.to_table == owner.table)
+            .collect();
     let chosen = match written.by {
-        Some(OwnedBy::Name(name)) => to_owner.iter().find(|key| {
-            key.name == *name || key.columns == [name.as_str()]
-        }),
+        Some(OwnedBy::Name(name)) => {
+            to_owner.iter().find(|key| key.name == *name || key.columns == [name.as_str()])
+        }
         Some(OwnedBy::Columns(_)) => {
             return Err(format!("{}: a map in `by` is not yet supported", written.table));
         }
