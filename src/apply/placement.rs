@@ -78,9 +78,8 @@ impl Numbers {
             self.next.insert(node.table.clone(), greatest.max(taken.unwrap_or(0)));
         }
         let next = self.next.entry(node.table.clone()).or_default();
-        *next = next
-            .checked_add(1)
-            .ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
+        *next =
+            next.checked_add(1).ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
         Ok(*next)
     }
 }

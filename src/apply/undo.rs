@@ -108,9 +108,7 @@ fn rows_by_key(model: &Model, record: &Record) -> BTreeMap<(NodeId, Vec<Value>),
         .map(|row| {
             let node = &model.nodes[row.node];
             let reviewed: Vec<usize> = (0..node.columns.len())
-                .filter(|column| {
-                    matches!(node.columns[*column].role, Role::Content | Role::Place)
-                })
+                .filter(|column| matches!(node.columns[*column].role, Role::Content | Role::Place))
                 .collect();
             ((row.node, row.key(model)), pick(&row.values, &reviewed))
         })
@@ -155,11 +153,9 @@ fn restored_links(model: &Model, draft: &Draft) -> Links {
                 Some(Link::Row { name, key, .. }) => {
                     Link::Row { name: name.clone(), key: key.clone(), there: Some(values) }
                 }
-                Some(Link::Dangling) if !reference.foreign => Link::Row {
-                    name: gone(&values),
-                    key: values,
-                    there: None,
-                },
+                Some(Link::Dangling) if !reference.foreign => {
+                    Link::Row { name: gone(&values), key: values, there: None }
+                }
                 Some(Link::Dangling) => Link::Dangling,
                 Some(Link::Nothing) | None => Link::Nothing,
             };

@@ -20,9 +20,11 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
     let directory = match &config.manifests {
         ManifestSource::Directory(directory) => directory,
         ManifestSource::Git(_) => {
-            return Err(Error::failed("manifests from git are read by the daemon, which is not yet \
-                                      built")
-                .hint("name a checkout as `manifests` in the operator's file"));
+            return Err(Error::failed(
+                "manifests from git are read by the daemon, which is not yet \
+                                      built",
+            )
+            .hint("name a checkout as `manifests` in the operator's file"));
         }
     };
     let mut manifests = manifest::load(directory)

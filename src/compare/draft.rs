@@ -101,8 +101,7 @@ pub async fn drafts(
             }
         }
     }
-    let target: Vec<_> =
-        targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
+    let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
         kept.extend(deletions(matcher, root, keys).await?.into_iter().filter(|draft| keep(draft)));
     }

@@ -87,7 +87,6 @@ enum Numbering {
     Drawn,
 }
 
-
 /// Which target record an answer writes into.
 pub fn written_into(draft: &Draft, answer: Option<Answer>) -> Option<&Record> {
     match answer {
@@ -167,8 +166,9 @@ impl<'a> Pairing<'a> {
     fn remove(&mut self, row: usize) {
         self.wanted.removed.push(row);
         let Some(record) = self.current else { return };
-        let below: Vec<usize> =
-            (0..record.rows.len()).filter(|index| record.rows[*index].parent == Some(row)).collect();
+        let below: Vec<usize> = (0..record.rows.len())
+            .filter(|index| record.rows[*index].parent == Some(row))
+            .collect();
         for index in below {
             self.remove(index);
         }
@@ -197,7 +197,8 @@ impl<'a> Pairing<'a> {
             return pairs;
         }
         let mut join = |columns: &[usize], rule: Rule, open: &mut BTreeSet<usize>| {
-            let ours = group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
+            let ours =
+                group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
             let theirs = group(
                 free.iter().map(|at| (*at, Some(pick(&record.rows[*at].values, columns)))),
                 rule,
@@ -390,8 +391,6 @@ pub fn is_unchanged(model: &Model, wanted: &Wanted, current: &Record) -> bool {
     wanted.removed.is_empty()
         && wanted.rows.iter().all(|row| match row.current {
             None => false,
-            Some(index) => {
-                differing(&model.nodes[row.node], row, &current.rows[index]).is_empty()
-            }
+            Some(index) => differing(&model.nodes[row.node], row, &current.rows[index]).is_empty(),
         })
 }

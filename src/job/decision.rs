@@ -114,12 +114,8 @@ fn files(spec: &SyncJobSpec) -> Result<(), Refusal> {
 /// entries again.
 fn without_done(question: &Question<'_>) -> (BTreeMap<String, Approvals>, Vec<String>) {
     let asked = question.spec.request;
-    let done: BTreeSet<String> = question
-        .runs
-        .iter()
-        .filter(|run| run.asked == asked)
-        .flat_map(done_entries)
-        .collect();
+    let done: BTreeSet<String> =
+        question.runs.iter().filter(|run| run.asked == asked).flat_map(done_entries).collect();
     let mut left = BTreeMap::new();
     let mut again = Vec::new();
     for (table, approvals) in &question.spec.approved {
@@ -149,9 +145,8 @@ fn unusable(problems: &[Problem]) -> Result<(), Refusal> {
     if problems.is_empty() {
         return Ok(());
     }
-    let cannot = |problem: &Problem| {
-        matches!(problem, Problem::NotOffered { .. } | Problem::Unknown { .. })
-    };
+    let cannot =
+        |problem: &Problem| matches!(problem, Problem::NotOffered { .. } | Problem::Unknown { .. });
     let kind = match problems.iter().all(cannot) {
         true => RefusalKind::CannotRun,
         false => RefusalKind::Unusable,
@@ -162,10 +157,7 @@ fn unusable(problems: &[Problem]) -> Result<(), Refusal> {
 /// Deletions up to this many are never weighed against the table's size.
 pub const FEW_DELETIONS: u64 = 10;
 
-fn within_limits(
-    question: &Question<'_>,
-    selected: &[(usize, Selected)],
-) -> Result<(), Refusal> {
+fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Result<(), Refusal> {
     let Limits { max_changes, max_deletes, max_delete_percent } = question.limits;
     let mut deletions: BTreeMap<&str, u64> = BTreeMap::new();
     for (at, _) in selected {
@@ -195,7 +187,8 @@ fn within_limits(
             ));
         }
         let rows = question.rows.get(*table).copied().unwrap_or(u64::MAX);
-        if *count > FEW_DELETIONS && count.saturating_mul(100) > rows.saturating_mul(*max_delete_percent)
+        if *count > FEW_DELETIONS
+            && count.saturating_mul(100) > rows.saturating_mul(*max_delete_percent)
         {
             reasons.push(format!(
                 "{count} of the {rows} rows of {table} would be deleted, more than the \

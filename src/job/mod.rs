@@ -42,7 +42,9 @@ pub enum Error {
     )]
     NoPinKey { table: String, column: String },
     /// `undo` names a run that neither ledger knows.
-    #[error("no run {0} stands in the ledger of PROD or TEST; `reconcile undo` needs a committed run")]
+    #[error(
+        "no run {0} stands in the ledger of PROD or TEST; `reconcile undo` needs a committed run"
+    )]
     UnknownRun(String),
     /// No module of the job could be compared.
     #[error("no module of the job could be compared: {0}")]

@@ -90,9 +90,7 @@ async fn open_sync(
     target.begin().await?;
     let ledger = Ledger::default();
     let mut pairs = Pairs::default();
-    for (session, catalog) in
-        [(&mut source, &source_catalog), (&mut target, &target_catalog)]
-    {
+    for (session, catalog) in [(&mut source, &source_catalog), (&mut target, &target_catalog)] {
         if ledger.exists(catalog) {
             ledger.pairs(session, direction, &mut pairs).await?;
         }
@@ -126,8 +124,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, keeping_all(spec)));
         let modules = modules.collect();
-        let mut selected: Vec<String> =
-            images.iter().map(|image| image.module.clone()).collect();
+        let mut selected: Vec<String> = images.iter().map(|image| image.module.clone()).collect();
         selected.sort();
         selected.dedup();
         let rules = OperatorRules { context };

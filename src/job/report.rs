@@ -25,23 +25,40 @@ pub struct Report {
 #[derive(Debug)]
 pub enum Outcome {
     /// Both sides are equal, or everything approved is applied.
-    NothingToDo { why: String },
+    NothingToDo {
+        why: String,
+    },
     /// There are changes and none of them is approved.
     AwaitingApproval,
     /// Approved, but not yet due.
-    Scheduled { at: Timestamp },
+    Scheduled {
+        at: Timestamp,
+    },
     /// A dry run: what would be applied, were it not one.
-    WouldApply { count: usize, test_import: bool },
-    Applied { run: String, applied: Applied },
+    WouldApply {
+        count: usize,
+        test_import: bool,
+    },
+    Applied {
+        run: String,
+        applied: Applied,
+    },
     /// Everything was done inside the transaction, then rolled back.
-    TestImport { run: String, applied: Applied },
+    TestImport {
+        run: String,
+        applied: Applied,
+    },
     /// The request was carried out before; it holds until the spec changes.
     Held(Ended),
-    Suspended { why: String },
+    Suspended {
+        why: String,
+    },
     /// Nothing was written, and the same request isn't tried again.
     Refused(Refusal),
     /// Something didn't work; nothing was written.
-    Failed { error: String },
+    Failed {
+        error: String,
+    },
 }
 
 /// Why approved records weren't applied.

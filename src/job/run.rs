@@ -7,9 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decision::{
-    Decision, Question, decide, named_records, tables_to_count, with_needs,
-};
+use super::decision::{Decision, Question, decide, named_records, tables_to_count, with_needs};
 use super::open::{Basis, Opened, open, session};
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
@@ -88,8 +86,7 @@ async fn carry(
     if let Some(ended) = committed(&opened, &request) {
         return Ok(Outcome::Held(ended));
     }
-    let (plan, comparison) =
-        opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
+    let (plan, comparison) = opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
     let decided = decision(context, job, &mut opened, &plan, &comparison).await?;
     let mut shown = plan.clone();
     if let Ok(decision) = &decided {
@@ -122,7 +119,8 @@ async fn carry(
         return Ok(Outcome::Refused(Refusal { kind: RefusalKind::Limit, reasons }));
     }
     let facts = facts(context, job, &state, &opened, &plan, now)?;
-    let applying = Applying { context, job, plan: &plan, comparison: &comparison, decision: &decision };
+    let applying =
+        Applying { context, job, plan: &plan, comparison: &comparison, decision: &decision };
     let outcome = applying.run(opened, facts, watch).await;
     remember(&mut state, job, &request, now, &outcome).await?;
     outcome
@@ -165,7 +163,9 @@ fn suspended(job: &SyncJob, now: Timestamp) -> Option<String> {
 fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
     let mut left = Vec::new();
     match &job.spec.gallery_folders {
-        Some(Selection::All) => left.push("gallery folders aren't copied: not yet supported".into()),
+        Some(Selection::All) => {
+            left.push("gallery folders aren't copied: not yet supported".into())
+        }
         Some(Selection::Names(names)) if !names.is_empty() => left.push(format!(
             "the gallery folders {} aren't copied: not yet supported",
             names.join(", ")
@@ -178,7 +178,9 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
             left.push(format!("records of {name} aren't republished: not yet supported"));
         }
         if records.iter().any(|record| !record.files.is_empty()) {
-            left.push(format!("files that records of {name} name aren't copied: not yet supported"));
+            left.push(format!(
+                "files that records of {name} name aren't copied: not yet supported"
+            ));
         }
     }
     if !job.spec.notify.is_empty() {
@@ -385,9 +387,9 @@ impl Applying<'_> {
         loop {
             let result = self.attempt(&mut opened, &mut facts, watch).await;
             match result {
-                Err(Error::Apply(crate::apply::Error::Database(error)) | Error::Database(error))
-                    if error.is_retryable() && attempt < ATTEMPTS =>
-                {
+                Err(
+                    Error::Apply(crate::apply::Error::Database(error)) | Error::Database(error),
+                ) if error.is_retryable() && attempt < ATTEMPTS => {
                     attempt += 1;
                     opened.sides.target.rollback().await?;
                 }
@@ -485,10 +487,8 @@ impl Applying<'_> {
                     let pin = change.pin.rsplit('@').next().unwrap_or_default().to_owned();
                     approved.push((&comparison.entries[*now], *answer, pin));
                 }
-                None => reasons.push(format!(
-                    "{}/{} changed while the run began",
-                    change.table, change.id
-                )),
+                None => reasons
+                    .push(format!("{}/{} changed while the run began", change.table, change.id)),
             }
         }
         match reasons.is_empty() {
