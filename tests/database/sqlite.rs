@@ -97,6 +97,15 @@ async fn rows_come_in_the_order_of_values() {
 }
 
 #[tokio::test]
+async fn random_keys_keep_their_order() {
+    let place = Place::sqlite(
+        "CREATE TABLE words (k TEXT PRIMARY KEY); CREATE TABLE numbers (k DECIMAL PRIMARY KEY)",
+    )
+    .await;
+    super::random_keys_keep_their_order(&place).await;
+}
+
+#[tokio::test]
 async fn a_key_that_comes_twice_is_an_error() {
     let place = Place::sqlite(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t(k) VALUES ('a'), ('a');
