@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod operations;
 pub mod order;
 pub mod placement;
+pub mod undo;
 
 pub mod verify;
 

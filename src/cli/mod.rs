@@ -8,7 +8,6 @@ pub mod schema;
 pub mod validate;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -62,16 +61,12 @@ pub struct Global {
     /// The operator's file [default: $RECONCILE_CONFIG, then ./reconcile.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
-    /// What the output is written for
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
-    pub format: Format,
 }
 
+/// Whom a listing is written for; commands with more formats have an enum of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// People
     Text,
-    /// Programs
     Json,
 }
 
@@ -182,7 +177,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let result = run(&cli);
     if let Err(error) = &result {
-        show(error, cli.global.format);
+        show(error);
     }
     ExitCode::from(exit_code(&result))
 }
@@ -196,34 +191,20 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
     }
 }
 
-fn show(error: &Error, format: Format) {
-    let mut out = std::io::stderr().lock();
-    // An error that can't even be written has nowhere else to go.
-    let _ = match format {
-        Format::Text => show_text(error, &mut out),
-        Format::Json => show_json(error, &mut out),
-    };
-}
-
-fn show_text(error: &Error, out: &mut impl Write) -> std::io::Result<()> {
-    let colour = colour();
-    for problem in &error.problems {
-        writeln!(out, "{}", render(problem, colour).trim_end())?;
-        writeln!(out)?;
-    }
-    writeln!(out, "error: {}", lines_escaped(&error.message))?;
+fn show(error: &Error) {
+    show_problems(&error.problems);
+    eprintln!("error: {}", lines_escaped(&error.message));
     for hint in &error.hints {
-        writeln!(out, "hint: {}", lines_escaped(hint))?;
+        eprintln!("hint: {}", lines_escaped(hint));
     }
-    Ok(())
 }
 
-fn show_json(error: &Error, out: &mut impl Write) -> std::io::Result<()> {
-    let problems: Vec<_> = error.problems.iter().map(Problem::to_json).collect();
-    let json = serde_json::json!({
-        "error": error.message, "hints": error.hints, "problems": problems,
-    });
-    writeln!(out, "{json:#}")
+/// Problems in files, each as a block of its own.
+pub fn show_problems(problems: &[Problem]) {
+    let colour = colour();
+    for problem in problems {
+        eprintln!("{}\n", render(problem, colour).trim_end());
+    }
 }
 
 /// Line breaks of our own messages stay; everything else that moves the cursor doesn't.

@@ -75,7 +75,7 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
             answers
         }
         Case::IdDiffers if inside => vec![Some(Answer::Adopt), Some(Answer::Overwrite)],
-        Case::IdDiffers | Case::IdentityAmbiguous => vec![],
+        Case::IdDiffers | Case::IdentityAmbiguous | Case::ChangedSince => vec![],
     };
     if draft.case == Case::IdDiffers && draft.in_the_way.is_some() {
         answers.retain(|answer| *answer != Some(Answer::Overwrite));
@@ -339,9 +339,7 @@ impl Checks<'_> {
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let Some(current) = written_into(&self.drafts[at], choice.answer) else { continue };
-                let rekeyed = (self.drafts[at].case == Case::IdDiffers
-                    && choice.answer == Some(Answer::Overwrite))
-                .then_some(0);
+                let rekeyed = self.drafts[at].takes_new_id(choice.answer).map(|_| 0);
                 for index in choice.wanted.removed.iter().copied().chain(rekeyed) {
                     let row = &current.rows[index];
                     let node = &self.model.nodes[row.node];

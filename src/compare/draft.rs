@@ -13,6 +13,7 @@ use super::record::{Record, load};
 use super::scan::Candidates;
 use super::sides::pick;
 use crate::database::Value;
+use crate::plan::change::Answer;
 
 /// What a record is, before other records are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Case {
     IdReused,
     IdDiffers,
     IdentityAmbiguous,
+    /// Only when undoing: the record isn't what the run left behind.
+    ChangedSince,
 }
 
 /// A record that may become a change.
@@ -40,6 +43,8 @@ pub struct Draft {
     pub current: Option<Record>,
     /// `id-differs`: the target's record with the source's ID, which is something else.
     pub in_the_way: Option<Record>,
+    /// Only when undoing: the matched record takes this ID back.
+    pub former_id: Option<Vec<Value>>,
     /// By index of the source record's row and of the reference in its node.
     pub links: Links,
     /// The same for the rows of `current`, names only: for the target's fingerprint.
@@ -141,6 +146,7 @@ async fn from_source(
             source: Some(record),
             current: current.and_then(|key| targets.get(&key).cloned()),
             in_the_way: in_the_way.and_then(|key| targets.remove(&key)),
+            former_id: None,
             links: Links::new(),
             current_links: Links::new(),
         });
@@ -207,6 +213,7 @@ async fn deletions(
                 source: None,
                 current: Some(record),
                 in_the_way: None,
+                former_id: None,
                 links: Links::new(),
                 current_links: Links::new(),
             });
@@ -217,7 +224,7 @@ async fn deletions(
 }
 
 /// Follows every reference of the drafts' rows, batched by reference.
-async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
+pub async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
     for side in [Side::Source, Side::Target] {
         let mut by_reference: BTreeMap<(NodeId, usize), Vec<(usize, usize, Vec<Value>)>> =
             BTreeMap::new();
@@ -286,4 +293,14 @@ async fn follow(
         }
     };
     Ok(wanted.iter().map(link).collect())
+}
+
+impl Draft {
+    /// Carrying the draft out gives the target's record another ID.
+    pub fn takes_new_id(&self, answer: Option<Answer>) -> Option<&Vec<Value>> {
+        match (self.case, answer) {
+            (Case::IdDiffers, Some(Answer::Overwrite)) => Some(&self.id),
+            _ => self.former_id.as_ref(),
+        }
+    }
 }

@@ -349,10 +349,15 @@ pub fn boolean(at: At<'_>, problems: &mut Problems) -> Option<bool> {
         }
         _ => {}
     }
-    problems.push(
-        at.wrong_type("`true` or `false`")
-            .help("write `true` or `false`, in lower case and without quotes"),
-    );
+    let help = "write `true` or `false`, in lower case and without quotes";
+    problems.push(match &at.node.content {
+        Content::Scalar(scalar)
+            if scalar.style == Style::Plain && guess(&scalar.text) == Guess::Trap("boolean") =>
+        {
+            trap(&at, "boolean", help)
+        }
+        _ => at.wrong_type("`true` or `false`").help(help),
+    });
     None
 }
 

@@ -5,6 +5,7 @@
 //! `validate` asks what takes several documents, the operator's rules or a catalogue.
 
 pub mod approval;
+pub mod catalog_file;
 pub mod fields;
 pub mod filter;
 mod load;
@@ -21,6 +22,7 @@ pub(crate) mod secrets;
 pub mod source;
 pub mod sync_job;
 pub mod tree;
+pub mod validate;
 pub mod words;
 
 use std::collections::BTreeMap;
@@ -105,42 +107,45 @@ pub struct Origin {
 pub enum Step<'a> {
     Key(&'a str),
     Index(usize),
+    /// The list item of this text.
+    Item(&'a str),
+}
+
+impl Step<'_> {
+    /// Where the step leads to from a node, and what stands there.
+    fn from<'n>(&self, node: &'n Node) -> Option<(Span, &'n Node)> {
+        let item = |item: &'n Node| (item.span, item);
+        match (self, &node.content) {
+            (Self::Key(key), _) => node.entry(key).map(|entry| (entry.key.span, &entry.value)),
+            (Self::Index(index), Content::List(items)) => items.get(*index).map(item),
+            (Self::Item(text), Content::List(items)) => items
+                .iter()
+                .find(|node| matches!(&node.content, Content::Scalar(s) if s.text == *text))
+                .map(item),
+            _ => None,
+        }
+    }
 }
 
 impl Origin {
     /// The place of a key or list item, or of the nearest thing around it that is written.
     pub fn locate(&self, path: &[Step<'_>]) -> Span {
-        let mut node: &Node = &self.root;
-        let mut span = node.span;
-        for step in path {
-            match (step, &node.content) {
-                (Step::Key(key), Content::Map(_)) => {
-                    let Some(entry) = node.entry(key) else { break };
-                    (span, node) = (entry.key.span, &entry.value);
-                }
-                (Step::Index(index), Content::List(items)) => {
-                    let Some(item) = items.get(*index) else { break };
-                    (span, node) = (item.span, item);
-                }
-                _ => break,
-            }
-        }
-        span
+        self.follow(path).0
     }
 
     /// The place of a value rather than of its key.
     pub fn locate_value(&self, path: &[Step<'_>]) -> Span {
-        let mut node: &Node = &self.root;
+        self.follow(path).1.span
+    }
+
+    fn follow(&self, path: &[Step<'_>]) -> (Span, &Node) {
+        let root: &Node = &self.root;
+        let mut found = (root.span, root);
         for step in path {
-            let next = match (step, &node.content) {
-                (Step::Key(key), _) => node.get(key),
-                (Step::Index(index), Content::List(items)) => items.get(*index),
-                _ => None,
-            };
-            let Some(next) = next else { break };
-            node = next;
+            let Some(next) = step.from(found.1) else { break };
+            found = next;
         }
-        node.span
+        found
     }
 
     /// Puts a problem into this document.

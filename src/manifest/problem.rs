@@ -94,8 +94,12 @@ impl Source {
         start..if end > start && bytes[end - 1] == b'\r' { end - 1 } else { end }
     }
 
-    fn is_boundary(&self, at: usize) -> bool {
-        self.shown.is_char_boundary(at)
+    /// The beginning of the character that holds this byte.
+    fn boundary_before(&self, mut at: usize) -> usize {
+        while !self.shown.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
     }
 }
 
@@ -237,10 +241,10 @@ pub fn render(problem: &Problem, colour: Colour) -> String {
         Colour::Never => GraphicalTheme::unicode_nocolor(),
     };
     let handler = GraphicalReportHandler::new_themed(theme)
-        .with_width(100)
+        .with_wrap_lines(false)
         .with_links(false)
         .without_syntax_highlighting()
-        .with_context_lines(0);
+        .with_context_lines(1);
     let mut out = String::new();
     match handler.render_report(&mut out, &Shown::of(problem)) {
         Ok(()) => out,
@@ -282,17 +286,11 @@ impl<'a> Shown<'a> {
 impl<'a> Line<'a> {
     fn around(source: &'a Source, span: Span) -> Self {
         let line = source.line_around(span.start);
-        let start = span.start.clamp(line.start, line.end);
-        let end = span.end.clamp(start, line.end);
-        let end = end.min(start + LINE_PART_BYTES);
-        let mut from = line.start.max(start.saturating_sub(LINE_PART_BYTES));
-        while !source.is_boundary(from) {
-            from += 1;
-        }
-        let mut to = line.end.min(end + LINE_PART_BYTES);
-        while !source.is_boundary(to) {
-            to -= 1;
-        }
+        let start = source.boundary_before(span.start.clamp(line.start, line.end));
+        let end =
+            source.boundary_before(span.end.clamp(start, line.end).min(start + LINE_PART_BYTES));
+        let from = source.boundary_before(line.start.max(start.saturating_sub(LINE_PART_BYTES)));
+        let to = source.boundary_before(line.end.min(end + LINE_PART_BYTES));
         let column = source.shown[line.start..from].chars().count();
         Self {
             source,
@@ -308,16 +306,18 @@ impl SourceCode for Line<'_> {
     fn read_span<'a>(
         &'a self,
         _: &SourceSpan,
-        _: usize,
+        context: usize,
         _: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let span = SourceSpan::from((self.part.start, self.part.len()));
+        // Without context miette asks for the position in the heading, with it for the line.
+        let part = if context == 0 { self.mark.start..self.part.end } else { self.part.clone() };
+        let before = self.source.shown[self.part.start..part.start].chars().count();
         Ok(Box::new(MietteSpanContents::new_named(
             escape_controls(&self.source.name).into_owned(),
-            self.source.shown[self.part.clone()].as_bytes(),
-            span,
+            self.source.shown[part.clone()].as_bytes(),
+            SourceSpan::from((part.start, part.len())),
             self.number,
-            self.column,
+            self.column + before,
             1,
         )))
     }

@@ -51,7 +51,8 @@ fn record(at: At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
     let rows = Rows::read(&mut fields, problems);
     fields.close(problems);
     Some(RecordSpec {
-        table: table?,
+        // A record without a table stays in its place, so that others are found where they stand.
+        table: table.unwrap_or_default(),
         key: key.unwrap_or_default(),
         identity: identity.unwrap_or_default(),
         label,
@@ -83,7 +84,7 @@ fn owned(at: At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
     let rows = Rows::read(&mut fields, problems);
     fields.close(problems);
     Some(OwnedSpec {
-        table: table?,
+        table: table.unwrap_or_default(),
         by,
         identity: identity.unwrap_or_default(),
         derived,
