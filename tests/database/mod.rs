@@ -174,3 +174,25 @@ pub async fn random_keys_keep_their_order(place: &Place) {
         assert_eq!(found, expected.into_iter().enumerate().collect::<Vec<_>>());
     }
 }
+
+/// Dynamic SQL has to pass through `AssertSqlSafe`, so where that stands SQL is built.
+#[test]
+fn only_the_database_folder_builds_sql() {
+    fn sources(directory: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { sources(&path, found) } else { found.push(path) }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let builds_sql = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path).unwrap().contains("AssertSqlSafe")
+    };
+    let (inside, outside): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .filter(builds_sql)
+        .partition(|path| path.starts_with(root.join("database")));
+    assert!(!inside.is_empty() && outside.is_empty(), "{outside:?}");
+}

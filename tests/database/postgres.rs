@@ -370,6 +370,49 @@ async fn of_two_writers_the_later_one_may_try_again() {
 }
 
 #[tokio::test]
+async fn waiting_for_a_lock_ends_in_an_error_of_its_own() {
+    let Some(place) =
+        Place::postgres("CREATE TABLE page (id integer PRIMARY KEY); INSERT INTO page VALUES (1)")
+            .await
+    else {
+        return;
+    };
+    let (mut first, mut second) = (place.write().await, place.write().await);
+    let catalog = first.catalog().await.unwrap();
+    let page = table(&catalog, "page");
+    let keys = [vec![Value::Integer(1)]];
+    first.lock(page, &page.primary_key, &keys).await.unwrap();
+    second.execute_operator_statement("SET LOCAL lock_timeout = '20ms'").await.unwrap();
+    let error = second.lock(page, &page.primary_key, &keys).await.unwrap_err();
+    assert!(matches!(error, Error::LockTimeout { .. }) && error.is_retryable(), "{error:?}");
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_value_too_large_is_refused_by_name() {
+    let Some(place) = Place::postgres(
+        "CREATE TABLE page (id integer PRIMARY KEY, body text);
+         INSERT INTO page VALUES (1, repeat('x', 16777216)), (2, repeat('x', 16777217))",
+    )
+    .await
+    else {
+        return;
+    };
+    let mut session = place.read().await;
+    let catalog = session.catalog().await.unwrap();
+    let page = table(&catalog, "page");
+    let mut scan =
+        session.scan(page, &column_names(page), &page.primary_key, &Filter::new()).await.unwrap();
+    assert!(scan.next().await.unwrap().is_some());
+    let error = scan.next().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("TEST: table page, row 2, column body: holds 16777217 bytes"),
+        "{error}"
+    );
+    place.remove().await;
+}
+
+#[tokio::test]
 async fn deferrable_constraints_wait_until_they_are_checked() {
     let Some(place) = Place::postgres(
         "CREATE TABLE page (id integer PRIMARY KEY, parent integer REFERENCES page DEFERRABLE)",

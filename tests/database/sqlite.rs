@@ -340,6 +340,18 @@ async fn a_reading_session_cant_write_and_sees_one_moment() {
 }
 
 #[tokio::test]
+async fn a_file_that_another_session_writes_may_be_tried_again() {
+    let place = Place::sqlite("CREATE TABLE page (id INTEGER PRIMARY KEY)").await;
+    let mut second = Session::open(&place.url, "PROD", Access::Write).await.unwrap();
+    second.execute_operator_statement("PRAGMA busy_timeout = 0").await.unwrap();
+    let first = place.write().await;
+    let error = second.begin().await.unwrap_err();
+    assert!(matches!(error, Error::Serialization { .. }) && error.is_retryable(), "{error:?}");
+    first.close().await.unwrap();
+    second.begin().await.unwrap();
+}
+
+#[tokio::test]
 async fn numbers_only_go_up() {
     let place = Place::sqlite(
         "CREATE TABLE a (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER);
