@@ -4,6 +4,10 @@
 //! exit code of each kind. What commands do is left to the modules they call.
 
 pub mod completions;
+pub mod output;
+pub mod pass;
+pub mod plan;
+pub mod prepare;
 pub mod schema;
 pub mod validate;
 
@@ -47,10 +51,12 @@ pub const COMMANDS: [&str; 24] = [
 
 /// Compares two shop databases and applies what people approved.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, max_term_width = 100)]
+#[command(name = "reconcile", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
+    #[command(flatten)]
+    pub pass: pass::Args,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -72,6 +78,8 @@ pub enum Format {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare one job and show the plan
+    Plan(plan::Args),
     /// Check the manifests, every problem at once, without touching a database
     Validate(validate::Args),
     /// Print the JSON Schema of the manifests, for editors
@@ -144,6 +152,24 @@ impl Error {
     }
 }
 
+impl From<crate::job::Error> for Error {
+    fn from(error: crate::job::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::database::Error> for Error {
+    fn from(error: crate::database::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::state::Error> for Error {
+    fn from(error: crate::state::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 /// Whether a problem is the never-synchronize list's.
 fn is_refusal(problem: &Problem) -> bool {
     matches!(problem.code, "never-synchronized" | "table-not-allowed")
@@ -187,7 +213,8 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Validate(args)) => validate::run(args, &cli.global),
         Some(Command::Schema(args)) => schema::run(args),
         Some(Command::Completions(args)) => completions::run(args),
-        None => Err(Error::new(ErrorKind::Usage, "which command?").hint("see `reconcile --help`")),
+        Some(Command::Plan(args)) => plan::run(args, &cli.global),
+        None => pass::run(&cli.pass, &cli.global),
     }
 }
 

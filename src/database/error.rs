@@ -93,6 +93,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the failure says nothing about the work itself: a server that is away, locked, full
+    /// or shutting down. Also a commit of which nobody knows: the ledger tells later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::LockTimeout { .. }
+            | Self::Serialization { .. }
+            | Self::CommitUnknown { .. }
+            | Self::ReadOnlyTarget { .. } => true,
+            // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system) of SQLSTATE;
+            // without a code the connection itself failed.
+            Self::Statement { code, .. } => code.as_deref().is_none_or(|code| {
+                code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2])
+            }),
+            _ => false,
+        }
+    }
+}
+
 fn of_table(table: Option<&str>) -> String {
     table.map(|table| format!(" table {table}")).unwrap_or_default()
 }
