@@ -1,6 +1,7 @@
 //! Databases made for one test each: an SQLite file, or a database on the PostgreSQL server that
 //! `RECONCILE_TEST_POSTGRES` names.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reconcile::database::{Access, Session};
@@ -29,7 +30,7 @@ impl Place {
     pub async fn postgres(script: &str) -> Option<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var("RECONCILE_TEST_POSTGRES") else {
-            eprintln!("skipped: RECONCILE_TEST_POSTGRES names no PostgreSQL server");
+            say_skipped();
             return None;
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -70,6 +71,15 @@ impl Place {
             run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
         }
     }
+}
+
+/// Once, and past the test harness, which keeps what passing tests print to itself.
+fn say_skipped() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        let line = "skipped: tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server";
+        writeln!(std::io::stderr(), "{line}").unwrap();
+    });
 }
 
 /// The URL of another database of the same server.

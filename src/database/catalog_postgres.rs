@@ -24,8 +24,7 @@ const TABLES: &str = "
         AND NOT c.relispartition
     ORDER BY c.relname";
 
-/// A domain's kind is that of the type at its bottom. `always` is asked of identity columns only;
-/// a default that draws from a sequence the column doesn't own counts as automatic too.
+/// A domain's kind is that of the type at its bottom. A default that draws from a sequence the column doesn't own counts as automatic too.
 const COLUMNS: &str = "
     WITH RECURSIVE base(oid, bottom) AS (
         SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
@@ -38,7 +37,7 @@ const COLUMNS: &str = "
         'nullable', NOT (a.attnotnull OR t.typnotnull),
         'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
         'generated', a.attgenerated <> '',
-        'identity', a.attidentity <> '', 'always', a.attidentity = 'a',
+        'identity', a.attidentity,
         'sequence', coalesce(
             pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname),
             (SELECT format('%I.%I', sn.nspname, s.relname) FROM pg_depend AS dep
@@ -116,8 +115,8 @@ struct ColumnRow {
     nullable: bool,
     default: Option<String>,
     generated: bool,
-    identity: bool,
-    always: bool,
+    /// `a` for always, `d` for by default, nothing for no identity column.
+    identity: String,
     sequence: Option<String>,
     collation: Option<String>,
 }
@@ -190,7 +189,7 @@ fn empty_table(row: TableRow) -> Table {
 }
 
 fn column(row: ColumnRow) -> Column {
-    let numbered = row.identity || row.sequence.is_some();
+    let numbered = !row.identity.is_empty() || row.sequence.is_some();
     let citext = (row.base == "citext").then(|| "citext".to_owned());
     Column {
         kind: if row.base.is_empty() { Kind::Native } else { kind(&row.base) },
@@ -199,7 +198,8 @@ fn column(row: ColumnRow) -> Column {
         nullable: row.nullable,
         default: row.default,
         generated: row.generated,
-        auto: numbered.then_some(AutoNumber { sequence: row.sequence, always: row.always }),
+        auto: numbered
+            .then_some(AutoNumber { sequence: row.sequence, always: row.identity == "a" }),
         collation: row.collation.or(citext),
     }
 }

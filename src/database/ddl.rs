@@ -97,7 +97,8 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
         sql.push_str(" NOT NULL");
     }
     if let (Some(default), None) = (&column.default, &column.auto) {
-        sql.push_str(&format!(" DEFAULT {default}"));
+        sql.push_str(" DEFAULT ");
+        sql.push_str(default);
     }
     sql
 }

@@ -148,7 +148,7 @@ impl Doing<'_> {
         let (environment, table) = self.names();
         let action = self.action;
         let code = error.code().unwrap_or_default().into_owned();
-        if let Some(kind) = constraint_kind(error.kind(), &code) {
+        if let Some(kind) = constraint_kind(&error.kind(), &code) {
             return Error::Constraint {
                 environment,
                 table: error.table().map(str::to_owned).or(table).unwrap_or_default(),
@@ -175,7 +175,7 @@ impl Doing<'_> {
     }
 }
 
-fn constraint_kind(kind: ErrorKind, code: &str) -> Option<ConstraintKind> {
+fn constraint_kind(kind: &ErrorKind, code: &str) -> Option<ConstraintKind> {
     match kind {
         ErrorKind::UniqueViolation => Some(ConstraintKind::Unique),
         ErrorKind::ForeignKeyViolation => Some(ConstraintKind::ForeignKey),

@@ -40,7 +40,8 @@ impl Session {
         ));
         push_where(&mut statement, self.dialect(), table, filter)
             .map_err(|what| self.unsupported(what))?;
-        statement.sql.push_str(&format!(" ORDER BY {}", shape.order(self)?));
+        statement.sql.push_str(" ORDER BY ");
+        statement.sql.push_str(&shape.order(self)?);
         let rows = match self.engine() {
             Engine::Sqlite => Rows::Stream(self.connection.stream(statement)),
             Engine::Postgres => {

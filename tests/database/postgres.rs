@@ -1,9 +1,7 @@
 //! PostgreSQL: types of every kind, collations, sequences, settings. Skipped without a server.
 
-use reconcile::catalog::{Kind, OnDelete, Table};
-use reconcile::database::{
-    Access, ConstraintKind, Error, Row, Session, Value, create_table_sql, same_database,
-};
+use reconcile::catalog::{Kind, Table};
+use reconcile::database::{Access, ConstraintKind, Error, Row, Session, Value, same_database};
 use reconcile::manifest::filter::Filter;
 
 use super::{
@@ -94,6 +92,20 @@ async fn rows_come_in_the_order_of_values() {
         return;
     };
     order_is_values_order(&place, 11).await;
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn random_keys_keep_their_order() {
+    let Some(place) = Place::postgres(
+        "CREATE TABLE words (k text COLLATE \"en-x-icu\" PRIMARY KEY);
+         CREATE TABLE numbers (k numeric PRIMARY KEY)",
+    )
+    .await
+    else {
+        return;
+    };
+    super::random_keys_keep_their_order(&place).await;
     place.remove().await;
 }
 
@@ -358,6 +370,49 @@ async fn of_two_writers_the_later_one_may_try_again() {
 }
 
 #[tokio::test]
+async fn waiting_for_a_lock_ends_in_an_error_of_its_own() {
+    let Some(place) =
+        Place::postgres("CREATE TABLE page (id integer PRIMARY KEY); INSERT INTO page VALUES (1)")
+            .await
+    else {
+        return;
+    };
+    let (mut first, mut second) = (place.write().await, place.write().await);
+    let catalog = first.catalog().await.unwrap();
+    let page = table(&catalog, "page");
+    let keys = [vec![Value::Integer(1)]];
+    first.lock(page, &page.primary_key, &keys).await.unwrap();
+    second.execute_operator_statement("SET LOCAL lock_timeout = '20ms'").await.unwrap();
+    let error = second.lock(page, &page.primary_key, &keys).await.unwrap_err();
+    assert!(matches!(error, Error::LockTimeout { .. }) && error.is_retryable(), "{error:?}");
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn a_value_too_large_is_refused_by_name() {
+    let Some(place) = Place::postgres(
+        "CREATE TABLE page (id integer PRIMARY KEY, body text);
+         INSERT INTO page VALUES (1, repeat('x', 16777216)), (2, repeat('x', 16777217))",
+    )
+    .await
+    else {
+        return;
+    };
+    let mut session = place.read().await;
+    let catalog = session.catalog().await.unwrap();
+    let page = table(&catalog, "page");
+    let mut scan =
+        session.scan(page, &column_names(page), &page.primary_key, &Filter::new()).await.unwrap();
+    assert!(scan.next().await.unwrap().is_some());
+    let error = scan.next().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("TEST: table page, row 2, column body: holds 16777217 bytes"),
+        "{error}"
+    );
+    place.remove().await;
+}
+
+#[tokio::test]
 async fn deferrable_constraints_wait_until_they_are_checked() {
     let Some(place) = Place::postgres(
         "CREATE TABLE page (id integer PRIMARY KEY, parent integer REFERENCES page DEFERRABLE)",
@@ -417,6 +472,29 @@ async fn a_dropped_session_rolls_back_and_a_cancelled_statement_stops() {
     );
     session.rollback().await.unwrap();
     session.close().await.unwrap();
+    place.remove().await;
+}
+
+#[tokio::test]
+async fn work_given_up_in_the_middle_can_be_rolled_back() {
+    let Some(place) = Place::postgres("CREATE TABLE page (id integer PRIMARY KEY)").await else {
+        return;
+    };
+    let mut session = place.write().await;
+    let catalog = session.catalog().await.unwrap();
+    let page = table(&catalog, "page");
+    session.insert(page, &[("id", &Value::Integer(1))]).await.unwrap();
+    let cancel = session.cancel_handle().unwrap();
+    tokio::select! {
+        slept = session.execute_operator_statement("SELECT pg_sleep(60)") => panic!("{slept:?}"),
+        () = async { while !place_is_sleeping(&place).await {} } => {}
+    }
+    cancel.cancel().await.unwrap();
+    session.rollback().await.unwrap();
+    session.begin().await.unwrap();
+    assert!(session.is_empty(page, &Filter::new()).await.unwrap());
+    session.insert(page, &[("id", &Value::Integer(1))]).await.unwrap();
+    session.commit().await.unwrap();
     place.remove().await;
 }
 
@@ -497,140 +575,4 @@ async fn the_same_database_is_recognised_whatever_its_url() {
     assert!(!same_database(&mut one, &mut other.read().await).await.unwrap());
     place.remove().await;
     other.remove().await;
-}
-
-#[tokio::test]
-async fn rows_hidden_by_a_policy_are_an_error_not_an_absence() {
-    let Some(place) = Place::postgres(
-        "CREATE ROLE CURRENT_DB_limited LOGIN;
-         CREATE TABLE page (id integer PRIMARY KEY); INSERT INTO page VALUES (1), (2);
-         ALTER TABLE page ENABLE ROW LEVEL SECURITY;
-         CREATE POLICY even ON page USING (id % 2 = 0);
-         GRANT SELECT ON page TO CURRENT_DB_limited",
-    )
-    .await
-    else {
-        return;
-    };
-    let mut owner = place.read().await;
-    assert!(!table(&owner.catalog().await.unwrap(), "page").row_security);
-    let (scheme, address) = place.url.split_once("://").unwrap();
-    let address = address.split_once('@').map_or(address, |(_, address)| address);
-    let role = format!("{}_limited", address.split(['/', '?']).nth(1).unwrap());
-    let url = format!("{scheme}://{role}@{address}");
-    let mut limited = Session::open(&url, "TEST", Access::ReadOnly).await.unwrap();
-    limited.begin().await.unwrap();
-    let catalog = limited.catalog().await.unwrap();
-    assert!(table(&catalog, "page").row_security);
-    let counted = limited.count(table(&catalog, "page"), &Filter::new()).await.unwrap_err();
-    assert!(counted.to_string().contains("row-level security"), "{counted}");
-    limited.rollback().await.unwrap();
-    let facts = limited.facts().await.unwrap();
-    assert_eq!((facts.account.as_str(), facts.may_create), (role.as_str(), false));
-    place.remove().await;
-}
-
-const RICH: &str = "
-    CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.country (code char(2) PRIMARY KEY);
-    CREATE TABLE \"Author\" (id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, name varchar(40) NOT NULL UNIQUE,
-        country char(2) REFERENCES elsewhere.country);
-    CREATE TABLE page (id serial PRIMARY KEY, slug varchar(80) NOT NULL, site integer, price numeric(10,2) DEFAULT 1.5,
-        author integer REFERENCES \"Author\" DEFERRABLE, parent integer REFERENCES page ON DELETE CASCADE,
-        slug_length integer GENERATED ALWAYS AS (length(slug)) STORED, tags text[], dropped integer,
-        UNIQUE NULLS NOT DISTINCT (site, slug));
-    ALTER TABLE page DROP COLUMN dropped;
-    CREATE UNIQUE INDEX live ON page (slug) INCLUDE (price) WHERE price > 0;
-    CREATE UNIQUE INDEX lowered ON page (lower(slug));
-    CREATE TABLE tagging (site integer, slug varchar(80), tag text, PRIMARY KEY (tag, slug),
-        FOREIGN KEY (site, slug) REFERENCES page (site, slug) ON DELETE SET NULL);
-    CREATE TABLE parted (id integer PRIMARY KEY, page integer REFERENCES page) PARTITION BY RANGE (id);
-    CREATE TABLE parted_1 PARTITION OF parted FOR VALUES FROM (0) TO (10);
-    CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
-    CREATE TRIGGER touched AFTER UPDATE ON page FOR EACH ROW EXECUTE FUNCTION touch();
-    CREATE TRIGGER asleep AFTER UPDATE ON page FOR EACH ROW EXECUTE FUNCTION touch();
-    ALTER TABLE page DISABLE TRIGGER asleep;
-    CREATE VIEW seen AS SELECT * FROM page";
-
-#[tokio::test]
-async fn the_catalogue_of_a_rich_schema() {
-    let Some(place) = Place::postgres(RICH).await else { return };
-    let mut session = place.read().await;
-    let catalog = session.catalog().await.unwrap();
-    assert_eq!(catalog.tables.keys().collect::<Vec<_>>(), ["Author", "page", "parted", "tagging"]);
-    let author = table(&catalog, "Author");
-    let auto = author.columns[0].auto.as_ref().unwrap();
-    assert_eq!(auto.sequence.as_deref(), Some("public.\"Author_id_seq\""));
-    assert!(!auto.always && !author.columns[0].nullable);
-    assert_eq!(author.columns[1].declared, "character varying(40)");
-    assert_eq!(author.foreign_keys[0].to_table, "elsewhere.country");
-    let page = table(&catalog, "page");
-    let serial = page.columns[0].auto.as_ref().unwrap();
-    assert_eq!(serial.sequence.as_deref(), Some("public.page_id_seq"));
-    assert_eq!(column_names(page).join(" "), "id slug site price author parent slug_length tags");
-    assert!(page.column("slug_length").unwrap().generated);
-    assert_eq!(page.column("slug_length").unwrap().default, None);
-    assert_eq!(page.column("price").unwrap().default.as_deref(), Some("1.5"));
-    assert_eq!(page.column("tags").unwrap().kind, Kind::Native);
-    assert!(page.columns.iter().all(|column| column.collation.is_none()));
-    let unique =
-        page.unique_keys.iter().map(|key| (key.columns.join("+"), key.partial, key.nulls_equal));
-    assert_eq!(
-        unique.collect::<Vec<_>>(),
-        [("slug".into(), true, false), ("site+slug".into(), false, true)]
-    );
-    let keys = page
-        .foreign_keys
-        .iter()
-        .map(|key| (key.columns.join("+"), key.to_table.as_str(), key.on_delete, key.deferrable));
-    assert_eq!(
-        keys.collect::<Vec<_>>(),
-        [
-            ("author".into(), "Author", OnDelete::NoAction, true),
-            ("parent".into(), "page", OnDelete::Cascade, false)
-        ]
-    );
-    assert_eq!(page.triggers, ["touched"]);
-    let tagging = table(&catalog, "tagging");
-    assert_eq!(tagging.primary_key, ["tag", "slug"]);
-    assert_eq!(tagging.foreign_keys[0].to_columns, ["site", "slug"]);
-    assert_eq!(table(&catalog, "parted").foreign_keys.len(), 1);
-    place.remove().await;
-}
-
-#[tokio::test]
-async fn tables_of_our_own_are_created_once() {
-    let Some(place) = Place::postgres(RICH).await else { return };
-    let empty = Place::postgres("").await.unwrap();
-    let mut session = place.read().await;
-    let catalog = session.catalog().await.unwrap();
-    let mut session = empty.write().await;
-    let mut author = table(&catalog, "Author").clone();
-    author.foreign_keys.clear();
-    session.create_table_if_missing(&author).await.unwrap();
-    session.create_table_if_missing(&author).await.unwrap();
-    session.create_temporary_table(&author).await.unwrap();
-    session.insert(&author, &[("id", &Value::Integer(1)), ("name", &text("x"))]).await.unwrap();
-    let made = session.catalog().await.unwrap();
-    assert_eq!(column_names(table(&made, "Author")), column_names(&author));
-    session.commit().await.unwrap();
-    assert!(create_table_sql(reconcile::catalog::Engine::Postgres, &author).contains("GENERATED"));
-    let facts = session.facts().await.unwrap();
-    assert!(facts.may_create && !facts.read_only && facts.schema == "public");
-    let age = session.now().await.unwrap().as_second() - jiff::Timestamp::now().as_second();
-    assert!(age.abs() < 60);
-    place.remove().await;
-    empty.remove().await;
-}
-
-#[tokio::test]
-async fn a_wrong_account_is_refused_without_naming_it() {
-    let Some(place) = Place::postgres("").await else { return };
-    let (_, address) = place.url.split_once('@').unwrap();
-    let url = format!("postgres://nobody_here:hunter2@{address}");
-    let error = Session::open(&url, "TEST", Access::ReadOnly).await.unwrap_err().to_string();
-    assert_eq!(error, "can't connect to the TEST database: the server refused the account");
-    let error =
-        Session::open(&format!("{}x", place.url), "TEST", Access::ReadOnly).await.unwrap_err();
-    assert!(error.to_string().ends_with("the server has no such database"), "{error}");
-    place.remove().await;
 }
