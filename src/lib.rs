@@ -4,9 +4,16 @@ pub mod database {
     pub mod value;
 }
 pub mod manifest {
+    pub mod edit;
+    #[cfg(test)]
+    mod edit_tests;
+    pub mod layout;
     pub mod quote;
+    mod splice;
     pub mod sync_job;
     mod temporary;
+    mod wanted;
+    pub mod write;
 }
 pub mod plan {
     pub mod approval;

@@ -27,13 +27,7 @@ pub enum Problem {
     DeletedNeverAll { table: String },
     /// The change can't be approved under this heading.
     #[error("approved.{}.{}: {} is {}{}", visible(.table), .heading.word(), visible(.id), is_class(*.class), instead(.fitting))]
-    NotOffered {
-        table: String,
-        heading: Heading,
-        id: String,
-        class: Class,
-        fitting: Vec<Heading>,
-    },
+    NotOffered { table: String, heading: Heading, id: String, class: Class, fitting: Vec<Heading> },
     /// `all@DIGEST` names a plan that isn't kept here.
     #[error("approved.{}.{}: no plan with the digest {} is stored here; compare again and approve what it shows", visible(.table), .heading.word(), visible(.digest))]
     NoSuchPlan { table: String, heading: Heading, digest: String },
