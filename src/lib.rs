@@ -1,5 +1,10 @@
 //! Compares two shop databases and applies what was reviewed.
 
+pub mod cli {
+    pub mod approve;
+    #[cfg(test)]
+    mod approve_tests;
+}
 pub mod database {
     pub mod value;
 }
@@ -9,6 +14,7 @@ pub mod manifest {
     mod edit_tests;
     pub mod layout;
     pub mod quote;
+    pub mod save;
     mod splice;
     pub mod sync_job;
     mod temporary;
@@ -16,6 +22,7 @@ pub mod manifest {
     pub mod write;
 }
 pub mod plan {
+    pub mod amend;
     pub mod approval;
     pub mod approval_problem;
     #[cfg(test)]
@@ -23,5 +30,6 @@ pub mod plan {
     pub mod change;
     pub mod dependency;
     pub mod heading;
+    pub mod pattern;
     pub mod render;
 }
