@@ -24,7 +24,7 @@ impl Pattern<'_> {
 }
 
 /// The patterns in an argument, given what names there are.
-pub fn patterns<'a>(argument: &'a str, is_name: impl Fn(&str) -> bool) -> Vec<Pattern<'a>> {
+pub fn patterns(argument: &str, is_name: impl Fn(&str) -> bool) -> Vec<Pattern<'_>> {
     let mut found = Vec::new();
     let mut rest = argument.trim();
     while !rest.is_empty() {
@@ -51,7 +51,7 @@ fn end_of_name(text: &str, is_name: impl Fn(&str) -> bool) -> Option<usize> {
 fn end_of_pattern(text: &str) -> usize {
     let begins_pattern = |at: usize| {
         let next = text[at + 1..].split(',').next().unwrap_or_default();
-        next.trim() == "all" || next.contains('/')
+        matches!(next.trim(), "" | "all") || next.contains('/')
     };
     let commas = text.match_indices(',').map(|(at, _)| at);
     commas.filter(|at| begins_pattern(*at)).min().unwrap_or(text.len())
