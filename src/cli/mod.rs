@@ -3,6 +3,9 @@
 //! Answers for the tree of commands, for what an error is (a kind, a message, hints) and for the
 //! exit code of each kind. What commands do is left to the modules they call.
 
+pub mod approve;
+#[cfg(test)]
+mod approve_tests;
 pub mod completions;
 pub mod output;
 pub mod pass;

@@ -501,7 +501,7 @@ fn without_code(line: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn markdown_fits_and_stays_inert(plan in any_plan()) {
