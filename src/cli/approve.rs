@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::{Format, Global, Outcome, prepare};
 use crate::manifest::edit::{EditError, read_approved, set_approved};
 use crate::manifest::save;
 use crate::manifest::sync_job::SyncJobSpec;
@@ -58,6 +59,9 @@ pub struct Args {
     /// Use this plan instead of comparing; needs no connection
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// Whom the report is written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Why nothing was written.
@@ -102,6 +106,28 @@ pub struct Report {
     pub target_newer: Vec<String>,
     #[serde(skip)]
     sides: (&'static str, &'static str),
+}
+
+/// The command: finds the job's file, and compares only where no plan is given.
+pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
+    let config = global.find_config()?;
+    let directory = prepare::directory(None, config.as_ref())?;
+    let manifests = crate::manifest::load(&directory).map_err(|problems| {
+        super::Error::of_problems(problems, "no manifest could be read")
+    })?;
+    let job = prepare::job(&manifests, &args.job)?;
+    let compare = || async {
+        let config = global.config()?;
+        prepare::plan(&config, &args.job).await
+    };
+    let report = prepare::block_on(async {
+        Ok(run(args, &job.origin.path, &job.spec, compare).await?)
+    })?;
+    super::output::print(&match args.format {
+        Format::Text => report.text(),
+        Format::Json => report.json(),
+    })?;
+    Ok(Outcome::Fine)
 }
 
 /// Approves and takes back. `file` is the manifest that holds the job, `spec` the job in it;
@@ -152,6 +178,17 @@ where
             .map_err(|source| ApproveError::File { path: file.into(), source })?;
     }
     Ok(report)
+}
+
+impl From<ApproveError> for super::Error {
+    fn from(error: ApproveError) -> Self {
+        let kind = match &error {
+            ApproveError::Nothing => super::ErrorKind::Usage,
+            ApproveError::Refused(_) => super::ErrorKind::CannotRun,
+            _ => super::ErrorKind::Failed,
+        };
+        Self::new(kind, error.to_string())
+    }
 }
 
 impl Args {

@@ -74,8 +74,9 @@ pub struct Global {
 }
 
 /// Whom a listing is written for; commands with more formats have an enum of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    #[default]
     Text,
     Json,
 }
@@ -84,6 +85,7 @@ pub enum Format {
 pub enum Command {
     /// Compare one job and show the plan
     Plan(plan::Args),
+    Approve(approve::Args),
     /// Check the manifests, every problem at once, without touching a database
     Validate(validate::Args),
     /// Print the JSON Schema of the manifests, for editors
@@ -217,6 +219,7 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Validate(args)) => validate::run(args, &cli.global),
         Some(Command::Schema(args)) => schema::run(args),
         Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Approve(args)) => approve::command(args, &cli.global),
         Some(Command::Plan(args)) => plan::run(args, &cli.global),
         None => pass::run(&cli.pass, &cli.global),
     }

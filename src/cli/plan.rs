@@ -4,13 +4,10 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::prepare::{Prepared, block_on, prepare};
+use super::prepare::{self, block_on};
 use super::{Error, Global, Outcome, output};
-use crate::job::Context;
-use crate::job::open::open;
 use crate::plan::change::Plan;
 use crate::plan::render::{Colour, Style, json, markdown, text};
-use crate::state::keep_plan;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,17 +34,7 @@ pub enum Form {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = global.config()?;
-    let plan = block_on(async {
-        let Prepared { manifests } = prepare(&config).await?;
-        let job = super::prepare::job(&manifests, &args.job)?;
-        let context = Context::new(&config, &manifests);
-        let mut opened = open(&context, job).await?;
-        let (mut plan, comparison) =
-            opened.plan(job, crate::compare::Scope::Everything, Vec::new()).await?;
-        crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
-        keep_plan(&config, &plan)?;
-        Ok::<Plan, Error>(plan)
-    })?;
+    let plan = block_on(prepare::plan(&config, &args.job))?;
     write(&plan, args)?;
     Ok(match plan.noop || !args.detailed_exitcode {
         true => Outcome::Fine,

@@ -1,14 +1,18 @@
 //! What commands on jobs have in common: manifests checked against both live catalogues.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::{Error, ErrorKind};
 use crate::catalog::Catalog;
+use crate::compare::Scope;
 use crate::config::{Config, Environment, ManifestSource};
 use crate::database::{Access, Session};
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
 use crate::manifest::{self, Manifests, SyncJob};
+use crate::plan::change::Plan;
+use crate::state::keep_plan;
 
 /// Manifests with everything that is wrong with them in [`Manifests::problems`].
 pub struct Prepared {
@@ -17,17 +21,8 @@ pub struct Prepared {
 
 /// Loads the manifests and checks them against the operator's rules and both databases.
 pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
-    let directory = match &config.manifests {
-        ManifestSource::Directory(directory) => directory,
-        ManifestSource::Git(_) => {
-            return Err(Error::failed(
-                "manifests from git are read by the daemon, which is not yet \
-                                      built",
-            )
-            .hint("name a checkout as `manifests` in the operator's file"));
-        }
-    };
-    let mut manifests = manifest::load(directory)
+    let directory = directory(None, Some(config))?;
+    let mut manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
     let catalogs = catalogs(config).await?;
     let protection = Protection::new(config);
@@ -39,6 +34,32 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
     });
     manifests.problems.extend(problems);
     Ok(Prepared { manifests })
+}
+
+/// The directory of the manifests: the one named, else the operator's, else `./manifests`.
+pub fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<PathBuf, Error> {
+    match (named, config.map(|config| &config.manifests)) {
+        (Some(directory), _) => Ok(directory.to_owned()),
+        (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
+        (None, Some(ManifestSource::Git(_))) => {
+            Err(Error::failed("the operator's file takes the manifests from git, which only the \
+                               daemon reads; it is not yet built")
+            .hint("name a checkout as `manifests` in the operator's file"))
+        }
+        (None, None) => Ok("manifests".into()),
+    }
+}
+
+/// Compares a job and keeps the plan, so that `all@DIGEST` can name it.
+pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
+    let Prepared { manifests } = prepare(config).await?;
+    let job = self::job(&manifests, name)?;
+    let context = crate::job::Context::new(config, &manifests);
+    let mut opened = crate::job::open::open(&context, job).await?;
+    let (mut plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await?;
+    crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
+    keep_plan(config, &plan)?;
+    Ok(plan)
 }
 
 /// The structure of both databases as they are now.
