@@ -112,17 +112,15 @@ pub struct Report {
 pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
     let config = global.find_config()?;
     let directory = prepare::directory(None, config.as_ref())?;
-    let manifests = crate::manifest::load(&directory).map_err(|problems| {
-        super::Error::of_problems(problems, "no manifest could be read")
-    })?;
+    let manifests = crate::manifest::load(&directory)
+        .map_err(|problems| super::Error::of_problems(problems, "no manifest could be read"))?;
     let job = prepare::job(&manifests, &args.job)?;
     let compare = || async {
         let config = global.config()?;
         prepare::plan(&config, &args.job).await
     };
-    let report = prepare::block_on(async {
-        Ok(run(args, &job.origin.path, &job.spec, compare).await?)
-    })?;
+    let report =
+        prepare::block_on(async { Ok(run(args, &job.origin.path, &job.spec, compare).await?) })?;
     super::output::print(&match args.format {
         Format::Text => report.text(),
         Format::Json => report.json(),

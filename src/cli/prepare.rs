@@ -41,11 +41,11 @@ pub fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<PathBu
     match (named, config.map(|config| &config.manifests)) {
         (Some(directory), _) => Ok(directory.to_owned()),
         (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
-        (None, Some(ManifestSource::Git(_))) => {
-            Err(Error::failed("the operator's file takes the manifests from git, which only the \
-                               daemon reads; it is not yet built")
-            .hint("name a checkout as `manifests` in the operator's file"))
-        }
+        (None, Some(ManifestSource::Git(_))) => Err(Error::failed(
+            "the operator's file takes the manifests from git, which only the \
+                               daemon reads; it is not yet built",
+        )
+        .hint("name a checkout as `manifests` in the operator's file")),
         (None, None) => Ok("manifests".into()),
     }
 }
