@@ -1,35 +1,14 @@
-//! Compares two shop databases and applies what was reviewed.
+//! A declarative, GitOps-style reconciler for the data of a shop.
+//!
+//! The folders name the pipeline in reading order: manifest, catalogue, compare, plan, apply. See
+//! ARCHITECTURE.md for the map.
 
-pub mod cli {
-    pub mod approve;
-    #[cfg(test)]
-    mod approve_tests;
-}
-pub mod database {
-    pub mod value;
-}
-pub mod manifest {
-    pub mod edit;
-    #[cfg(test)]
-    mod edit_tests;
-    pub mod layout;
-    pub mod quote;
-    pub mod save;
-    mod splice;
-    pub mod sync_job;
-    mod temporary;
-    mod wanted;
-    pub mod write;
-}
-pub mod plan {
-    pub mod amend;
-    pub mod approval;
-    pub mod approval_problem;
-    #[cfg(test)]
-    mod approval_tests;
-    pub mod change;
-    pub mod dependency;
-    pub mod heading;
-    pub mod pattern;
-    pub mod render;
-}
+pub mod apply;
+pub mod catalog;
+pub mod cli;
+pub mod compare;
+pub mod config;
+pub mod database;
+pub mod escape;
+pub mod manifest;
+pub mod plan;

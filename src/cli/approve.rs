@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::Format;
 use crate::manifest::edit::{EditError, read_approved, set_approved};
 use crate::manifest::save;
 use crate::manifest::sync_job::SyncJobSpec;
@@ -27,7 +28,7 @@ use crate::plan::render::words::source_and_target;
 /// Repeat an option for several, or separate them with commas: a comma counts as part of an ID
 /// unless what follows is `all` or has a `/` (`price/7,EUR,cms_page/41` are two). `all` and `*`
 /// leave out records whose target was edited after the source: name those.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The job whose plan was reviewed
     pub job: String,
@@ -58,6 +59,9 @@ pub struct Args {
     /// Use this plan instead of comparing; needs no connection
     #[arg(long, value_name = "FILE")]
     pub plan: Option<PathBuf>,
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// Why nothing was written.
@@ -227,6 +231,14 @@ impl Report {
         self.target_newer = amended.target_newer;
         self.sides = source_and_target(plan.direction);
         amended.approved
+    }
+
+    /// In the format asked for.
+    pub fn shown(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.text(),
+            Format::Json => self.json(),
+        }
     }
 
     /// For people.
