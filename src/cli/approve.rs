@@ -28,7 +28,7 @@ use crate::plan::render::words::source_and_target;
 /// Repeat an option for several, or separate them with commas: a comma counts as part of an ID
 /// unless what follows is `all` or has a `/` (`price/7,EUR,cms_page/41` are two). `all` and `*`
 /// leave out records whose target was edited after the source: name those.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// The job whose plan was reviewed
     pub job: String,
@@ -121,10 +121,7 @@ pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
     };
     let report =
         prepare::block_on(async { Ok(run(args, &job.origin.path, &job.spec, compare).await?) })?;
-    super::output::print(&match args.format {
-        Format::Text => report.text(),
-        Format::Json => report.json(),
-    })?;
+    super::output::print(&report.shown(args.format))?;
     Ok(Outcome::Fine)
 }
 
@@ -262,6 +259,14 @@ impl Report {
         self.target_newer = amended.target_newer;
         self.sides = source_and_target(plan.direction);
         amended.approved
+    }
+
+    /// In the format asked for.
+    pub fn shown(&self, format: Format) -> String {
+        match format {
+            Format::Text => self.text(),
+            Format::Json => self.json(),
+        }
     }
 
     /// For people.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Error, Format, Global, Outcome, block_on, print};
 use crate::catalog::Catalog;
-use crate::config::{Config, Environment, ManifestSource};
+use crate::config::{Config, Environment};
 use crate::database::{Access, Session};
 use crate::manifest::catalog_file::{self, CatalogFile};
 use crate::manifest::problem::{self, Problem};

@@ -410,6 +410,8 @@ fn any_change() -> impl Strategy<Value = Change> {
     let values = (hostile(), hostile(), 0..3000usize);
     (classes, hostile(), hostile(), values, any::<[bool; 3]>()).prop_map(
         |(class, name, id, (old, new, long), [newer, approved, is_json])| {
+            // No manifest can name an empty ID.
+            let id = format!("i{id}");
             let mut it = change(class, &name, &id);
             it.module = new.clone();
             it.label = Some(old.clone());
