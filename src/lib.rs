@@ -9,6 +9,7 @@ pub mod cli;
 pub mod compare;
 pub mod config;
 pub mod database;
+pub mod demo;
 pub mod escape;
 pub mod job;
 pub mod manifest;

@@ -3,4 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod database;
+mod demo;
 mod places;
+mod shop;
+mod undo;

@@ -88,7 +88,7 @@ fn listen(interrupted: &Arc<AtomicBool>) {
     });
 }
 
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     job: String,
     interrupted: Arc<AtomicBool>,
@@ -99,7 +99,7 @@ struct Progress {
 const LINES: usize = 10;
 
 impl Progress {
-    fn new(job: &str, interrupted: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(job: &str, interrupted: Arc<AtomicBool>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(0).with_message(job.to_owned()),
             false => ProgressBar::hidden(),
@@ -144,7 +144,7 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     Ok(())
 }
 
-fn shown(report: &Report, style: Style) -> String {
+pub(super) fn shown(report: &Report, style: Style) -> String {
     let mut out = String::new();
     if let Some(plan) = &report.plan {
         out.push_str(&text(plan, style));

@@ -9,6 +9,7 @@ mod catalog_sqlite;
 mod connection;
 mod ddl;
 mod dialect;
+mod embedded;
 mod error;
 mod facts;
 mod filter;
