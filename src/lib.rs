@@ -1,1 +1,16 @@
+//! A declarative, GitOps-style reconciler for the data of a shop.
+//!
+//! The folders name the pipeline in reading order: manifest, catalogue, compare, plan, apply. See
+//! ARCHITECTURE.md for the map.
 
+pub mod apply;
+pub mod catalog;
+pub mod cli;
+pub mod compare;
+pub mod config;
+pub mod database;
+pub mod escape;
+pub mod job;
+pub mod manifest;
+pub mod plan;
+pub mod state;

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::filter::{Condition, Scalar};
-use super::reference::ReferenceRule;
+use super::filter::Condition;
+use super::reference::{FileRule, OwnedBy, ReferenceRule};
 
 /// The `spec` of a Module.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ModuleSpec {
     /// The name reviewers see.
@@ -26,7 +26,7 @@ pub struct ModuleSpec {
 }
 
 /// One record type: a root table and the rows that belong to each of its rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RecordSpec {
     /// The root table.
@@ -86,7 +86,7 @@ pub struct RecordSpec {
 }
 
 /// Rows of another table that belong to each row of the table above.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OwnedSpec {
     /// The owned table.

@@ -1,15 +1,19 @@
 //! `kind: SyncJob`: which modules go from where to where, when, and what was approved, as written.
 //!
 //! Answers for the shape of the document and for the request: the hash by which a job is carried
-//! out once.
+//! out once. The entries of `approved` are in `approval`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+pub use super::approval::{Approval, Approvals};
 
 /// The `spec` of a SyncJob. Either `undo`, or `direction`, `mode` and `modules`, are present.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SyncJobSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +76,8 @@ pub enum Mode {
 }
 
 /// `all`, or a list of names. Written as a string or a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
 pub enum Selection {
     All,
     Names(Vec<String>),
@@ -93,12 +98,16 @@ pub struct Schedule {
 }
 
 /// `false`, `true`, or why and until when.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
 pub enum Suspend {
     #[default]
     No,
     Yes,
-    Because { reason: String, until: Option<String> },
+    Because {
+        reason: String,
+        until: Option<String>,
+    },
 }
 
 /// What a run does when an approved record no longer is what the reviewer saw.
@@ -112,36 +121,140 @@ pub enum OnStale {
     Skip,
 }
 
-/// Approved records of one table by class. Each entry is an [`Approval`].
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Approvals {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub new: Vec<Approval>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub modified: Vec<Approval>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub deleted: Vec<Approval>,
-    /// Conflicts whose target record the source's content replaces.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub overwrite: Vec<Approval>,
-    /// Conflicts whose content goes into the target's own record, which keeps its ID.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub adopt: Vec<Approval>,
-    /// Conflicts whose record is inserted under a new ID.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub renumber: Vec<Approval>,
+impl SyncJobSpec {
+    /// What the job asks for, as 64 hex digits: the spec without `notify` and `suspend`. A request
+    /// is carried out at most once.
+    pub fn request_hash(&self) -> String {
+        let spec = Self { notify: Vec::new(), suspend: Suspend::No, ..self.clone() };
+        let json = serde_json::to_value(spec).expect("a spec is names, numbers and booleans");
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"reconcile request v1\n");
+        hasher.update(in_key_order(json).to_string().as_bytes());
+        hasher.finalize().to_hex().to_string()
+    }
 }
 
-/// One approved entry, written as a string or an integer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Approval {
-    /// `all`: everything in the class.
-    All,
-    /// `all@` and 16 hex digits: what that stored plan showed in the class.
-    AllOfPlan(String),
-    /// An ID without a pin.
-    Id(String),
-    /// `ID@` and 16 hex digits.
-    Pinned { id: String, pin: String },
+/// Sorted keys, so that the order in which the struct declares its fields never changes a hash.
+fn in_key_order(json: Json) -> Json {
+    match json {
+        Json::Object(map) => {
+            let sorted: BTreeMap<String, Json> = map.into_iter().collect();
+            sorted.into_iter().map(|(key, value)| (key, in_key_order(value))).collect()
+        }
+        Json::Array(items) => items.into_iter().map(in_key_order).collect(),
+        scalar => scalar,
+    }
+}
+
+impl Direction {
+    /// As it is written in a manifest.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TestToProd => "TEST -> PROD",
+            Self::ProdToTest => "PROD -> TEST",
+        }
+    }
+}
+
+impl std::fmt::Display for Direction {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.as_str())
+    }
+}
+
+impl Selection {
+    /// Whether this name is selected.
+    pub fn selects(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.iter().any(|selected| selected == name),
+        }
+    }
+}
+
+impl From<Selection> for Json {
+    fn from(selection: Selection) -> Self {
+        match selection {
+            Selection::All => Json::String("all".into()),
+            Selection::Names(names) => names.into_iter().map(Json::String).collect(),
+        }
+    }
+}
+
+impl TryFrom<Json> for Selection {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        if json.as_str() == Some("all") {
+            return Ok(Self::All);
+        }
+        serde_json::from_value(json).map(Self::Names)
+    }
+}
+
+impl JsonSchema for Selection {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Selection".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [
+            { "const": "all" },
+            { "type": "array", "items": { "type": "string" } },
+        ] })
+    }
+}
+
+/// [`Suspend`] where it is written as a map.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct SuspendMap {
+    /// Shown wherever the job is.
+    reason: String,
+    /// A date (`2026-12-01`), or a date and time (`2026-12-01T02:00`) in the schedule's time zone,
+    /// else in UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+impl From<Suspend> for Json {
+    fn from(suspend: Suspend) -> Self {
+        match suspend {
+            Suspend::No => Json::Bool(false),
+            Suspend::Yes => Json::Bool(true),
+            Suspend::Because { reason, until } => {
+                serde_json::to_value(SuspendMap { reason, until }).expect("two texts are JSON")
+            }
+        }
+    }
+}
+
+impl TryFrom<Json> for Suspend {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        match json {
+            Json::Bool(false) => Ok(Self::No),
+            Json::Bool(true) => Ok(Self::Yes),
+            other => {
+                let SuspendMap { reason, until } = serde_json::from_value(other)?;
+                Ok(Self::Because { reason, until })
+            }
+        }
+    }
+}
+
+impl JsonSchema for Suspend {
+    fn schema_name() -> Cow<'static, str> {
+        "Suspend".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let map = generator.subschema_for::<SuspendMap>();
+        json_schema!({ "oneOf": [{ "type": "boolean" }, map] })
+    }
 }

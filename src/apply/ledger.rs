@@ -1,0 +1,406 @@
+//! The ledger on the target: what was run, what stood there before, who is whose partner.
+//!
+//! Answers for its tables and for every row in them, all written inside the applying transaction, so
+//! that a row here says that the run committed. Created on first use, before the transaction.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::catalog::{Column, Kind, Table};
+use crate::compare::matching::Pairs;
+use crate::database::{Session, Value};
+use crate::manifest::sync_job::{Direction, Mode};
+use crate::plan::change::{Answer, Class};
+
+/// The prefix of every table of the ledger. No module may name these tables.
+pub const PREFIX: &str = "reconcile_";
+
+const RUN: &str = "reconcile_run";
+const BEFORE_IMAGE: &str = "reconcile_before_image";
+const WORK: &str = "reconcile_work";
+const PAIR: &str = "reconcile_pair";
+const FENCE: &str = "reconcile_fence";
+
+/// One committed run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRow {
+    pub run: String,
+    /// The installation that ran it, so that a copied database does no foreign work.
+    pub installation: String,
+    pub job: String,
+    /// The hash of the request, see [`crate::manifest::sync_job::SyncJobSpec`].
+    pub request: String,
+    pub plan_digest: String,
+    pub direction: Direction,
+    pub mode: Mode,
+    /// The run that this one undid.
+    pub undo: Option<String>,
+    /// UTC, RFC 3339.
+    pub started_at: String,
+    /// The `request` number of the job's spec.
+    pub asked: u64,
+    pub fence: i64,
+    pub applied: Vec<AppliedEntry>,
+}
+
+/// One record that a run wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedEntry {
+    pub table: String,
+    /// As it stood in the manifest.
+    pub id: String,
+    pub class: Class,
+    pub answer: Option<Answer>,
+    /// 16 hex digits.
+    pub pin: String,
+    /// The record's ID on the target after the run.
+    pub target_id: String,
+}
+
+/// A record as it stood before and after a run: what `undo` goes back to, and how it knows that
+/// nobody changed it since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    pub module: String,
+    pub table: String,
+    /// Rows before the run, the root first; none: the record was inserted.
+    pub before: Option<Vec<ImageRow>>,
+    /// Rows after the run; none: the record was deleted.
+    pub after: Option<Vec<ImageRow>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ImageRow {
+    pub table: String,
+    /// Index of the parent's row; the root has none.
+    pub parent: Option<usize>,
+    pub values: BTreeMap<String, Value>,
+}
+
+/// The ledger of one database.
+pub struct Ledger {
+    run: Table,
+    before_image: Table,
+    work: Table,
+    pair: Table,
+    fence: Table,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self {
+            run: plain_table(
+                RUN,
+                &[
+                    ("run", Kind::Text),
+                    ("installation", Kind::Text),
+                    ("job", Kind::Text),
+                    ("request", Kind::Text),
+                    ("details", Kind::Text),
+                ],
+                &["run"],
+            ),
+            before_image: plain_table(
+                BEFORE_IMAGE,
+                &[("run", Kind::Text), ("position", Kind::Integer), ("image", Kind::Text)],
+                &["run", "position"],
+            ),
+            work: plain_table(
+                WORK,
+                &[
+                    ("run", Kind::Text),
+                    ("position", Kind::Integer),
+                    ("kind", Kind::Text),
+                    ("details", Kind::Text),
+                ],
+                &["run", "position"],
+            ),
+            pair: plain_table(
+                PAIR,
+                &[
+                    ("table_name", Kind::Text),
+                    ("prod_key", Kind::Text),
+                    ("test_key", Kind::Text),
+                    ("run", Kind::Text),
+                ],
+                &["table_name", "prod_key"],
+            ),
+            fence: plain_table(FENCE, &[("name", Kind::Text), ("fence", Kind::Integer)], &["name"]),
+        }
+    }
+}
+
+/// The temporary table that lists what a run wrote, for the operator's statements.
+pub fn written_table() -> Table {
+    let text = Kind::Text;
+    plain_table(
+        "reconcile_written",
+        &[("table_name", text), ("id", text), ("class", text)],
+        &["table_name", "id"],
+    )
+}
+
+/// A table of plain columns, none of which may be NULL.
+pub fn plain_table(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Table {
+    let columns = columns
+        .iter()
+        .map(|(name, kind)| Column {
+            name: (*name).to_owned(),
+            declared: if *kind == Kind::Integer { "bigint" } else { "text" }.to_owned(),
+            kind: *kind,
+            nullable: false,
+            default: None,
+            generated: false,
+            auto: None,
+            collation: None,
+        })
+        .collect();
+    Table {
+        name: name.to_owned(),
+        columns,
+        primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
+        unique_keys: Vec::new(),
+        foreign_keys: Vec::new(),
+        triggers: Vec::new(),
+        row_security: false,
+    }
+}
+
+/// The one row that every run of a target raises and locks first.
+const FENCE_ROW: &str = "run";
+
+impl Ledger {
+    pub fn tables(&self) -> [&Table; 5] {
+        [&self.run, &self.before_image, &self.work, &self.pair, &self.fence]
+    }
+
+    /// Whether the database has a ledger. Only asked of the catalogue, so that a mere comparison
+    /// needs no right to create one.
+    pub fn exists(&self, catalog: &crate::catalog::Catalog) -> bool {
+        self.tables().iter().all(|table| catalog.table(&table.name).is_some())
+    }
+
+    /// Creates what is missing, outside any transaction of a run.
+    pub async fn create(&self, session: &mut Session) -> Result<(), Error> {
+        for table in self.tables() {
+            session
+                .create_table_if_missing(table)
+                .await
+                .map_err(|source| Error::NoLedger { sql: self.sql(session.engine()), source })?;
+        }
+        let name = Value::Text(FENCE_ROW.into());
+        let known = self.fence_value(session, &name).await?;
+        if known.is_none() {
+            let zero = Value::Integer(0);
+            session.insert(&self.fence, &[("name", &name), ("fence", &zero)]).await?;
+        }
+        Ok(())
+    }
+
+    /// The statements an administrator would run where the account may not create tables.
+    pub fn sql(&self, engine: crate::catalog::Engine) -> String {
+        let statements: Vec<String> = self
+            .tables()
+            .iter()
+            .map(|table| crate::database::create_table_sql(engine, table))
+            .collect();
+        statements.join(";\n") + ";"
+    }
+
+    /// Raises and locks the fence: the first statement of an applying transaction. Of two runs on
+    /// one target the second waits here.
+    pub async fn raise_fence(&self, session: &mut Session) -> Result<i64, Error> {
+        let name = Value::Text(FENCE_ROW.into());
+        session.lock(&self.fence, &self.fence.primary_key, &[vec![name.clone()]]).await?;
+        let fence = self.fence_value(session, &name).await?.unwrap_or(0) + 1;
+        session
+            .update(&self.fence, &[("name", &name)], &[("fence", &Value::Integer(fence))])
+            .await?;
+        Ok(fence)
+    }
+
+    async fn fence_value(&self, session: &mut Session, name: &Value) -> Result<Option<i64>, Error> {
+        let columns = ["fence".to_owned()];
+        let by = ["name".to_owned()];
+        let found = session.find(&self.fence, &columns, &by, &[vec![name.clone()]]).await?;
+        Ok(found.into_iter().find_map(|(_, row)| match row.first() {
+            Some(Value::Integer(fence)) => Some(*fence),
+            _ => None,
+        }))
+    }
+
+    pub async fn insert_run(&self, session: &mut Session, row: &RunRow) -> Result<(), Error> {
+        let text = |text: &str| Value::Text(text.to_owned());
+        session
+            .insert(
+                &self.run,
+                &[
+                    ("run", &text(&row.run)),
+                    ("installation", &text(&row.installation)),
+                    ("job", &text(&row.job)),
+                    ("request", &text(&row.request)),
+                    ("details", &Value::Text(to_json(row))),
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Committed runs of a job, in the order of their start.
+    pub async fn runs_of(&self, session: &mut Session, job: &str) -> Result<Vec<RunRow>, Error> {
+        self.runs_by(session, "job", job).await
+    }
+
+    pub async fn run(&self, session: &mut Session, run: &str) -> Result<Option<RunRow>, Error> {
+        Ok(self.runs_by(session, "run", run).await?.into_iter().next())
+    }
+
+    async fn runs_by(
+        &self,
+        session: &mut Session,
+        by: &str,
+        wanted: &str,
+    ) -> Result<Vec<RunRow>, Error> {
+        let (columns, by) = (["details".to_owned()], [by.to_owned()]);
+        let wanted = [vec![Value::Text(wanted.to_owned())]];
+        let found = session.find(&self.run, &columns, &by, &wanted).await?;
+        let mut runs: Vec<RunRow> =
+            found.iter().map(|(_, row)| from_json(&row[0], RUN)).collect::<Result<_, _>>()?;
+        runs.sort_by(|a, b| (&a.started_at, a.fence).cmp(&(&b.started_at, b.fence)));
+        Ok(runs)
+    }
+
+    pub async fn insert_images(
+        &self,
+        session: &mut Session,
+        run: &str,
+        images: &[Image],
+    ) -> Result<(), Error> {
+        let run = Value::Text(run.to_owned());
+        for (position, image) in images.iter().enumerate() {
+            let position = Value::Integer(i64::try_from(position).unwrap_or(i64::MAX));
+            let image = Value::Text(to_json(image));
+            session
+                .insert(
+                    &self.before_image,
+                    &[("run", &run), ("position", &position), ("image", &image)],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub async fn images(&self, session: &mut Session, run: &str) -> Result<Vec<Image>, Error> {
+        let columns = ["position".to_owned(), "image".to_owned()];
+        let wanted = [vec![Value::Text(run.to_owned())]];
+        let mut found =
+            session.find(&self.before_image, &columns, &["run".to_owned()], &wanted).await?;
+        found.sort_by(|(_, a), (_, b)| a[0].cmp(&b[0]));
+        found.iter().map(|(_, row)| from_json(&row[1], BEFORE_IMAGE)).collect()
+    }
+
+    /// Remembers partners; a pair that names either key already is replaced.
+    pub async fn remember(
+        &self,
+        session: &mut Session,
+        run: &str,
+        (table, prod, test): (&str, &[Value], &[Value]),
+    ) -> Result<(), Error> {
+        let (name, prod, test) =
+            (Value::Text(table.to_owned()), Value::Text(to_json(prod)), Value::Text(to_json(test)));
+        for (column, key) in [("prod_key", &prod), ("test_key", &test)] {
+            let by = ["table_name".to_owned(), column.to_owned()];
+            let columns = ["prod_key".to_owned()];
+            let wanted = [vec![name.clone(), key.clone()]];
+            for (_, row) in session.find(&self.pair, &columns, &by, &wanted).await? {
+                let key = [("table_name", &name), ("prod_key", &row[0])];
+                session.delete(&self.pair, &key).await?;
+            }
+        }
+        let run = Value::Text(run.to_owned());
+        session
+            .insert(
+                &self.pair,
+                &[("table_name", &name), ("prod_key", &prod), ("test_key", &test), ("run", &run)],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Adds the partners that a database remembers.
+    pub async fn pairs(
+        &self,
+        session: &mut Session,
+        direction: Direction,
+        pairs: &mut Pairs,
+    ) -> Result<(), Error> {
+        let columns: Vec<String> =
+            ["table_name", "prod_key", "test_key"].map(str::to_owned).to_vec();
+        let everything = BTreeMap::new();
+        let mut rows =
+            session.scan(&self.pair, &columns, &self.pair.primary_key, &everything).await?;
+        while let Some(row) = rows.next().await? {
+            let prod: Vec<Value> = from_json(&row[1], PAIR)?;
+            let test: Vec<Value> = from_json(&row[2], PAIR)?;
+            let (source, target) = match direction {
+                Direction::TestToProd => (test, prod),
+                Direction::ProdToTest => (prod, test),
+            };
+            pairs.insert(&row[0].display(), source, target);
+        }
+        Ok(())
+    }
+
+    /// Notes what is still to do after the commit.
+    pub async fn insert_work(
+        &self,
+        session: &mut Session,
+        run: &str,
+        work: &[(String, String)],
+    ) -> Result<(), Error> {
+        let run = Value::Text(run.to_owned());
+        for (position, (kind, details)) in work.iter().enumerate() {
+            let position = Value::Integer(i64::try_from(position).unwrap_or(i64::MAX));
+            let (kind, details) = (Value::Text(kind.clone()), Value::Text(details.clone()));
+            session
+                .insert(
+                    &self.work,
+                    &[
+                        ("run", &run),
+                        ("position", &position),
+                        ("kind", &kind),
+                        ("details", &details),
+                    ],
+                )
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Which environment's key stands first in a pair.
+pub fn by_environment<'k>(
+    direction: Direction,
+    source: &'k [Value],
+    target: &'k [Value],
+) -> (&'k [Value], &'k [Value]) {
+    match direction {
+        Direction::TestToProd => (target, source),
+        Direction::ProdToTest => (source, target),
+    }
+}
+
+fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+    serde_json::to_string(value).expect("plain values are JSON")
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(value: &Value, table: &str) -> Result<T, Error> {
+    serde_json::from_str(&value.display())
+        .map_err(|source| Error::UnreadableLedger { table: table.to_owned(), source })
+}

@@ -1,0 +1,371 @@
+//! Carries out the approved part of a plan in one transaction on the target.
+//!
+//! Answers for all or nothing, for writing only what was approved, and for the ledger row that proves
+//! it. Commit or roll back is decided at one place, at the end of [`apply`].
+
+pub mod ledger;
+pub mod operations;
+pub mod order;
+pub mod placement;
+pub mod undo;
+
+pub mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::{AppliedEntry, Image, ImageRow, Ledger, RunRow, by_environment};
+use operations::{Operation, Verb, operations};
+use placement::{Placed, place};
+
+use crate::compare::model::{Model, Presence};
+use crate::compare::record::Record;
+use crate::compare::sides::Sides;
+use crate::compare::{self, Entry, shown_key};
+use crate::database::{self, Session, Value};
+use crate::manifest::sync_job::{Direction, Mode};
+use crate::plan::change::{Answer, Class};
+
+/// Why a run was rolled back or never began. The target is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] database::Error),
+    #[error(transparent)]
+    Compare(#[from] compare::Error),
+    #[error(transparent)]
+    Order(#[from] order::Unorderable),
+    /// The account may not create the ledger's tables.
+    #[error("the ledger can't be created: {source}; have an administrator run:\n{sql}")]
+    NoLedger { sql: String, source: database::Error },
+    #[error("a row of the ledger's {table} can't be read: {source}")]
+    UnreadableLedger { table: String, source: serde_json::Error },
+    /// A program error: approvals are held against the plan before.
+    #[error("{record} was approved in a way that isn't offered")]
+    NotOffered { record: String },
+    #[error("no number is left for new rows of {table}")]
+    NoFreeNumber { table: String },
+    /// What was read back isn't what was written: a trigger, a cut value or a statement of the
+    /// operator changed it.
+    #[error("{record} was read back differently: {what}; everything was rolled back")]
+    ReadBack { record: String, what: String },
+    /// An `afterWrite` statement of the operator failed.
+    #[error("the operator's afterWrite statement {number} of module {module} failed: {source}")]
+    AfterWrite { module: String, number: usize, source: database::Error },
+    /// The person stopped the run.
+    #[error("interrupted; everything was rolled back")]
+    Interrupted,
+}
+
+/// What a run is, for the ledger.
+#[derive(Debug, Clone)]
+pub struct RunFacts {
+    pub run: String,
+    pub installation: String,
+    pub job: String,
+    pub request: String,
+    pub plan_digest: String,
+    pub direction: Direction,
+    pub mode: Mode,
+    pub undo: Option<String>,
+    pub started_at: String,
+    /// The `request` number of the job's spec.
+    pub asked: u64,
+    pub fence: i64,
+    /// SQL that the operator added, by module.
+    pub after_write: BTreeMap<String, Vec<String>>,
+}
+
+/// Whether the transaction is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Commit,
+    /// A test import: everything is done, then rolled back.
+    RollBack,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Applied {
+    pub entries: Vec<AppliedEntry>,
+    pub inserted: u64,
+    pub updated: u64,
+    pub deleted: u64,
+}
+
+/// Told of every write, for progress and interruption.
+pub trait Watch {
+    /// `done` of `all` writes are made. `Err` rolls back.
+    fn step(&mut self, done: usize, all: usize) -> Result<(), Error>;
+}
+
+/// Writes the approved entries inside the target's open transaction and ends it.
+///
+/// # Flow
+/// Place, order, write, the operator's statements, deferred constraints, read back, ledger, end.
+///
+/// # Guarantees
+/// On `Ok` with [`Ending::Commit`] the target holds every entry and the ledger says so; in every other
+/// case it is as it was. Nothing outside the entries is written.
+///
+/// # Assumptions
+/// `sides.target` stands in a write transaction whose first statement raised the fence, and the
+/// entries were compared and their pins checked inside it.
+pub async fn apply(
+    sides: &mut Sides,
+    model: &Model,
+    facts: &RunFacts,
+    approved: &[(&Entry, Option<Answer>, String)],
+    ending: Ending,
+    watch: &mut dyn Watch,
+) -> Result<Applied, Error> {
+    let written = write(sides, model, facts, approved, ending, watch).await;
+    match (written, ending) {
+        (Ok(applied), Ending::Commit) => {
+            sides.target.commit().await?;
+            Ok(applied)
+        }
+        (Ok(applied), Ending::RollBack) => {
+            sides.target.rollback().await?;
+            Ok(applied)
+        }
+        (Err(error), _) => {
+            // The first error is the one to report; a connection that can't even roll back is
+            // dropped, which rolls back as well.
+            let _ = sides.target.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn write(
+    sides: &mut Sides,
+    model: &Model,
+    facts: &RunFacts,
+    approved: &[(&Entry, Option<Answer>, String)],
+    ending: Ending,
+    watch: &mut dyn Watch,
+) -> Result<Applied, Error> {
+    let chosen: Vec<_> = approved.iter().map(|(entry, answer, _)| (*entry, *answer)).collect();
+    let placed = place(sides, model, &chosen).await?;
+    let ordered = order::order(model, operations(model, &placed))?;
+    if ordered.deferred {
+        sides.target.defer_constraints().await?;
+    }
+    if ending == Ending::Commit {
+        raise_sequences(&mut sides.target, model, &ordered.operations).await?;
+    }
+    let mut applied = Applied::default();
+    let all = ordered.operations.len();
+    for (done, operation) in ordered.operations.iter().enumerate() {
+        watch.step(done, all)?;
+        execute(&mut sides.target, model, operation).await?;
+        match operation.verb {
+            Verb::Insert => applied.inserted += 1,
+            Verb::Update => applied.updated += 1,
+            Verb::Delete => applied.deleted += 1,
+        }
+    }
+    watch.step(all, all)?;
+    after_write(sides, model, facts, &placed).await?;
+    sides.target.check_constraints().await?;
+    let now = verify::read_back(sides, model, &placed).await?;
+    let pins = approved.iter().map(|(_, _, pin)| pin);
+    applied.entries =
+        placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
+    record(sides, model, facts, &placed, &now, &applied).await?;
+    Ok(applied)
+}
+
+async fn execute(session: &mut Session, model: &Model, operation: &Operation) -> Result<(), Error> {
+    let table = operation.table(model);
+    let key: Vec<(&str, &Value)> =
+        operation.key.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    let set: Vec<(&str, &Value)> =
+        operation.set.iter().map(|(name, value)| (name.as_str(), value)).collect();
+    match operation.verb {
+        Verb::Insert => session.insert(table, &set).await?,
+        Verb::Update => session.update(table, &key, &set).await?,
+        Verb::Delete => session.delete(table, &key).await?,
+    }
+    Ok(())
+}
+
+/// Raises the sequences above the numbers that inserts bring along. Never for a test import, since
+/// sequences don't roll back.
+async fn raise_sequences(
+    session: &mut Session,
+    model: &Model,
+    operations: &[Operation],
+) -> Result<(), Error> {
+    let mut greatest: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
+    for operation in operations.iter().filter(|operation| operation.verb == Verb::Insert) {
+        let table = operation.table(model);
+        for column in table.columns.iter().filter(|column| column.auto.is_some()) {
+            if let Some(Value::Integer(number)) = operation.set.get(&column.name) {
+                let entry = greatest
+                    .entry((&table.name, &column.name))
+                    .or_insert((operation.node, *number));
+                entry.1 = entry.1.max(*number);
+            }
+        }
+    }
+    for ((_, column), (node, number)) in greatest {
+        session.raise_sequence(&model.nodes[node].target, column, number).await?;
+    }
+    Ok(())
+}
+
+/// Runs the operator's statements of the touched modules.
+async fn after_write(
+    sides: &mut Sides,
+    model: &Model,
+    facts: &RunFacts,
+    placed: &[Placed],
+) -> Result<(), Error> {
+    let touched: BTreeSet<&str> =
+        placed.iter().map(|record| model.nodes[record.draft.root].module.as_str()).collect();
+    let statements: Vec<(&str, &Vec<String>)> = touched
+        .into_iter()
+        .filter_map(|module| facts.after_write.get(module).map(|list| (module, list)))
+        .filter(|(_, list)| !list.is_empty())
+        .collect();
+    if statements.is_empty() {
+        return Ok(());
+    }
+    note_written(&mut sides.target, model, placed).await?;
+    for (module, list) in statements {
+        for (index, sql) in list.iter().enumerate() {
+            sides.target.execute_operator_statement(sql).await.map_err(|source| {
+                Error::AfterWrite { module: module.to_owned(), number: index + 1, source }
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Lists what was written in a temporary table that the operator's statements can read.
+async fn note_written(
+    session: &mut Session,
+    model: &Model,
+    placed: &[Placed],
+) -> Result<(), Error> {
+    let written = ledger::written_table();
+    session.create_temporary_table(&written).await?;
+    for record in placed {
+        let table = Value::Text(model.nodes[record.draft.root].table.clone());
+        let id = Value::Text(shown_key(&record.target_id(model)));
+        let class = Value::Text(class_word(record).to_owned());
+        session.insert(&written, &[("table_name", &table), ("id", &id), ("class", &class)]).await?;
+    }
+    Ok(())
+}
+
+fn class_word(record: &Placed) -> &'static str {
+    match class_of(record) {
+        Class::New => "new",
+        Class::Deleted => "deleted",
+        Class::Modified | Class::Conflict => "modified",
+    }
+}
+
+/// What the write was, whatever the plan called it.
+fn class_of(record: &Placed) -> Class {
+    match (record.wanted.rows.is_empty(), &record.current) {
+        (true, _) => Class::Deleted,
+        (false, None) => Class::New,
+        (false, Some(_)) => Class::Modified,
+    }
+}
+
+fn entry(model: &Model, record: &Placed, pin: &str) -> AppliedEntry {
+    AppliedEntry {
+        table: model.nodes[record.draft.root].table.clone(),
+        id: shown_key(&record.draft.id),
+        class: class_of(record),
+        answer: record.answer,
+        pin: pin.to_owned(),
+        target_id: shown_key(&record.target_id(model)),
+    }
+}
+
+/// Writes the ledger: the run, the images that `undo` needs, the partners.
+async fn record(
+    sides: &mut Sides,
+    model: &Model,
+    facts: &RunFacts,
+    placed: &[Placed],
+    now: &[Option<Record>],
+    applied: &Applied,
+) -> Result<(), Error> {
+    let ledger = Ledger::default();
+    let images: Vec<Image> = placed
+        .iter()
+        .zip(now)
+        .map(|(record, now)| {
+            let node = &model.nodes[record.draft.root];
+            Image {
+                module: node.module.clone(),
+                table: node.table.clone(),
+                before: record.current.as_ref().map(|record| image_rows(model, record)),
+                after: now.as_ref().map(|record| image_rows(model, record)),
+            }
+        })
+        .collect();
+    let target = &mut sides.target;
+    let run = RunRow {
+        run: facts.run.clone(),
+        installation: facts.installation.clone(),
+        job: facts.job.clone(),
+        request: facts.request.clone(),
+        plan_digest: facts.plan_digest.clone(),
+        direction: facts.direction,
+        mode: facts.mode,
+        undo: facts.undo.clone(),
+        started_at: facts.started_at.clone(),
+        asked: facts.asked,
+        fence: facts.fence,
+        applied: applied.entries.clone(),
+    };
+    ledger.insert_run(target, &run).await?;
+    ledger.insert_images(target, &facts.run, &images).await?;
+    for record in placed {
+        if matches!(record.answer, Some(Answer::Adopt | Answer::Renumber)) {
+            let target_id = record.target_id(model);
+            let (prod, test) = by_environment(facts.direction, &record.draft.id, &target_id);
+            let table = &model.nodes[record.draft.root].table;
+            ledger.remember(target, &facts.run, (table, prod, test)).await?;
+        }
+    }
+    ledger.insert_work(target, &facts.run, &republish(model, placed)).await
+}
+
+/// The resources that the touched records are published as.
+fn republish(model: &Model, placed: &[Placed]) -> Vec<(String, String)> {
+    let mut work = Vec::new();
+    for record in placed {
+        for resource in &model.nodes[record.draft.root].republish {
+            let id = shown_key(&record.target_id(model));
+            work.push(("republish".to_owned(), format!("{resource} {id}")));
+        }
+    }
+    work
+}
+
+fn image_rows(model: &Model, record: &Record) -> Vec<ImageRow> {
+    record
+        .rows
+        .iter()
+        .map(|row| {
+            let node = &model.nodes[row.node];
+            let columns = node.columns.iter().zip(&row.values);
+            ImageRow {
+                table: node.table.clone(),
+                parent: row.parent,
+                values: columns
+                    .filter(|(column, _)| !matches!(column.on, Presence::SourceOnly { .. }))
+                    .map(|(column, value)| (column.name.clone(), value.clone()))
+                    .collect(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,162 @@
+//! The single-row writes that turn the target's records into the wanted ones: pure.
+//!
+//! Answers for what each insert, update and delete holds. In which order they can run is decided in
+//! `order.rs`.
+
+use std::collections::BTreeMap;
+
+use super::placement::Placed;
+use crate::catalog::Table;
+use crate::compare::model::{Model, Node, NodeId, Presence, Role};
+use crate::compare::record::RecordRow;
+use crate::compare::wanted::{Cell, WantedRow, differing};
+use crate::database::Value;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// One write of one row.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub verb: Verb,
+    pub node: NodeId,
+    /// Index of the record it belongs to.
+    pub record: usize,
+    /// The row's key before the write; for an insert the key it gets.
+    pub key: BTreeMap<String, Value>,
+    /// Columns that are written.
+    pub set: BTreeMap<String, Value>,
+    /// The row before the write, by column; empty for an insert.
+    pub old: BTreeMap<String, Value>,
+}
+
+impl Operation {
+    pub fn table<'m>(&self, model: &'m Model) -> &'m Table {
+        &model.nodes[self.node].target
+    }
+
+    /// What a column holds after the write; `None` where that isn't known or the row is gone.
+    pub fn after(&self, column: &str) -> Option<&Value> {
+        match self.verb {
+            Verb::Delete => None,
+            Verb::Insert | Verb::Update => self.set.get(column).or_else(|| self.old.get(column)),
+        }
+    }
+}
+
+/// All writes of the placed records, in the records' order.
+pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (index, record) in placed.iter().enumerate() {
+        for row in &record.wanted.rows {
+            let current = row.current.and_then(|at| record.current.as_ref().map(|c| &c.rows[at]));
+            let node = &model.nodes[row.node];
+            match current {
+                None => operations.push(insert(node, row, index, None)),
+                Some(current) if record.rekeyed && row.parent.is_none() => {
+                    operations.push(insert(node, row, index, Some(current)));
+                    operations.push(delete(model, current, index));
+                }
+                Some(current) => operations.extend(update(model, node, row, current, index)),
+            }
+        }
+        // Children before their parents.
+        for gone in record.wanted.removed.iter().rev() {
+            if let Some(current) = &record.current {
+                operations.push(delete(model, &current.rows[*gone], index));
+            }
+        }
+    }
+    operations
+}
+
+/// A new row. One that replaces a row under another ID takes over what isn't written anew.
+fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordRow>) -> Operation {
+    let mut set = BTreeMap::new();
+    for (index, column) in node.columns.iter().enumerate() {
+        let writable =
+            column.role != Role::Generated && !matches!(column.on, Presence::SourceOnly { .. });
+        let value = match (&row.cells[index], replaces) {
+            (Cell::Value(value) | Cell::Open(value), _) => Some(value),
+            (Cell::Leave, Some(old)) => Some(&old.values[index]),
+            (Cell::Leave, None) => None,
+        };
+        if let (true, Some(value)) = (writable, value) {
+            set.insert(column.name.clone(), value.clone());
+        }
+    }
+    let key = node
+        .key
+        .iter()
+        .filter_map(|column| {
+            let name = &node.columns[*column].name;
+            set.get(name).map(|value| (name.clone(), value.clone()))
+        })
+        .collect();
+    Operation { verb: Verb::Insert, node: row.node, record, key, set, old: BTreeMap::new() }
+}
+
+/// The columns that differ and, with them, the ignored ones.
+fn update(
+    model: &Model,
+    node: &Node,
+    row: &WantedRow,
+    current: &RecordRow,
+    record: usize,
+) -> Option<Operation> {
+    let mut columns = differing(node, row, current);
+    let moved = |column: &usize| {
+        node.columns[*column].role == Role::Place
+            && row.cells[*column].value().is_some_and(|value| *value != current.values[*column])
+    };
+    columns.extend((0..node.columns.len()).filter(moved));
+    if columns.is_empty() {
+        return None;
+    }
+    let ignored = |column: &usize| {
+        node.columns[*column].role == Role::Ignored
+            && row.cells[*column].value().is_some_and(|value| *value != current.values[*column])
+    };
+    columns.extend((0..node.columns.len()).filter(ignored));
+    let set = columns
+        .into_iter()
+        .filter_map(|column| {
+            let value = row.cells[column].value()?;
+            Some((node.columns[column].name.clone(), value.clone()))
+        })
+        .collect();
+    let key = key_of(model, current);
+    let old = by_name(node, current);
+    Some(Operation { verb: Verb::Update, node: row.node, record, key, set, old })
+}
+
+fn delete(model: &Model, current: &RecordRow, record: usize) -> Operation {
+    let node = &model.nodes[current.node];
+    Operation {
+        verb: Verb::Delete,
+        node: current.node,
+        record,
+        key: key_of(model, current),
+        set: BTreeMap::new(),
+        old: by_name(node, current),
+    }
+}
+
+fn key_of(model: &Model, row: &RecordRow) -> BTreeMap<String, Value> {
+    let node = &model.nodes[row.node];
+    node.names(&node.key).into_iter().zip(row.key(model)).collect()
+}
+
+/// The row by column, without those the target doesn't have.
+fn by_name(node: &Node, row: &RecordRow) -> BTreeMap<String, Value> {
+    node.columns
+        .iter()
+        .zip(&row.values)
+        .filter(|(column, _)| !matches!(column.on, Presence::SourceOnly { .. }))
+        .map(|(column, value)| (column.name.clone(), value.clone()))
+        .collect()
+}

@@ -1,0 +1,278 @@
+//! Gives every row of the approved records its final place on the target.
+//!
+//! Answers for new IDs and for references that follow: to rows that are inserted by the same run, to
+//! renumbered and adopted records, to owned rows with other keys. New numbers are drawn last, above
+//! all IDs of both sides.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Error;
+use crate::compare::Entry;
+use crate::compare::draft::{Draft, Link};
+use crate::compare::model::{Model, Node, NodeId, Role, Side};
+use crate::compare::record::Record;
+use crate::compare::sides::{Sides, pick};
+use crate::compare::wanted::{Cell, Wanted, WantedRow, written_into};
+use crate::database::Value;
+use crate::plan::change::Answer;
+
+/// One approved record, ready to be written.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    pub draft: Draft,
+    pub answer: Option<Answer>,
+    /// The target's record before the run.
+    pub current: Option<Record>,
+    pub wanted: Wanted,
+    /// The record takes another ID, so its row is inserted anew and the old one deleted.
+    pub rekeyed: bool,
+}
+
+/// Where a source row stands on the target: draft and index among its wanted rows.
+type Overlay = HashMap<(String, Vec<Value>), (usize, usize)>;
+
+/// Places the approved entries.
+pub async fn place(
+    sides: &mut Sides,
+    model: &Model,
+    approved: &[(&Entry, Option<Answer>)],
+) -> Result<Vec<Placed>, Error> {
+    let mut placed: Vec<Placed> = Vec::with_capacity(approved.len());
+    for (entry, answer) in approved {
+        let choice = entry.choice(*answer).ok_or_else(|| Error::NotOffered {
+            record: crate::plan::build::name(model, &entry.draft),
+        })?;
+        let rekeyed = entry.draft.takes_new_id(*answer).is_some();
+        placed.push(Placed {
+            current: written_into(&entry.draft, *answer).cloned(),
+            draft: entry.draft.clone(),
+            answer: *answer,
+            wanted: choice.wanted.clone(),
+            rekeyed,
+        });
+    }
+    let mut numbers = Numbers::default();
+    assign(sides, model, &mut placed, &mut numbers).await?;
+    follow(model, &mut placed);
+    Ok(placed)
+}
+
+/// Numbers taken by this run, and the next free one of each table.
+#[derive(Default)]
+struct Numbers {
+    taken: BTreeMap<String, BTreeSet<i64>>,
+    next: BTreeMap<String, i64>,
+}
+
+impl Numbers {
+    /// A number above all IDs of both sides and of this run.
+    async fn draw(&mut self, sides: &mut Sides, node: &Node, column: usize) -> Result<i64, Error> {
+        let name = &node.columns[column].name;
+        if !self.next.contains_key(&node.table) {
+            let mut greatest = 0;
+            for side in [Side::Source, Side::Target] {
+                let found = sides.get(side).greatest_integer(node.table(side), name).await?;
+                greatest = greatest.max(found.unwrap_or(0));
+            }
+            let taken = self.taken.get(&node.table).and_then(BTreeSet::last).copied();
+            self.next.insert(node.table.clone(), greatest.max(taken.unwrap_or(0)));
+        }
+        let next = self.next.entry(node.table.clone()).or_default();
+        *next =
+            next.checked_add(1).ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
+        Ok(*next)
+    }
+}
+
+/// Settles the keys of all rows: first those that keep the source's, then the drawn ones.
+async fn assign(
+    sides: &mut Sides,
+    model: &Model,
+    placed: &mut [Placed],
+    numbers: &mut Numbers,
+) -> Result<(), Error> {
+    for record in placed.iter_mut() {
+        let node = &model.nodes[record.draft.root];
+        let Some(id) = record.draft.takes_new_id(record.answer).cloned() else { continue };
+        for (column, value) in node.key.iter().zip(&id) {
+            record.wanted.rows[0].cells[*column] = Cell::Value(value.clone());
+        }
+    }
+    let renumbered = placed.iter().map(|record| record.answer == Some(Answer::Renumber));
+    let mut draws: Vec<(usize, usize)> = renumbered
+        .enumerate()
+        .filter_map(|(index, renumber)| renumber.then_some((index, 0)))
+        .collect();
+    draws.extend(taken_surrogates(sides, model, placed, numbers).await?);
+    for (record, row) in draws {
+        let node = &model.nodes[placed[record].wanted.rows[row].node];
+        let column = node.key[0];
+        let number = numbers.draw(sides, node, column).await?;
+        placed[record].wanted.rows[row].cells[column] = Cell::Value(Value::Integer(number));
+    }
+    Ok(())
+}
+
+/// Inserted owned rows whose source number is taken on the target or by an earlier row.
+async fn taken_surrogates(
+    sides: &mut Sides,
+    model: &Model,
+    placed: &[Placed],
+    numbers: &mut Numbers,
+) -> Result<Vec<(usize, usize)>, Error> {
+    let mut inserts: BTreeMap<NodeId, Vec<(usize, usize, Value)>> = BTreeMap::new();
+    for (index, record) in placed.iter().enumerate() {
+        for (at, row) in record.wanted.rows.iter().enumerate() {
+            let node = &model.nodes[row.node];
+            let key = node.key.first().and_then(|column| row.cells[*column].value());
+            if let (true, None, Some(key)) = (node.surrogate_key, row.current, key) {
+                inserts.entry(row.node).or_default().push((index, at, key.clone()));
+            } else if let (None, Some(Value::Integer(number)), false) =
+                (row.current, key, record.answer == Some(Answer::Renumber))
+            {
+                numbers.taken.entry(node.table.clone()).or_default().insert(*number);
+            }
+        }
+    }
+    let freed = freed_rows(model, placed);
+    let mut draws = Vec::new();
+    for (id, rows) in inserts {
+        let node = &model.nodes[id];
+        let wanted: Vec<Vec<Value>> = rows.iter().map(|(_, _, key)| vec![key.clone()]).collect();
+        let held: BTreeSet<Value> = sides
+            .rows(Side::Target, node, &node.key, &wanted)
+            .await?
+            .into_iter()
+            .map(|(_, row)| row[node.key[0]].clone())
+            .filter(|key| !freed.contains(&(node.table.clone(), vec![key.clone()])))
+            .collect();
+        let taken = numbers.taken.entry(node.table.clone()).or_default();
+        for (index, at, key) in rows {
+            let free = match &key {
+                Value::Integer(number) => !held.contains(&key) && taken.insert(*number),
+                _ => false,
+            };
+            if !free {
+                draws.push((index, at));
+            }
+        }
+    }
+    Ok(draws)
+}
+
+/// Rows of the target that this run deletes.
+fn freed_rows(model: &Model, placed: &[Placed]) -> BTreeSet<(String, Vec<Value>)> {
+    placed
+        .iter()
+        .flat_map(|record| {
+            let rows = record.wanted.removed.iter();
+            rows.filter_map(|index| record.current.as_ref().map(|current| &current.rows[*index]))
+        })
+        .map(|row| (model.nodes[row.node].table.clone(), row.key(model)))
+        .collect()
+}
+
+/// Lets parents and references follow the final keys, until nothing changes any more.
+fn follow(model: &Model, placed: &mut [Placed]) {
+    let overlay = overlay(model, placed);
+    // A key may hold a reference to a key that holds a reference; real schemas end after two or
+    // three steps, and a longer chain only repeats what stands already.
+    for _ in 0..16 {
+        let mut changed = false;
+        for index in 0..placed.len() {
+            for at in 0..placed[index].wanted.rows.len() {
+                let cells = followed(model, placed, &overlay, index, at);
+                let row = &mut placed[index].wanted.rows[at];
+                changed |= row.cells != cells;
+                row.cells = cells;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+}
+
+fn overlay(model: &Model, placed: &[Placed]) -> Overlay {
+    let mut overlay = Overlay::new();
+    for (index, record) in placed.iter().enumerate() {
+        let Some(source) = &record.draft.source else { continue };
+        for (at, row) in record.wanted.rows.iter().enumerate() {
+            let key = source.rows[row.source].key(model);
+            overlay.insert((model.nodes[row.node].table.clone(), key), (index, at));
+        }
+    }
+    overlay
+}
+
+/// A row's cells with its parent's and its references' values as they stand now.
+fn followed(
+    model: &Model,
+    placed: &[Placed],
+    overlay: &Overlay,
+    index: usize,
+    at: usize,
+) -> Vec<Cell> {
+    let record = &placed[index];
+    let row = &record.wanted.rows[at];
+    let node = &model.nodes[row.node];
+    let mut cells = row.cells.clone();
+    for (reference_at, reference) in node.references.iter().enumerate() {
+        let link = record.draft.links.get(&(row.source, reference_at));
+        let Some(Link::Row { key, .. }) = link else { continue };
+        let Some((other, other_at)) = overlay.get(&(reference.to_table.clone(), key.clone()))
+        else {
+            continue;
+        };
+        let referred = &placed[*other].wanted.rows[*other_at];
+        let referred_node = &model.nodes[referred.node];
+        for (column, name) in reference.columns.iter().zip(&reference.to_columns) {
+            let keeps = row.current.is_some()
+                && matches!(node.columns[*column].role, Role::Foreign | Role::Place);
+            let value = referred_node
+                .column(name)
+                .and_then(|to| final_value(&placed[*other], referred, to));
+            if let (false, Some(value)) = (keeps || cells[*column] == Cell::Leave, value) {
+                cells[*column] = value;
+            }
+        }
+    }
+    if let (Some(link), Some(parent)) = (&node.parent, row.parent) {
+        let above = &record.wanted.rows[parent];
+        for (column, to) in link.columns.iter().zip(&link.to) {
+            if let Some(value) = final_value(record, above, *to) {
+                cells[*column] = value;
+            }
+        }
+    }
+    cells
+}
+
+/// What a column will hold on the target: what is written, else what is there.
+fn final_value(record: &Placed, row: &WantedRow, column: usize) -> Option<Cell> {
+    match (&row.cells[column], row.current, &record.current) {
+        (Cell::Leave, Some(index), Some(current)) => {
+            Some(Cell::Value(current.rows[index].values[column].clone()))
+        }
+        (Cell::Leave, _, _) => None,
+        (cell, _, _) => Some(cell.clone()),
+    }
+}
+
+impl Placed {
+    /// The record's ID on the target after the run.
+    pub fn target_id(&self, model: &Model) -> Vec<Value> {
+        let node = &model.nodes[self.draft.root];
+        match self.wanted.rows.first() {
+            Some(root) => node
+                .key
+                .iter()
+                .map(|column| root.cells[*column].value().cloned().unwrap_or(Value::Null))
+                .collect(),
+            None => self
+                .current
+                .as_ref()
+                .map_or_else(|| self.draft.id.clone(), |c| pick(c.root(), &node.key)),
+        }
+    }
+}

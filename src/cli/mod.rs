@@ -1,0 +1,301 @@
+//! The command line: one file per command, each with its `Args` and `run`.
+//!
+//! Answers for the tree of commands, for what an error is (a kind, a message, hints) and for the
+//! exit code of each kind. What commands do is left to the modules they call.
+
+pub mod completions;
+pub mod output;
+pub mod pass;
+pub mod plan;
+pub mod prepare;
+pub mod schema;
+pub mod validate;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::{self, Config, Discovery};
+use crate::escape::escape_controls;
+use crate::manifest::problem::{Colour, Problem, render};
+
+/// Names of all commands, those of later releases included: none of them can be a job's.
+pub const COMMANDS: [&str; 24] = [
+    "approve",
+    "cancel",
+    "completions",
+    "demo",
+    "doctor",
+    "get",
+    "help",
+    "init",
+    "messages",
+    "plan",
+    "publish:trigger-events",
+    "queue",
+    "reconcile",
+    "resume",
+    "schema",
+    "search",
+    "status",
+    "suspend",
+    "sync:data",
+    "undo",
+    "validate",
+    "verify",
+    "watch",
+    "worker",
+];
+
+/// Compares two shop databases and applies what people approved.
+#[derive(Debug, Parser)]
+#[command(name = "reconcile", version, max_term_width = 100, subcommand_precedence_over_arg = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(flatten)]
+    pub pass: pass::Args,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The operator's file [default: $RECONCILE_CONFIG, then ./reconcile.yaml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+/// Whom a listing is written for; commands with more formats have an enum of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compare one job and show the plan
+    Plan(plan::Args),
+    /// Check the manifests, every problem at once, without touching a database
+    Validate(validate::Args),
+    /// Print the JSON Schema of the manifests, for editors
+    Schema(schema::Args),
+    /// Print a shell's completion script
+    Completions(completions::Args),
+}
+
+/// How a command that didn't fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    Fine,
+    /// Changes were found and `--detailed-exitcode` was given.
+    Changes,
+}
+
+/// What kind of end an error is; the exit code follows from it. Ordered by which one counts when
+/// several happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ErrorKind {
+    /// The command line itself is wrong.
+    Usage,
+    /// Something didn't work.
+    Failed,
+    /// A limit, the never-synchronize list or the instance forbids it.
+    Refused,
+    /// An approved record is no longer what the reviewer saw.
+    Stale,
+    /// An approved record can't run: a conflict that can't be approved, a missing dependency.
+    CannotRun,
+    /// A job named on the command line is locked, suspended or outside a window.
+    Unavailable,
+}
+
+/// The end of a command that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub kind: ErrorKind,
+    pub message: String,
+    /// What to do about it, a sentence each.
+    pub hints: Vec<String>,
+    /// Problems in files; shown before the message.
+    pub problems: Vec<Problem>,
+}
+
+impl Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new(), problems: Vec::new() }
+    }
+
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Failed, message)
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Problems in files, of which the gravest decides the kind.
+    pub fn of_problems(problems: Vec<Problem>, message: impl Into<String>) -> Self {
+        let kind = if problems.iter().filter(|problem| problem.is_error()).all(is_refusal) {
+            ErrorKind::Refused
+        } else {
+            ErrorKind::Failed
+        };
+        Self { problems, ..Self::new(kind, message) }
+    }
+}
+
+impl From<crate::job::Error> for Error {
+    fn from(error: crate::job::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::database::Error> for Error {
+    fn from(error: crate::database::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::state::Error> for Error {
+    fn from(error: crate::state::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+/// Whether a problem is the never-synchronize list's.
+fn is_refusal(problem: &Problem) -> bool {
+    matches!(problem.code, "never-synchronized" | "table-not-allowed")
+}
+
+/// The one place where ends become exit codes.
+fn exit_code(result: &Result<Outcome, Error>) -> u8 {
+    match result {
+        Ok(Outcome::Fine) => 0,
+        Ok(Outcome::Changes) => 2,
+        Err(error) => match error.kind {
+            ErrorKind::Failed => 1,
+            ErrorKind::CannotRun => 3,
+            ErrorKind::Stale => 4,
+            ErrorKind::Refused => 5,
+            ErrorKind::Unavailable => 6,
+            ErrorKind::Usage => 64,
+        },
+    }
+}
+
+/// Parses the command line, runs the command, shows its error.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version arrive as errors too; they are fine and go to the output.
+            let code = if error.use_stderr() { 64 } else { 0 };
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
+        }
+    };
+    let result = run(&cli);
+    if let Err(error) = &result {
+        show(error);
+    }
+    ExitCode::from(exit_code(&result))
+}
+
+fn run(cli: &Cli) -> Result<Outcome, Error> {
+    match &cli.command {
+        Some(Command::Validate(args)) => validate::run(args, &cli.global),
+        Some(Command::Schema(args)) => schema::run(args),
+        Some(Command::Completions(args)) => completions::run(args),
+        Some(Command::Plan(args)) => plan::run(args, &cli.global),
+        None => pass::run(&cli.pass, &cli.global),
+    }
+}
+
+fn show(error: &Error) {
+    show_problems(&error.problems);
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "error: {}", lines_escaped(&error.message));
+    for hint in &error.hints {
+        let _ = writeln!(out, "hint: {}", lines_escaped(hint));
+    }
+}
+
+/// Writes to the output. A reader that has seen enough (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::failed(format!("can't write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Runs what waits for servers to its end.
+pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(format!("can't start the runtime: {error}")))?
+        .block_on(work)
+}
+
+/// Problems in files, each as a block of its own.
+pub fn show_problems(problems: &[Problem]) {
+    let (colour, mut out) = (colour(), std::io::stderr().lock());
+    for problem in problems {
+        // What can't be written to the error output has nowhere else to go.
+        let _ = writeln!(out, "{}\n", render(problem, colour).trim_end());
+    }
+}
+
+/// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
+fn lines_escaped(text: &str) -> String {
+    text.lines().map(escape_controls).collect::<Vec<_>>().join("\n")
+}
+
+/// Colours for people at a terminal who didn't say `NO_COLOR`.
+pub fn colour() -> Colour {
+    use std::io::IsTerminal;
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if unwanted || !std::io::stderr().is_terminal() { Colour::Never } else { Colour::Always }
+}
+
+/// The value of an environment variable that is text.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl Global {
+    /// The operator's file, which most commands need.
+    pub fn config(&self) -> Result<Config, Error> {
+        self.find_config()?.ok_or_else(|| {
+            Error::failed("there is no operator's file")
+                .hint("name it with `--config FILE`, or write one with `reconcile init`")
+        })
+    }
+
+    /// The operator's file, where there is one.
+    pub fn find_config(&self) -> Result<Option<Config>, Error> {
+        let here = std::env::current_dir()
+            .map_err(|error| Error::failed(format!("can't tell the working directory: {error}")))?;
+        let discovery: Discovery = config::discover(self.config.as_deref(), &variable, &here);
+        let Some(path) = discovery.path() else { return Ok(None) };
+        let broken = |problems| Error {
+            // Its problems are never a refusal: nothing was asked of it yet.
+            kind: ErrorKind::Failed,
+            ..Error::of_problems(problems, "the operator's file can't be used")
+        };
+        let config = config::load(path, &variable).map_err(broken)?;
+        discovery.accept(&config).map_err(|problem| broken(vec![problem]))?;
+        Ok(Some(config))
+    }
+}

@@ -1,0 +1,147 @@
+//! `reconcile validate`: what is wrong with the manifests, every problem at once.
+//!
+//! Answers for gathering what there is to check against (the operator's file, the databases or
+//! `catalog.json`) and for reporting what was found and what nobody could check. The checks are in
+//! `manifest::validate`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::{Error, Format, Global, Outcome, block_on, print};
+use crate::catalog::Catalog;
+use crate::config::{Config, Environment, ManifestSource};
+use crate::database::{Access, Session};
+use crate::manifest::catalog_file::{self, CatalogFile};
+use crate::manifest::problem::{self, Problem};
+use crate::manifest::protected::Protection;
+use crate::manifest::validate::{Context, unchecked, validate};
+use crate::manifest::{self, Manifests};
+
+type Catalogs = BTreeMap<Environment, Catalog>;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The directory of the manifests [default: as the operator's file says, else ./manifests]
+    #[arg(long, value_name = "DIRECTORY")]
+    manifests: Option<PathBuf>,
+    /// Check tables and columns against both databases instead of catalog.json
+    #[arg(long)]
+    connect: bool,
+    /// Write what the databases look like, and which tables the operator allows, to catalog.json
+    /// beside the manifests
+    #[arg(long, requires = "connect")]
+    write_catalog: bool,
+    /// Whom the findings are written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
+    let config = if args.connect { Some(global.config()?) } else { global.find_config()? };
+    let directory = directory(args, config.as_ref())?;
+    let manifests = manifest::load(&directory)
+        .map_err(|problems| Error::of_problems(problems, "nothing could be checked"))?;
+    let file = CatalogFile::read(&directory)
+        .map_err(|problem| Error::of_problems(vec![problem], "nothing could be checked"));
+    let (protection, catalogs) = match &config {
+        Some(config) if args.connect => {
+            (Protection::new(config), connect(config, args, &directory)?)
+        }
+        Some(config) => (Protection::new(config), catalogs_of(file?)),
+        None => match file? {
+            Some(file) => (Protection::of(file.rules()), catalogs_of(Some(file))),
+            None => (Protection::built_in(), Catalogs::new()),
+        },
+    };
+    let context = Context {
+        manifests: &manifests,
+        protection: &protection,
+        config: config.as_ref(),
+        catalogs: &catalogs,
+    };
+    let mut problems = manifests.problems.clone();
+    problems.extend(validate(&context));
+    problem::sort(&mut problems);
+    report(args.format, &manifests, problems, &unchecked(&context))
+}
+
+fn directory(args: &Args, config: Option<&Config>) -> Result<PathBuf, Error> {
+    match (&args.manifests, config.map(|config| &config.manifests)) {
+        (Some(directory), _) => Ok(directory.clone()),
+        (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
+        (None, Some(ManifestSource::Git(_))) => {
+            Err(Error::failed("the operator's file takes the manifests from git")
+                .hint("name a directory to check with `--manifests`"))
+        }
+        (None, None) => Ok("manifests".into()),
+    }
+}
+
+fn catalogs_of(file: Option<CatalogFile>) -> Catalogs {
+    file.into_iter().flat_map(CatalogFile::catalogs).collect()
+}
+
+/// Reads both catalogues on read-only connections, and writes them down where that was asked for.
+fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, Error> {
+    let catalogs = block_on(async {
+        let mut catalogs = Catalogs::new();
+        for environment in [Environment::Prod, Environment::Test] {
+            catalogs.insert(environment, read_catalog(config, environment).await?);
+        }
+        Ok(catalogs)
+    })?;
+    if args.write_catalog {
+        let side = |environment| catalogs.get(&environment).cloned();
+        let (prod, test) = (side(Environment::Prod), side(Environment::Test));
+        CatalogFile::new(prod, test, config.table_rules()).write(manifests).map_err(|error| {
+            Error::failed(format!("can't write {}: {error}", catalog_file::FILE_NAME))
+        })?;
+    }
+    Ok(catalogs)
+}
+
+async fn read_catalog(config: &Config, environment: Environment) -> Result<Catalog, Error> {
+    let failed = |error: crate::database::Error| Error::failed(error.to_string());
+    let url = config.environment(environment).database.expose();
+    let mut session =
+        Session::open(url, environment.as_str(), Access::ReadOnly).await.map_err(failed)?;
+    let catalog = session.catalog().await.map_err(failed)?;
+    session.close().await.map_err(failed)?;
+    Ok(catalog)
+}
+
+fn report(
+    format: Format,
+    manifests: &Manifests,
+    problems: Vec<Problem>,
+    unchecked: &[String],
+) -> Result<Outcome, Error> {
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    if format == Format::Json {
+        let list: Vec<_> = problems.iter().map(Problem::to_json).collect();
+        let report = json!({ "errors": errors, "problems": list, "unchecked": unchecked });
+        print(&format!("{report:#}\n"))?;
+    } else {
+        for sentence in unchecked {
+            print(&format!("not checked: {sentence}\n"))?;
+        }
+        if errors == 0 {
+            super::show_problems(&problems);
+            let (modules, jobs) = (manifests.modules.len(), manifests.jobs.len());
+            print(&format!("{modules} modules and {jobs} jobs are valid\n"))?;
+        }
+    }
+    let message = match errors {
+        0 => return Ok(Outcome::Fine),
+        1 => "1 error".to_owned(),
+        several => format!("{several} errors"),
+    };
+    let mut error = Error::of_problems(problems, message);
+    if format == Format::Json {
+        // They stand in the output already.
+        error.problems.clear();
+    }
+    Err(error)
+}

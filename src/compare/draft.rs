@@ -1,0 +1,321 @@
+//! One candidate record with everything known of it on both sides.
+//!
+//! Answers for loading records, classifying them and following their references. What would be
+//! written is worked out in `wanted.rs`; reasons that come from other records in `checks.rs`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Error;
+use super::classify::Verdict;
+use super::matching::{Matcher, Name, Outcome};
+use super::model::{NodeId, Reference, Side};
+use super::record::{Record, load};
+use super::scan::Candidates;
+use super::sides::pick;
+use crate::database::Value;
+use crate::plan::change::Answer;
+
+/// What a record is, before other records are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Case {
+    /// The same thing on both sides.
+    Matched,
+    /// The same thing under another identity.
+    Renamed,
+    New,
+    Deleted,
+    IdReused,
+    IdDiffers,
+    IdentityAmbiguous,
+    /// Only when undoing: the record isn't what the run left behind.
+    ChangedSince,
+}
+
+/// A record that may become a change.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub root: NodeId,
+    /// The source's ID; the target's for a deletion.
+    pub id: Vec<Value>,
+    pub case: Case,
+    pub source: Option<Record>,
+    /// The target's record that this one is, would replace or would go into.
+    pub current: Option<Record>,
+    /// `id-differs`: the target's record with the source's ID, which is something else.
+    pub in_the_way: Option<Record>,
+    /// Only when undoing: the matched record takes this ID back.
+    pub former_id: Option<Vec<Value>>,
+    /// By index of the source record's row and of the reference in its node.
+    pub links: Links,
+    /// The same for the rows of `current`, names only: for the target's fingerprint.
+    pub current_links: Links,
+}
+
+pub type Links = HashMap<(usize, usize), Link>;
+
+/// What one reference of one row points to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// NULL, or the value that means "no reference".
+    Nothing,
+    /// No row stands behind the values.
+    Dangling,
+    Row {
+        name: Name,
+        /// The referred row's key on the side the reference was read from.
+        key: Vec<Value>,
+        /// The values the reference would hold on the other side; `None` where the row has no
+        /// counterpart there.
+        there: Option<Vec<Value>>,
+    },
+}
+
+/// Records are loaded this many at a time.
+const CHUNK: usize = 500;
+
+/// Classifies every candidate of one root table. `keep` says whether a draft is a change at all, so
+/// that equal records are forgotten at once.
+pub async fn drafts(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    candidates: &Candidates,
+    mut keep: impl FnMut(&Draft) -> bool,
+) -> Result<Vec<Draft>, Error> {
+    let mut kept = Vec::new();
+    let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
+    let none = BTreeSet::new();
+    let targets = candidates.target.get(&root).unwrap_or(&none);
+    let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
+    // A row that differs on both sides is looked at from the source's side already.
+    let target_only: BTreeSet<_> = targets.difference(&source).cloned().collect();
+    source.extend(partners(matcher, root, &target_only).await?);
+    let source: Vec<_> = source.into_iter().collect();
+    for keys in source.chunks(CHUNK) {
+        for draft in from_source(matcher, root, keys).await? {
+            let same = matches!(draft.case, Case::Matched | Case::Renamed);
+            if let (true, Some(current)) = (same, &draft.current) {
+                matched.insert(current.key(matcher.model));
+            }
+            if keep(&draft) {
+                kept.push(draft);
+            }
+        }
+    }
+    let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
+    for keys in target.chunks(CHUNK) {
+        kept.extend(deletions(matcher, root, keys).await?.into_iter().filter(|draft| keep(draft)));
+    }
+    Ok(kept)
+}
+
+/// Source records whose counterpart is a candidate only because of a row that the target alone has.
+async fn partners(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    targets: &BTreeSet<Vec<Value>>,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let matching = &matcher.model.matchings[matcher.model.nodes[root].matching];
+    let targets: Vec<_> = targets.iter().cloned().collect();
+    let mut partners = Vec::new();
+    for keys in targets.chunks(CHUNK) {
+        for outcome in outcomes(matcher, Side::Target, root, keys).await? {
+            let rows = outcome.same.iter().chain(&outcome.by_id);
+            partners.extend(rows.map(|row| pick(row, &matching.key)));
+        }
+    }
+    Ok(partners)
+}
+
+async fn from_source(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    keys: &[Vec<Value>],
+) -> Result<Vec<Draft>, Error> {
+    let model = matcher.model;
+    let records: Vec<(Vec<Value>, Record)> = load(matcher.sides, Side::Source, model, root, keys)
+        .await?
+        .into_iter()
+        .filter(|(_, record)| record.rows[0].in_filter)
+        .collect();
+    let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
+    let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
+    let mut targets = targets(matcher, root, &outcomes).await?;
+    let mut drafts = Vec::with_capacity(records.len());
+    for ((id, record), outcome) in records.into_iter().zip(outcomes) {
+        let matching = &model.matchings[model.nodes[root].matching];
+        let key_of = |row: &crate::database::Row| pick(row, &matching.key);
+        let by_id = outcome.by_id.as_ref().map(key_of);
+        let (case, current, in_the_way) = match outcome.verdict {
+            Verdict::SameByPair | Verdict::SameById => {
+                (Case::Matched, outcome.same.as_ref().map(key_of), None)
+            }
+            Verdict::Renamed => (Case::Renamed, by_id, None),
+            Verdict::IdDiffers => (Case::IdDiffers, outcome.same.as_ref().map(key_of), by_id),
+            Verdict::IdentityAmbiguous => (Case::IdentityAmbiguous, by_id, None),
+            Verdict::IdReused => (Case::IdReused, by_id, None),
+            Verdict::New => (Case::New, None, None),
+        };
+        drafts.push(Draft {
+            root,
+            id,
+            case,
+            source: Some(record),
+            current: current.and_then(|key| targets.get(&key).cloned()),
+            in_the_way: in_the_way.and_then(|key| targets.remove(&key)),
+            former_id: None,
+            links: Links::new(),
+            current_links: Links::new(),
+        });
+    }
+    link(matcher, &mut drafts).await?;
+    Ok(drafts)
+}
+
+async fn outcomes(
+    matcher: &mut Matcher<'_>,
+    from: Side,
+    root: NodeId,
+    keys: &[Vec<Value>],
+) -> Result<Vec<Outcome>, Error> {
+    let model = matcher.model;
+    let node = &model.nodes[root];
+    let rows = matcher.rows(from, node.matching, &node.names(&node.key), keys).await?;
+    let rows: Vec<_> = rows.into_iter().flatten().map(|row| row.as_ref().clone()).collect();
+    if rows.len() != keys.len() {
+        return Err(Error::ShortRead { table: node.table.clone() });
+    }
+    matcher.outcomes(from, node.matching, &rows).await
+}
+
+/// The target's records that the outcomes name, by key.
+async fn targets(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    outcomes: &[Outcome],
+) -> Result<BTreeMap<Vec<Value>, Record>, Error> {
+    let model = matcher.model;
+    let matching = &model.matchings[model.nodes[root].matching];
+    let keys: BTreeSet<Vec<Value>> = outcomes
+        .iter()
+        .flat_map(|outcome| outcome.by_id.iter().chain(&outcome.same))
+        .map(|row| pick(row, &matching.key))
+        .collect();
+    let keys: Vec<Vec<Value>> = keys.into_iter().collect();
+    Ok(load(matcher.sides, Side::Target, model, root, &keys).await?)
+}
+
+/// Target records that the source's whole table has neither by ID nor by identity.
+async fn deletions(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    keys: &[Vec<Value>],
+) -> Result<Vec<Draft>, Error> {
+    let model = matcher.model;
+    let records = load(matcher.sides, Side::Target, model, root, keys).await?;
+    let records: Vec<_> =
+        records.into_iter().filter(|(_, record)| record.rows[0].in_filter).collect();
+    let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
+    let outcomes = outcomes(matcher, Side::Target, root, &found).await?;
+    let mut drafts = Vec::new();
+    for ((id, record), outcome) in records.into_iter().zip(outcomes) {
+        let gone =
+            outcome.same.is_none() && outcome.by_id.is_none() && outcome.by_identity.is_empty();
+        if gone {
+            drafts.push(Draft {
+                root,
+                id,
+                case: Case::Deleted,
+                source: None,
+                current: Some(record),
+                in_the_way: None,
+                former_id: None,
+                links: Links::new(),
+                current_links: Links::new(),
+            });
+        }
+    }
+    link(matcher, &mut drafts).await?;
+    Ok(drafts)
+}
+
+/// Follows every reference of the drafts' rows, batched by reference.
+pub async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
+    for side in [Side::Source, Side::Target] {
+        let mut by_reference: BTreeMap<(NodeId, usize), Vec<(usize, usize, Vec<Value>)>> =
+            BTreeMap::new();
+        for (at, draft) in drafts.iter().enumerate() {
+            let record = match side {
+                Side::Source => &draft.source,
+                Side::Target => &draft.current,
+            };
+            for (row_at, row) in record.iter().flat_map(|record| &record.rows).enumerate() {
+                let references = &matcher.model.nodes[row.node].references;
+                for (index, reference) in references.iter().enumerate() {
+                    let values = pick(&row.values, &reference.columns);
+                    by_reference.entry((row.node, index)).or_default().push((at, row_at, values));
+                }
+            }
+        }
+        for ((node, index), places) in by_reference {
+            let reference = &matcher.model.nodes[node].references[index];
+            let wanted: Vec<_> = places.iter().map(|(_, _, values)| values.clone()).collect();
+            let links = follow(matcher, side, reference, &wanted).await?;
+            for ((at, row_at, _), link) in places.into_iter().zip(links) {
+                let draft = &mut drafts[at];
+                let links = match side {
+                    Side::Source => &mut draft.links,
+                    Side::Target => &mut draft.current_links,
+                };
+                links.insert((row_at, index), link);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn follow(
+    matcher: &mut Matcher<'_>,
+    side: Side,
+    reference: &Reference,
+    wanted: &[Vec<Value>],
+) -> Result<Vec<Link>, Error> {
+    let nothing = |values: &Vec<Value>| {
+        values.iter().any(Value::is_null)
+            || reference.none.as_ref().is_some_and(|none| values.len() == 1 && values[0] == *none)
+    };
+    let open: Vec<Vec<Value>> = wanted.iter().filter(|values| !nothing(values)).cloned().collect();
+    let (id, by) = (reference.matching, &reference.to_columns);
+    let names = matcher.names(side, id, by, &open).await?;
+    let rows = matcher.rows(side, id, by, &open).await?;
+    let counterparts = match side {
+        Side::Source => matcher.counterparts(side, id, by, &open).await?,
+        // Only the names of what the target's rows refer to are of interest.
+        Side::Target => vec![None; open.len()],
+    };
+    let matching = &matcher.model.matchings[id];
+    let mut found = names.into_iter().zip(rows).zip(counterparts);
+    let link = |values| {
+        if nothing(values) {
+            return Link::Nothing;
+        }
+        match found.next() {
+            Some(((Some(name), Some(row)), there)) => Link::Row {
+                name,
+                key: pick(&row, &matching.key),
+                there: there.flatten().map(|row| matcher.referred(reference, &row)),
+            },
+            _ => Link::Dangling,
+        }
+    };
+    Ok(wanted.iter().map(link).collect())
+}
+
+impl Draft {
+    /// Carrying the draft out gives the target's record another ID.
+    pub fn takes_new_id(&self, answer: Option<Answer>) -> Option<&Vec<Value>> {
+        match (self.case, answer) {
+            (Case::IdDiffers, Some(Answer::Overwrite)) => Some(&self.id),
+            _ => self.former_id.as_ref(),
+        }
+    }
+}

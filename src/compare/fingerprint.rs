@@ -1,0 +1,128 @@
+//! Fingerprints of records and the pins made of them.
+//!
+//! Answers for what a reviewer's approval covers: canonical content, references as identities,
+//! without ignored and kept columns and surrogate keys. Keyed, so that values can't be guessed from
+//! a pin once the operator gives a key.
+
+use super::draft::{Draft, Link, Links};
+use super::model::{Model, Node, Presence, Role};
+use super::record::Record;
+use super::shown_key;
+use crate::manifest::sync_job::Direction;
+use crate::plan::change::{Class, ConflictKind};
+
+/// The key of all fingerprints of one installation.
+#[derive(Clone)]
+pub struct PinKey([u8; 32]);
+
+impl PinKey {
+    /// From the operator's `pinKey`, or a fixed one where no column is redacted.
+    pub fn new(secret: Option<&str>) -> Self {
+        Self(blake3::derive_key("reconcile pins v1", secret.unwrap_or_default().as_bytes()))
+    }
+}
+
+pub type Fingerprint = [u8; 16];
+
+/// The fingerprint of one record as it stands on the side it was read from.
+pub fn fingerprint(key: &PinKey, model: &Model, record: &Record, links: &Links) -> Fingerprint {
+    row(key, model, record, links, 0)
+}
+
+fn row(key: &PinKey, model: &Model, record: &Record, links: &Links, at: usize) -> Fingerprint {
+    let values = &record.rows[at].values;
+    let node = &model.nodes[record.rows[at].node];
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    text(&mut hasher, &node.table);
+    for column in node.columns.iter().enumerate().filter_map(|(index, column)| {
+        let content = column.role == Role::Content && column.on == Presence::Both;
+        content.then_some(index)
+    }) {
+        text(&mut hasher, &node.columns[column].name);
+        match referred(node, links, at, column) {
+            Some(hash) => {
+                hasher.update(b"reference");
+                hasher.update(&hash);
+            }
+            None => values[column].feed(&mut hasher),
+        }
+    }
+    for child in &node.owns {
+        let mut below: Vec<Fingerprint> = (0..record.rows.len())
+            .filter(|index| {
+                let row = &record.rows[*index];
+                row.node == *child && row.parent == Some(at) && row.in_filter
+            })
+            .map(|index| row(key, model, record, links, index))
+            .collect();
+        below.sort_unstable();
+        hasher.update(&(below.len() as u64).to_le_bytes());
+        for hash in below {
+            hasher.update(&hash);
+        }
+    }
+    short(&hasher)
+}
+
+/// The identity of the row that a column's reference points to.
+fn referred(node: &Node, links: &Links, row: usize, column: usize) -> Option<[u8; 16]> {
+    node.references.iter().enumerate().find_map(|(index, reference)| {
+        match links.get(&(row, index)) {
+            Some(Link::Row { name, .. }) if reference.columns.contains(&column) => Some(name.hash),
+            _ => None,
+        }
+    })
+}
+
+/// What a pin covers besides the draft itself.
+pub struct Pinned {
+    pub direction: Direction,
+    pub class: Class,
+    pub kind: Option<ConflictKind>,
+}
+
+/// The pin of a draft: 16 lower-case hex digits.
+pub fn pin(key: &PinKey, model: &Model, draft: &Draft, pinned: &Pinned) -> String {
+    let node = &model.nodes[draft.root];
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    let Pinned { direction, class, kind } = pinned;
+    for part in [
+        serde_json::to_string(direction),
+        serde_json::to_string(class),
+        serde_json::to_string(kind),
+    ] {
+        text(&mut hasher, &part.unwrap_or_default());
+    }
+    text(&mut hasher, &node.table);
+    text(&mut hasher, &shown_key(&draft.id));
+    hasher.update(&node.shape);
+    for (record, links) in [
+        (&draft.source, &draft.links),
+        (&draft.current, &draft.current_links),
+        (&draft.in_the_way, &Links::new()),
+    ] {
+        match record {
+            None => text(&mut hasher, "absent"),
+            Some(record) => {
+                text(&mut hasher, &shown_key(&record.key(model)));
+                hasher.update(&fingerprint(key, model, record, links));
+            }
+        }
+    }
+    hex(&short(&hasher)[..8])
+}
+
+fn text(hasher: &mut blake3::Hasher, text: &str) {
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
+}
+
+fn short(hasher: &blake3::Hasher) -> Fingerprint {
+    let mut short = [0; 16];
+    short.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    short
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

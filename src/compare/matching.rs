@@ -1,0 +1,496 @@
+//! Which row of the other side is the same thing as a row of this one.
+//!
+//! Answers for identities, counterparts and the facts behind a record's class, read in batches and
+//! remembered for one comparison. References in an identity are followed, so the parent of a
+//! category is recognised before the category is.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::Error;
+use super::classify::{Facts, IdHolder, Identity, Verdict, classify};
+use super::model::{Matching, MatchingId, Model, Reference, Side};
+use super::sides::{Sides, pick};
+use crate::database::{Row, Value};
+use crate::manifest::filter::passes;
+
+/// Identities that refer to each other deeper than this go round in a circle.
+const MAX_DEPTH: usize = 64;
+
+/// Records that `adopt` or `renumber` made partners: by table, the source's key and the target's.
+#[derive(Debug, Clone, Default)]
+pub struct Pairs {
+    to_target: HashMap<(String, Vec<Value>), Vec<Value>>,
+    to_source: HashMap<(String, Vec<Value>), Vec<Value>>,
+}
+
+impl Pairs {
+    pub fn insert(&mut self, table: &str, source: Vec<Value>, target: Vec<Value>) {
+        self.to_source.insert((table.to_owned(), target.clone()), source.clone());
+        self.to_target.insert((table.to_owned(), source), target);
+    }
+
+    pub fn partner(&self, from: Side, table: &str, key: &[Value]) -> Option<&Vec<Value>> {
+        let known = (table.to_owned(), key.to_vec());
+        match from {
+            Side::Source => self.to_target.get(&known),
+            Side::Target => self.to_source.get(&known),
+        }
+    }
+}
+
+/// What is known of one row that was looked for on the other side.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    pub verdict: Verdict,
+    /// The row that is the same thing, with the matching's columns.
+    pub same: Option<Row>,
+    pub by_id: Option<Row>,
+    pub by_identity: Vec<Row>,
+}
+
+/// What a row's identity is, for fingerprints and for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub hash: [u8; 16],
+    /// The parts of the identity, a reference as what it points to, joined with `/`.
+    pub shown: String,
+}
+
+/// Values of a reference, and the side, table and columns they stand for.
+type Place = (Side, MatchingId, Vec<String>, Vec<Value>);
+
+/// Looks rows up on both sides, and remembers what it found.
+pub struct Matcher<'a> {
+    pub model: &'a Model,
+    pub sides: &'a mut Sides,
+    pairs: &'a Pairs,
+    rows: HashMap<Place, Option<Arc<Row>>>,
+    counterparts: HashMap<Place, Option<Row>>,
+    names: HashMap<Place, Option<Name>>,
+    depth: usize,
+}
+
+impl<'a> Matcher<'a> {
+    pub fn new(model: &'a Model, sides: &'a mut Sides, pairs: &'a Pairs) -> Self {
+        Self {
+            model,
+            sides,
+            pairs,
+            rows: HashMap::new(),
+            counterparts: HashMap::new(),
+            names: HashMap::new(),
+            depth: 0,
+        }
+    }
+
+    /// Rows of `side` whose `by` columns hold the values, with the matching's columns.
+    pub async fn rows(
+        &mut self,
+        side: Side,
+        id: MatchingId,
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<Option<Arc<Row>>>, Error> {
+        let place = |values: &Vec<Value>| (side, id, by.to_vec(), values.clone());
+        let unknown: HashSet<&Vec<Value>> =
+            wanted.iter().filter(|values| !self.rows.contains_key(&place(values))).collect();
+        let unknown: Vec<Vec<Value>> = unknown.into_iter().cloned().collect();
+        let matching = &self.model.matchings[id];
+        let found = self.find(side, matching, by, &unknown).await?;
+        for values in &unknown {
+            self.rows.insert(place(values), None);
+        }
+        for (index, row) in found {
+            self.rows.insert(place(&unknown[index]), Some(Arc::new(row)));
+        }
+        Ok(wanted.iter().map(|values| self.rows[&place(values)].clone()).collect())
+    }
+
+    async fn find(
+        &mut self,
+        side: Side,
+        matching: &Matching,
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<(usize, Row)>, Error> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let table = matching.table(side);
+        Ok(self.sides.get(side).find(table, &matching.columns, by, wanted).await?)
+    }
+
+    /// For values that refer to rows of `from`: the same things' rows on the other side. The outer
+    /// `Option` is `None` where no row stands behind the values on `from`.
+    pub async fn counterparts(
+        &mut self,
+        from: Side,
+        id: MatchingId,
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<Option<Option<Row>>>, Error> {
+        let rows = self.rows(from, id, by, wanted).await?;
+        let place = |values: &Vec<Value>| (from, id, by.to_vec(), values.clone());
+        let mut open: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
+        for (values, row) in wanted.iter().zip(&rows) {
+            if let Some(row) = row
+                && !self.counterparts.contains_key(&place(values))
+            {
+                open.insert(values.clone(), row.as_ref().clone());
+            }
+        }
+        let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+        for (values, outcome) in values.iter().zip(self.outcomes(from, id, &open).await?) {
+            self.counterparts.insert(place(values), outcome.same);
+        }
+        Ok(wanted
+            .iter()
+            .zip(rows)
+            .map(|(values, row)| row.map(|_| self.counterparts[&place(values)].clone()))
+            .collect())
+    }
+
+    /// Looks for each row of `from` on the other side and decides what it is there.
+    pub async fn outcomes(
+        &mut self,
+        from: Side,
+        id: MatchingId,
+        rows: &[Row],
+    ) -> Result<Vec<Outcome>, Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.deeper(id)?;
+        let result = Box::pin(self.outcomes_of(from, id, rows)).await;
+        self.depth -= 1;
+        result
+    }
+
+    fn deeper(&mut self, id: MatchingId) -> Result<(), Error> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::CircularIdentity { table: self.model.matchings[id].table.clone() });
+        }
+        Ok(())
+    }
+
+    async fn outcomes_of(
+        &mut self,
+        from: Side,
+        id: MatchingId,
+        rows: &[Row],
+    ) -> Result<Vec<Outcome>, Error> {
+        let model = self.model;
+        let matching = &model.matchings[id];
+        let other = from.other();
+        let keys = self.translate(from, id, rows, &matching.key, complete).await?;
+        let by_id = self.one_each(other, matching, &matching.key, &keys).await?;
+        let identities = self.translate(from, id, rows, &matching.identity, whole).await?;
+        let by_identity = self.all_each(other, matching, &matching.identity, &identities).await?;
+        let own: Vec<_> = rows.iter().map(|row| whole(row, &matching.identity)).collect();
+        let here = self.all_each(from, matching, &matching.identity, &own).await?;
+        let partners: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                self.pairs.partner(from, &matching.table, &pick(row, &matching.key)).cloned()
+            })
+            .collect();
+        let partners = self.one_each(other, matching, &matching.key, &partners).await?;
+        let mut outcomes = Vec::with_capacity(rows.len());
+        for (index, row) in rows.iter().enumerate() {
+            let mut facts = Facts {
+                identity: identity_state(row, matching),
+                paired: partners[index].is_some(),
+                by_id: None,
+                here: here[index].len(),
+                there: by_identity[index].len(),
+            };
+            if let Some(holder) = &by_id[index] {
+                let holder =
+                    self.holder(from, matching, row, holder, &by_identity[index], id).await?;
+                facts.by_id = Some(holder);
+            }
+            let verdict = classify(&facts);
+            let same = match verdict {
+                Verdict::SameByPair => partners[index].clone(),
+                Verdict::SameById | Verdict::Renamed => by_id[index].clone(),
+                Verdict::IdDiffers => by_identity[index].first().cloned(),
+                Verdict::IdentityAmbiguous | Verdict::IdReused | Verdict::New => None,
+            };
+            outcomes.push(Outcome {
+                verdict,
+                same,
+                by_id: by_id[index].clone(),
+                by_identity: by_identity[index].clone(),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    /// The facts about Ti. The costly ones are asked for only where they can decide.
+    async fn holder(
+        &mut self,
+        from: Side,
+        matching: &Matching,
+        row: &Row,
+        by_id: &Row,
+        by_identity: &[Row],
+        id: MatchingId,
+    ) -> Result<IdHolder, Error> {
+        let other = from.other();
+        let key = pick(by_id, &matching.key);
+        let same = |found: &Row| pick(found, &matching.key) == key;
+        let claimed = self
+            .pairs
+            .partner(other, &matching.table, &key)
+            .is_some_and(|partner| *partner != pick(row, &matching.key));
+        let created_equal =
+            matching.created.map(|index| !row[index].is_null() && row[index] == by_id[index]);
+        let mut holder = IdHolder {
+            same_identity: by_identity.iter().any(same),
+            in_filter: passes(&matching.filter, |name| {
+                matching.position(name).map(|index| &by_id[index])
+            }),
+            null_part: whole(by_id, &matching.identity).is_none(),
+            created_equal,
+            created_unique: false,
+            identity_lives_on: false,
+            claimed,
+        };
+        if created_equal == Some(true) && !holder.same_identity && by_identity.is_empty() {
+            holder.created_unique = self.created_unique(matching, row).await?;
+            let theirs = std::slice::from_ref(by_id);
+            let translated = self.translate(other, id, theirs, &matching.identity, whole).await?;
+            let living = self.all_each(from, matching, &matching.identity, &translated).await?;
+            holder.identity_lives_on = !living[0].is_empty();
+        }
+        Ok(holder)
+    }
+
+    async fn created_unique(&mut self, matching: &Matching, row: &Row) -> Result<bool, Error> {
+        let Some(created) = matching.created else { return Ok(false) };
+        let wanted = [vec![row[created].clone()]];
+        let by = matching.names(&[created]);
+        for side in [Side::Source, Side::Target] {
+            if self.find(side, matching, &by, &wanted).await?.len() != 1 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Some columns' values as the other side would hold them. `None` where a part is NULL or refers
+    /// to a row that the other side doesn't have.
+    async fn translate(
+        &mut self,
+        from: Side,
+        id: MatchingId,
+        rows: &[Row],
+        columns: &[usize],
+        usable: Usable,
+    ) -> Result<Vec<Option<Vec<Value>>>, Error> {
+        let model = self.model;
+        let matching = &model.matchings[id];
+        let mut translated: Vec<Option<Row>> =
+            rows.iter().map(|row| usable(row, columns).map(|_| row.clone())).collect();
+        for reference in inside(&matching.references, columns) {
+            let open: Vec<(usize, Vec<Value>)> = translated
+                .iter()
+                .enumerate()
+                .filter(|(_, row)| row.is_some())
+                .map(|(index, _)| (index, pick(&rows[index], &reference.columns)))
+                .collect();
+            let wanted: Vec<Vec<Value>> = open.iter().map(|(_, values)| values.clone()).collect();
+            let found =
+                self.counterparts(from, reference.matching, &reference.to_columns, &wanted).await?;
+            for ((index, _), found) in open.iter().zip(found) {
+                match found {
+                    // The values refer to no row: they are carried as they are.
+                    None => {}
+                    Some(None) => translated[*index] = None,
+                    Some(Some(row)) => {
+                        let values = self.referred(reference, &row);
+                        if let Some(translated) = &mut translated[*index] {
+                            for (column, value) in reference.columns.iter().zip(values) {
+                                translated[*column] = value;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(translated.into_iter().map(|row| row.map(|row| pick(&row, columns))).collect())
+    }
+
+    /// The values a reference holds for a row of the table it points to.
+    pub fn referred(&self, reference: &Reference, row: &[Value]) -> Vec<Value> {
+        let matching = &self.model.matchings[reference.matching];
+        reference
+            .to_columns
+            .iter()
+            .map(|name| matching.position(name).map_or(Value::Null, |index| row[index].clone()))
+            .collect()
+    }
+
+    /// The names of the rows that values of `side` refer to; `None` where no row stands behind them.
+    pub async fn names(
+        &mut self,
+        side: Side,
+        id: MatchingId,
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<Option<Name>>, Error> {
+        let rows = self.rows(side, id, by, wanted).await?;
+        let place = |values: &Vec<Value>| (side, id, by.to_vec(), values.clone());
+        let mut open: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
+        for (values, row) in wanted.iter().zip(&rows) {
+            if self.names.contains_key(&place(values)) {
+                continue;
+            }
+            match row {
+                Some(row) => {
+                    open.insert(values.clone(), row.as_ref().clone());
+                }
+                None => {
+                    self.names.insert(place(values), None);
+                }
+            }
+        }
+        if !open.is_empty() {
+            self.deeper(id)?;
+            let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+            let named = Box::pin(self.names_of(side, id, &open)).await?;
+            self.depth -= 1;
+            for (values, name) in values.iter().zip(named) {
+                self.names.insert(place(values), Some(name));
+            }
+        }
+        Ok(wanted.iter().map(|values| self.names[&place(values)].clone()).collect())
+    }
+
+    async fn names_of(
+        &mut self,
+        side: Side,
+        id: MatchingId,
+        rows: &[Row],
+    ) -> Result<Vec<Name>, Error> {
+        let model = self.model;
+        let matching = &model.matchings[id];
+        let mut referred: Vec<BTreeMap<usize, Name>> = vec![BTreeMap::new(); rows.len()];
+        for reference in inside(&matching.references, &matching.identity) {
+            let wanted: Vec<_> = rows.iter().map(|row| pick(row, &reference.columns)).collect();
+            let names =
+                self.names(side, reference.matching, &reference.to_columns, &wanted).await?;
+            for (index, name) in names.into_iter().enumerate() {
+                let Some(name) = name else { continue };
+                // The further columns of a composite reference say nothing more to people.
+                for column in &reference.columns[1..] {
+                    let silent = Name { hash: name.hash, shown: String::new() };
+                    referred[index].insert(*column, silent);
+                }
+                referred[index].insert(reference.columns[0], name);
+            }
+        }
+        let named = rows.iter().zip(referred);
+        Ok(named.map(|(row, referred)| name(matching, row, &referred)).collect())
+    }
+
+    /// At most one row for each wanted tuple of values.
+    async fn one_each(
+        &mut self,
+        side: Side,
+        matching: &Matching,
+        by: &[usize],
+        wanted: &[Option<Vec<Value>>],
+    ) -> Result<Vec<Option<Row>>, Error> {
+        let found = self.all_each(side, matching, by, wanted).await?;
+        Ok(found.into_iter().map(|rows| rows.into_iter().next()).collect())
+    }
+
+    async fn all_each(
+        &mut self,
+        side: Side,
+        matching: &Matching,
+        by: &[usize],
+        wanted: &[Option<Vec<Value>>],
+    ) -> Result<Vec<Vec<Row>>, Error> {
+        let mut answers = vec![Vec::new(); wanted.len()];
+        if by.is_empty() {
+            return Ok(answers);
+        }
+        let (places, values): (Vec<usize>, Vec<Vec<Value>>) = wanted
+            .iter()
+            .enumerate()
+            .filter_map(|(index, values)| values.clone().map(|values| (index, values)))
+            .unzip();
+        for (index, row) in self.find(side, matching, &matching.names(by), &values).await? {
+            answers[places[index]].push(row);
+        }
+        Ok(answers)
+    }
+}
+
+/// References that lie within some columns.
+fn inside<'r>(
+    references: &'r [Reference],
+    columns: &'r [usize],
+) -> impl Iterator<Item = &'r Reference> {
+    references
+        .iter()
+        .filter(|reference| reference.columns.iter().all(|column| columns.contains(column)))
+}
+
+/// [`whole`] for identities, [`complete`] for keys.
+type Usable = fn(&Row, &[usize]) -> Option<Vec<Value>>;
+
+/// The values of a key; `None` where a part is NULL.
+fn complete(row: &Row, columns: &[usize]) -> Option<Vec<Value>> {
+    let values = pick(row, columns);
+    (!values.iter().any(Value::is_null)).then_some(values)
+}
+
+/// The values of some columns; `None` where there are none or a part is NULL or empty.
+fn whole(row: &Row, columns: &[usize]) -> Option<Vec<Value>> {
+    let values = pick(row, columns);
+    (!values.is_empty() && !values.iter().any(Value::is_empty)).then_some(values)
+}
+
+fn identity_state(row: &Row, matching: &Matching) -> Identity {
+    match whole(row, &matching.identity) {
+        _ if matching.identity.is_empty() => Identity::NotDeclared,
+        Some(_) => Identity::Whole,
+        None => Identity::NullPart,
+    }
+}
+
+/// A row whose identity has a NULL part stands for its ID.
+fn name(matching: &Matching, row: &Row, referred: &BTreeMap<usize, Name>) -> Name {
+    let (kind, columns) = match whole(row, &matching.identity) {
+        Some(_) => ("identity", &matching.identity),
+        None => ("id", &matching.key),
+    };
+    let mut hasher = blake3::Hasher::new();
+    for text in [kind, &matching.table] {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+    let mut shown = Vec::new();
+    for index in columns {
+        if let Some(name) = referred.get(index) {
+            hasher.update(b"r");
+            hasher.update(&name.hash);
+            shown.extend((!name.shown.is_empty()).then(|| name.shown.clone()));
+        } else {
+            hasher.update(b"v");
+            row[*index].feed(&mut hasher);
+            shown.push(match matching.redacted[*index] {
+                true => "(redacted)".into(),
+                false => row[*index].display().into_owned(),
+            });
+        }
+    }
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    Name { hash, shown: shown.join("/") }
+}

@@ -1,0 +1,260 @@
+//! Modules resolved against two catalogues: what is read, compared, matched and written.
+//!
+//! Answers for every name being real on both sides, and for what each column is (content, kept,
+//! ignored, a reference). It reads no rows. Building it is in `resolve.rs`.
+
+use std::collections::BTreeMap;
+
+use crate::catalog::Table;
+use crate::database::Value;
+use crate::manifest::filter::Condition;
+
+/// Which of the two databases a row comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Side {
+    Source,
+    Target,
+}
+
+impl Side {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+        }
+    }
+}
+
+/// Index into [`Model::nodes`].
+pub type NodeId = usize;
+/// Index into [`Model::matchings`].
+pub type MatchingId = usize;
+
+/// Everything a comparison needs to know before it reads rows.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Record types of the job and the rows they own, parents before children.
+    pub nodes: Vec<Node>,
+    /// The root nodes, ordered by module and table.
+    pub roots: Vec<NodeId>,
+    /// How rows of each table that is referred to are recognised on the other side.
+    pub matchings: Vec<Matching>,
+    /// The default matching of a table.
+    pub by_table: BTreeMap<String, MatchingId>,
+    /// Declared references of any loaded module: who refers to a table without a foreign key.
+    pub declared: Vec<Declared>,
+    /// Foreign keys of the target to each table of the job: who holds them, in which columns, and
+    /// what they name there.
+    pub referrers: BTreeMap<String, Vec<(Table, Vec<String>, Vec<String>)>>,
+    /// What a reviewer should know of the whole.
+    pub notes: Vec<String>,
+    /// Modules that can't be compared, with the reason.
+    pub failed: BTreeMap<String, String>,
+}
+
+/// One table in one place of a record.
+#[derive(Debug)]
+pub struct Node {
+    pub module: String,
+    /// 16 bytes over the module's manifest and both tables' structure: part of every pin.
+    pub shape: [u8; 16],
+    pub table: String,
+    pub source: Table,
+    pub target: Table,
+    /// Every column of either side, the target's first, in its order.
+    pub columns: Vec<Column>,
+    /// Indexes into `columns`: the internal ID.
+    pub key: Vec<usize>,
+    /// Indexes into `columns`; empty where none is declared.
+    pub identity: Vec<usize>,
+    /// Which rows belong to the module.
+    pub filter: BTreeMap<String, Condition>,
+    pub references: Vec<Reference>,
+    /// For owned rows: the node above and how the row names it.
+    pub parent: Option<Parent>,
+    pub owns: Vec<NodeId>,
+    pub label: Option<usize>,
+    pub updated: Option<usize>,
+    pub created: Option<usize>,
+    /// An owned row's single integer key that refers to nothing: not content.
+    pub surrogate_key: bool,
+    /// Nothing but key and references: its references are its identity.
+    pub link: bool,
+    /// The matching of this table's rows.
+    pub matching: MatchingId,
+    pub republish: Vec<String>,
+}
+
+/// How an owned row names its parent row.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    pub node: NodeId,
+    /// Indexes into the child's columns.
+    pub columns: Vec<usize>,
+    /// Indexes into the parent's columns, in the same order.
+    pub to: Vec<usize>,
+}
+
+/// One column of a node, over both sides.
+#[derive(Debug, Clone)]
+pub struct Column {
+    pub name: String,
+    pub on: Presence,
+    pub role: Role,
+    pub redacted: bool,
+    /// On the target (on the source where only it has the column).
+    pub nullable: bool,
+    pub kind: crate::catalog::Kind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    Both,
+    /// Carries the source's default, to tell a mere default from content.
+    SourceOnly {
+        default: Option<String>,
+    },
+    /// A row inserted there takes the column's default. `required`: it has none and isn't nullable.
+    TargetOnly {
+        required: bool,
+    },
+}
+
+/// What a column is for comparing and writing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Compared and written.
+    Content,
+    /// The internal ID of a root, an owned row's surrogate key or its parent reference: written with
+    /// an insert, implied by the match otherwise.
+    Place,
+    /// Not compared, but written with a row that differs otherwise.
+    Ignored,
+    /// Not compared, never updated; an insert takes the target's default.
+    KeptDefault,
+    /// Not compared, never updated; an insert takes the source's value.
+    KeptSource,
+    /// A reference into a never-synchronized table: an update keeps the target's, an insert takes
+    /// the matched row, else NULL.
+    Foreign,
+    /// Computed by a database: never compared, never written.
+    Generated,
+}
+
+/// Columns that hold another row's unique values.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// Indexes into the node's or matching's columns.
+    pub columns: Vec<usize>,
+    pub to_table: String,
+    /// Column names there, in the same order.
+    pub to_columns: Vec<String>,
+    pub matching: MatchingId,
+    /// The value that means "no reference" besides NULL.
+    pub none: Option<Value>,
+    /// Points into a never-synchronized table.
+    pub foreign: bool,
+    /// Every column may be NULL on the target.
+    pub nullable: bool,
+}
+
+/// How rows of one table are recognised on the other side.
+#[derive(Debug, Clone)]
+pub struct Matching {
+    pub table: String,
+    pub source: Table,
+    pub target: Table,
+    /// The columns read for matching, key and identity among them.
+    pub columns: Vec<String>,
+    pub key: Vec<usize>,
+    pub identity: Vec<usize>,
+    /// References among identity and key columns.
+    pub references: Vec<Reference>,
+    pub filter: BTreeMap<String, Condition>,
+    pub created: Option<usize>,
+    /// By column: its values are never shown.
+    pub redacted: Vec<bool>,
+    pub basis: Basis,
+}
+
+/// Why rows of a table are recognised as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// A record type's or an owned table's identity.
+    Module,
+    /// `tables.match` of the operator or `match` of a reference.
+    Declared,
+    /// The first unique key that isn't a surrogate.
+    UniqueKey,
+    /// The internal ID, for want of anything better.
+    Id,
+}
+
+/// A reference that a manifest declares, seen from the table that is referred to.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    pub holder: Table,
+    pub columns: Vec<String>,
+    pub to_table: String,
+    pub to_columns: Vec<String>,
+}
+
+impl Node {
+    pub fn table(&self, side: Side) -> &Table {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    pub fn names(&self, indexes: &[usize]) -> Vec<String> {
+        indexes.iter().map(|index| self.columns[*index].name.clone()).collect()
+    }
+
+    /// Columns whose difference makes a record differ.
+    pub fn content(&self) -> impl Iterator<Item = usize> + '_ {
+        self.columns
+            .iter()
+            .enumerate()
+            .filter(|(_, column)| column.role == Role::Content && column.on == Presence::Both)
+            .map(|(index, _)| index)
+    }
+
+    /// The reference that holds a column, if any.
+    pub fn reference_of(&self, column: usize) -> Option<&Reference> {
+        self.references.iter().find(|reference| reference.columns.contains(&column))
+    }
+}
+
+impl Column {
+    pub fn is_on(&self, side: Side) -> bool {
+        match (&self.on, side) {
+            (Presence::Both, _)
+            | (Presence::SourceOnly { .. }, Side::Source)
+            | (Presence::TargetOnly { .. }, Side::Target) => true,
+            (Presence::SourceOnly { .. }, Side::Target)
+            | (Presence::TargetOnly { .. }, Side::Source) => false,
+        }
+    }
+}
+
+impl Matching {
+    pub fn table(&self, side: Side) -> &Table {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+
+    pub fn names(&self, indexes: &[usize]) -> Vec<String> {
+        indexes.iter().map(|index| self.columns[*index].clone()).collect()
+    }
+
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
+    }
+}

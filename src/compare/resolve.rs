@@ -1,0 +1,332 @@
+//! Builds the [`Model`]: manifests as written become tables and columns that exist on both sides.
+//!
+//! Answers for refusing a module whose tables or columns don't fit, with the reason, without
+//! touching the others. `validate` finds the same problems earlier, with positions.
+
+use std::collections::BTreeMap;
+
+use super::model::{
+    Basis, Column, Declared, Matching, MatchingId, Model, Node, NodeId, Parent, Presence,
+    Reference, Role, Side,
+};
+use crate::catalog::{self, Catalog, Kind, Table};
+use crate::database::Value;
+use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec};
+use crate::manifest::reference::ReferenceRule;
+
+mod columns;
+mod matching;
+mod references;
+
+/// What a model is built from.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// Every module of the manifests, selected or not.
+    pub modules: &'a BTreeMap<String, ModuleSpec>,
+    /// The modules of the job.
+    pub selected: &'a [String],
+    pub source: &'a Catalog,
+    pub target: &'a Catalog,
+    pub rules: &'a dyn Rules,
+}
+
+/// What the operator's file says about tables.
+pub trait Rules {
+    /// The table belongs to a class that is never synchronized.
+    fn never_synchronized(&self, table: &str) -> bool;
+    fn redacted(&self, table: &str, column: &str) -> bool;
+    /// `tables.match`: how rows of a table outside every module are recognised.
+    fn matched_by(&self, table: &str) -> Option<&[String]>;
+}
+
+/// Why a module can't be compared; one sentence that names the table.
+type Refusal = String;
+
+pub(super) struct Builder<'a> {
+    input: Input<'a>,
+    model: Model,
+    /// Matchings by table and the `match` a reference names.
+    known: BTreeMap<(String, Vec<String>), MatchingId>,
+}
+
+/// Resolves the job's modules. A module that doesn't fit stands in [`Model::failed`].
+pub fn resolve(input: Input<'_>) -> Model {
+    let mut builder = Builder { input, model: Model::default(), known: BTreeMap::new() };
+    for name in input.selected {
+        let Some(spec) = input.modules.get(name) else { continue };
+        let nodes_before = builder.model.nodes.len();
+        let roots_before = builder.model.roots.len();
+        if let Err(reason) = builder.module(name, spec) {
+            builder.model.nodes.truncate(nodes_before);
+            builder.model.roots.truncate(roots_before);
+            builder.model.failed.insert(name.clone(), reason);
+        }
+    }
+    builder.declared();
+    builder.finish()
+}
+
+impl<'a> Builder<'a> {
+    fn module(&mut self, name: &str, spec: &ModuleSpec) -> Result<(), Refusal> {
+        let mut records: Vec<&RecordSpec> = spec.records.iter().collect();
+        records.sort_by(|a, b| a.table.cmp(&b.table));
+        for record in records {
+            let root = self.node(name, &Written::root(record), None)?;
+            let shape = self.shape(record, root);
+            for node in &mut self.model.nodes[root..] {
+                node.shape = shape;
+            }
+            self.model.roots.push(root);
+        }
+        Ok(())
+    }
+
+    /// Adds the node of a table and, below it, those of the tables it owns.
+    fn node(
+        &mut self,
+        module: &str,
+        written: &Written<'_>,
+        above: Option<NodeId>,
+    ) -> Result<NodeId, Refusal> {
+        let (source, target) = self.both(written.table)?;
+        let parent = match above {
+            Some(above) => Some(self.parent(above, written, &source, &target)?),
+            None => None,
+        };
+        let mut columns = columns::union(&source, &target)?;
+        let key = columns::key(written, &source, &target, &columns)?;
+        let identity = columns::indexes(written.identity, &columns, written.table)?;
+        self.assign_roles(written, &mut columns, &key, parent.as_ref())?;
+        let references = self.references(written, &source, &target, &mut columns)?;
+        let surrogate_key = columns::is_surrogate(&key, &columns, &references, parent.as_ref());
+        if above.is_none() || surrogate_key {
+            for index in &key {
+                columns[*index].role = Role::Place;
+            }
+        }
+        let link = above.is_some()
+            && columns::is_link(&key, &columns, &references, parent.as_ref(), surrogate_key);
+        let identity = if link && identity.is_empty() {
+            columns::link_identity(&references, parent.as_ref())
+        } else {
+            identity
+        };
+        let id = self.model.nodes.len();
+        self.model.nodes.push(Node {
+            module: module.to_owned(),
+            shape: [0; 16],
+            table: written.table.to_owned(),
+            key,
+            identity,
+            filter: written.rows.clone(),
+            references,
+            parent,
+            owns: Vec::new(),
+            label: columns::optional(written.label, &columns, written.table)?,
+            updated: columns::optional(written.updated, &columns, written.table)?,
+            created: columns::optional(written.created, &columns, written.table)?,
+            surrogate_key,
+            link,
+            matching: 0,
+            republish: written.republish.to_vec(),
+            columns,
+            source,
+            target,
+        });
+        self.model.nodes[id].matching = self.matching_of_node(id, written)?;
+        for owned in written.owns {
+            let child = self.node(module, &Written::owned(owned), Some(id))?;
+            self.model.nodes[id].owns.push(child);
+        }
+        Ok(id)
+    }
+
+    fn both(&self, table: &str) -> Result<(Table, Table), Refusal> {
+        let on = |side: Side, catalog: &Catalog| {
+            catalog.table(table).cloned().ok_or_else(|| {
+                let side = if side == Side::Source { "source" } else { "target" };
+                format!("the table {table} doesn't exist on the {side}")
+            })
+        };
+        Ok((on(Side::Source, self.input.source)?, on(Side::Target, self.input.target)?))
+    }
+
+    /// The foreign key or column by which an owned row names its parent.
+    fn parent(
+        &self,
+        above: NodeId,
+        written: &Written<'_>,
+        source: &Table,
+        target: &Table,
+    ) -> Result<Parent, Refusal> {
+        let owner = &self.model.nodes[above];
+        let (columns, to) = references::parent_link(written, target, source, owner)?;
+        let union = columns::union(source, target)?;
+        Ok(Parent {
+            node: above,
+            columns: columns::indexes(&columns, &union, written.table)?,
+            to: columns::indexes(&to, &owner.columns, &owner.table)?,
+        })
+    }
+
+    fn assign_roles(
+        &self,
+        written: &Written<'_>,
+        columns: &mut [Column],
+        key: &[usize],
+        parent: Option<&Parent>,
+    ) -> Result<(), Refusal> {
+        for name in written.ignore {
+            let index = columns::index(name, columns, written.table)?;
+            columns[index].role = Role::Ignored;
+        }
+        for (name, rule) in written.keep {
+            let index = columns::index(name, columns, written.table)?;
+            columns[index].role = match rule {
+                KeepRule::Default => Role::KeptDefault,
+                KeepRule::Source => Role::KeptSource,
+            };
+        }
+        for name in written.redact {
+            let index = columns::index(name, columns, written.table)?;
+            columns[index].redacted = true;
+        }
+        for column in columns.iter_mut() {
+            column.redacted |= self.input.rules.redacted(written.table, &column.name);
+        }
+        for index in parent.into_iter().flat_map(|parent| &parent.columns) {
+            columns[*index].role = Role::Place;
+        }
+        match key.iter().find(|index| columns[**index].role == Role::Generated) {
+            Some(index) => Err(format!(
+                "the key column {}.{} is computed by the database and can't be written",
+                written.table, columns[*index].name
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// 16 bytes over a record type as written and the structure of its tables on both sides.
+    fn shape(&self, record: &RecordSpec, root: NodeId) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new();
+        let mut feed = |text: String| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        feed(serde_json::to_string(record).unwrap_or_default());
+        for node in &self.model.nodes[root..] {
+            feed(serde_json::to_string(&node.source).unwrap_or_default());
+            feed(serde_json::to_string(&node.target).unwrap_or_default());
+        }
+        let mut shape = [0; 16];
+        shape.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        shape
+    }
+
+    /// Declared references of every loaded module, for `still-referenced`.
+    fn declared(&mut self) {
+        let modules = self.input.modules;
+        for record in modules.values().flat_map(|module| &module.records) {
+            self.declared_of(&Written::root(record));
+        }
+    }
+
+    fn declared_of(&mut self, written: &Written<'_>) {
+        let target = self.input.target;
+        for (column, rule) in written.references {
+            let choice = references::only_choice(rule);
+            let found = (target.table(written.table), target.table(&choice.table));
+            if let (Some(holder), Some(referred)) = found
+                && referred.primary_key.len() == 1
+            {
+                self.model.declared.push(Declared {
+                    holder: holder.clone(),
+                    columns: vec![column.clone()],
+                    to_table: choice.table.clone(),
+                    to_columns: referred.primary_key.clone(),
+                });
+            }
+        }
+        for owned in written.owns {
+            self.declared_of(&Written::owned(owned));
+        }
+    }
+
+    fn finish(mut self) -> Model {
+        for matching in &self.model.matchings {
+            if matching.basis == Basis::Id {
+                self.model.notes.push(format!(
+                    "rows of {} are matched by their ID, since the table has no other unique key",
+                    matching.table
+                ));
+            }
+        }
+        for node in &self.model.nodes {
+            columns::note_differences(node, &mut self.model.notes);
+            let referrers = self.input.target.referrers(&node.table);
+            let referrers = referrers
+                .map(|(holder, key)| (holder.clone(), key.columns.clone(), key.to_columns.clone()));
+            self.model.referrers.insert(node.table.clone(), referrers.collect());
+        }
+        self.model.notes.dedup();
+        self.model
+    }
+}
+
+/// What root and owned tables have in common in a manifest.
+pub(super) struct Written<'a> {
+    table: &'a str,
+    key: &'a [String],
+    identity: &'a [String],
+    label: Option<&'a str>,
+    updated: Option<&'a str>,
+    created: Option<&'a str>,
+    rows: &'a BTreeMap<String, crate::manifest::filter::Condition>,
+    ignore: &'a [String],
+    keep: &'a BTreeMap<String, KeepRule>,
+    redact: &'a [String],
+    references: &'a BTreeMap<String, ReferenceRule>,
+    owns: &'a [OwnedSpec],
+    by: Option<&'a crate::manifest::reference::OwnedBy>,
+    republish: &'a [String],
+}
+
+impl<'a> Written<'a> {
+    fn root(spec: &'a RecordSpec) -> Self {
+        Self {
+            table: &spec.table,
+            key: &spec.key,
+            identity: &spec.identity,
+            label: spec.label.as_deref(),
+            updated: spec.updated.as_deref(),
+            created: spec.created.as_deref(),
+            rows: &spec.rows,
+            ignore: &spec.ignore,
+            keep: &spec.keep,
+            redact: &spec.redact,
+            references: &spec.references,
+            owns: &spec.owns,
+            by: None,
+            republish: &spec.republish,
+        }
+    }
+
+    fn owned(spec: &'a OwnedSpec) -> Self {
+        Self {
+            table: &spec.table,
+            key: &[],
+            identity: &spec.identity,
+            label: None,
+            updated: None,
+            created: None,
+            rows: &spec.rows,
+            ignore: &spec.ignore,
+            keep: &spec.keep,
+            redact: &spec.redact,
+            references: &spec.references,
+            owns: &spec.owns,
+            by: spec.by.as_ref(),
+            republish: &[],
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! How rows of a table are recognised on the other side.
+//!
+//! In this order: the reference's `match`, the operator's `tables.match`, the identity of the
+//! module that holds the table, the first unique key that isn't a surrogate, the internal ID.
+
+use super::{
+    Basis, Builder, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Table, Written,
+};
+use crate::manifest::module::{OwnedSpec, RecordSpec};
+
+/// What a table's matching is made of, as names.
+#[derive(Default)]
+struct Plan {
+    identity: Vec<String>,
+    key: Vec<String>,
+    created: Option<String>,
+    filter: std::collections::BTreeMap<String, crate::manifest::filter::Condition>,
+    basis: Option<Basis>,
+    declared: std::collections::BTreeMap<String, crate::manifest::reference::ReferenceRule>,
+}
+
+impl Builder<'_> {
+    /// The matching of a table; `matched_by` is what a reference names as `match`.
+    pub(super) fn matching(
+        &mut self,
+        table: &str,
+        matched_by: &[String],
+    ) -> Result<MatchingId, Refusal> {
+        let known = (table.to_owned(), matched_by.to_vec());
+        if let Some(id) = self.known.get(&known) {
+            return Ok(*id);
+        }
+        let (source, target) = self.both(table)?;
+        let plan = self.plan(&target, matched_by)?;
+        let mut columns = Vec::new();
+        let mut position = |name: &String| {
+            columns.iter().position(|known| known == name).unwrap_or_else(|| {
+                columns.push(name.clone());
+                columns.len() - 1
+            })
+        };
+        let key = plan.key.iter().map(&mut position).collect();
+        let identity = plan.identity.iter().map(&mut position).collect();
+        let created = plan.created.as_ref().map(&mut position);
+        for name in plan.filter.keys() {
+            position(name);
+        }
+        for (side, name) in [(&source, "source"), (&target, "target")] {
+            if let Some(missing) = columns.iter().find(|column| side.column(column).is_none()) {
+                return Err(format!("{table} has no column {missing} on the {name}"));
+            }
+        }
+        let id = self.model.matchings.len();
+        self.known.insert(known, id);
+        if matched_by.is_empty() {
+            self.model.by_table.insert(table.to_owned(), id);
+        }
+        let redacted =
+            columns.iter().map(|column| self.input.rules.redacted(table, column)).collect();
+        self.model.matchings.push(Matching {
+            redacted,
+            table: table.to_owned(),
+            columns,
+            key,
+            identity,
+            references: Vec::new(),
+            filter: plan.filter.clone(),
+            created,
+            basis: plan.basis.unwrap_or(Basis::Id),
+            source,
+            target,
+        });
+        // After the entry exists: a table's identity may refer to itself (a tree).
+        let references = self.matching_references(id, &plan)?;
+        self.model.matchings[id].references = references;
+        Ok(id)
+    }
+
+    /// The matching of a node's rows: the table's, with the node's own filter where several modules
+    /// share the table.
+    pub(super) fn matching_of_node(
+        &mut self,
+        node: NodeId,
+        written: &Written<'_>,
+    ) -> Result<MatchingId, Refusal> {
+        let id = self.matching(written.table, &[])?;
+        let root = self.model.nodes[node].parent.is_none();
+        if !root || self.model.matchings[id].filter == *written.rows {
+            return Ok(id);
+        }
+        let filter = written.rows.clone();
+        let own = Matching { filter: filter.clone(), ..self.model.matchings[id].clone() };
+        self.model.matchings.push(own);
+        let own = self.model.matchings.len() - 1;
+        self.needs(own, &filter.into_keys().collect::<Vec<_>>())?;
+        Ok(own)
+    }
+
+    /// Has a matching read further columns: those that references hold.
+    pub(super) fn needs(&mut self, id: MatchingId, names: &[String]) -> Result<(), Refusal> {
+        let matching = &mut self.model.matchings[id];
+        for name in names {
+            if matching.position(name).is_none() {
+                for table in [&matching.source, &matching.target] {
+                    if table.column(name).is_none() {
+                        return Err(format!(
+                            "{} has no column {name} on both sides, but references hold it",
+                            matching.table
+                        ));
+                    }
+                }
+                let redacted = self.input.rules.redacted(&matching.table, name);
+                matching.redacted.push(redacted);
+                matching.columns.push(name.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn plan(&self, target: &Table, matched_by: &[String]) -> Result<Plan, Refusal> {
+        let key = if target.primary_key.is_empty() {
+            shortest_unique(target).ok_or_else(|| {
+                format!("the table {} has no key, so it can't be referred to", target.name)
+            })?
+        } else {
+            target.primary_key.clone()
+        };
+        if !matched_by.is_empty() {
+            let basis = Some(Basis::Declared);
+            return Ok(Plan { identity: matched_by.to_vec(), key, basis, ..Plan::default() });
+        }
+        if let Some(identity) = self.input.rules.matched_by(&target.name) {
+            let basis = Some(Basis::Declared);
+            return Ok(Plan { identity: identity.to_vec(), key, basis, ..Plan::default() });
+        }
+        if let Some(plan) = self.plan_of_module(target, &key) {
+            return Ok(plan);
+        }
+        match natural_key(target) {
+            Some(identity) => {
+                let basis = Some(Basis::UniqueKey);
+                Ok(Plan { identity, key, basis, ..Plan::default() })
+            }
+            None => Ok(Plan { key, basis: Some(Basis::Id), ..Plan::default() }),
+        }
+    }
+
+    /// The job's modules decide before other loaded ones.
+    fn plan_of_module(&self, target: &Table, key: &[String]) -> Option<Plan> {
+        let modules = self.input.modules;
+        let selected = self.input.selected.iter().filter_map(|name| modules.get(name));
+        let others = modules
+            .iter()
+            .filter(|(name, _)| !self.input.selected.contains(name))
+            .map(|(_, module)| module);
+        for record in selected.chain(others).flat_map(|module| &module.records) {
+            if record.table == target.name {
+                return Some(root_plan(record, key));
+            }
+            for owned in &record.owns {
+                if let Some(plan) = self.owned_plan(owned, &record.table, target, key) {
+                    return Some(plan);
+                }
+            }
+        }
+        None
+    }
+
+    /// An owned row is recognised by its parent and, within it, by its identity; by its ID where
+    /// none is declared.
+    fn owned_plan(
+        &self,
+        owned: &OwnedSpec,
+        above: &str,
+        target: &Table,
+        key: &[String],
+    ) -> Option<Plan> {
+        if owned.table != target.name {
+            return owned
+                .owns
+                .iter()
+                .find_map(|below| self.owned_plan(below, &owned.table, target, key));
+        }
+        let written = Written::owned(owned);
+        let link = target
+            .foreign_keys
+            .iter()
+            .find(|foreign| match &written.by {
+                Some(crate::manifest::reference::OwnedBy::Name(name)) => {
+                    foreign.name == *name || foreign.columns == [name.as_str()]
+                }
+                _ => foreign.to_table == above,
+            })
+            .map(|foreign| foreign.columns.clone());
+        let mut identity = link.unwrap_or_default();
+        let own = if owned.identity.is_empty() { key } else { &owned.identity };
+        for column in own {
+            if !identity.contains(column) {
+                identity.push(column.clone());
+            }
+        }
+        let basis = Some(Basis::Module);
+        let declared = owned.references.clone();
+        Some(Plan { identity, key: key.to_vec(), basis, declared, ..Plan::default() })
+    }
+
+    /// References among the key and identity columns of a matching.
+    fn matching_references(
+        &mut self,
+        id: MatchingId,
+        plan: &Plan,
+    ) -> Result<Vec<Reference>, Refusal> {
+        let table = self.model.matchings[id].target.clone();
+        let wanted: Vec<String> = plan.identity.iter().chain(&plan.key).cloned().collect();
+        let mut references = Vec::new();
+        let declared = plan.declared.iter().map(|(column, rule)| {
+            let choice = super::references::only_choice(rule);
+            let keys = self.input.target.table(&choice.table).map(|t| t.primary_key.clone());
+            (vec![column.clone()], choice.table.clone(), keys.unwrap_or_default())
+        });
+        let foreign = table
+            .foreign_keys
+            .iter()
+            .map(|key| (key.columns.clone(), key.to_table.clone(), key.to_columns.clone()));
+        let all: Vec<_> = declared.chain(foreign).collect();
+        let mut taken: Vec<String> = Vec::new();
+        for (columns, to_table, to_columns) in all {
+            let inside = columns.iter().all(|column| wanted.contains(column));
+            if !inside || columns.iter().any(|column| taken.contains(column)) {
+                continue;
+            }
+            taken.extend(columns.iter().cloned());
+            let matching = self.matching(&to_table, &[])?;
+            self.needs(matching, &to_columns)?;
+            let positions =
+                columns.iter().filter_map(|name| self.model.matchings[id].position(name)).collect();
+            references.push(Reference {
+                columns: positions,
+                foreign: self.input.rules.never_synchronized(&to_table),
+                to_table,
+                to_columns,
+                matching,
+                none: None,
+                nullable: false,
+            });
+        }
+        Ok(references)
+    }
+}
+
+fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
+    Plan {
+        identity: record.identity.clone(),
+        key: if record.key.is_empty() { key.to_vec() } else { record.key.clone() },
+        created: record.created.clone(),
+        filter: record.rows.clone(),
+        basis: Some(Basis::Module),
+        declared: record.references.clone(),
+    }
+}
+
+/// A primary key that isn't a mere number or UUID, else the first unique key without NULL that
+/// isn't one.
+fn natural_key(table: &Table) -> Option<Vec<String>> {
+    let unique = table.unique_keys.iter().filter(|key| !key.partial).map(|key| &key.columns);
+    std::iter::once(&table.primary_key)
+        .chain(unique)
+        .find(|columns| {
+            !columns.is_empty()
+                && !is_surrogate(table, columns)
+                && columns.iter().all(|name| never_null(table, name))
+        })
+        .cloned()
+}
+
+fn never_null(table: &Table, name: &str) -> bool {
+    table.primary_key.iter().any(|column| column == name)
+        || table.column(name).is_some_and(|column| !column.nullable)
+}
+
+fn is_surrogate(table: &Table, columns: &[String]) -> bool {
+    let [only] = columns else { return false };
+    let refers = table.foreign_keys.iter().any(|key| key.columns == [only.as_str()]);
+    table.column(only).is_some_and(|column| {
+        column.auto.is_some()
+            || (!refers
+                && table.primary_key == [only.as_str()]
+                && matches!(column.kind, Kind::Integer | Kind::Uuid))
+    })
+}
+
+fn shortest_unique(table: &Table) -> Option<Vec<String>> {
+    table
+        .unique_keys
+        .iter()
+        .filter(|key| !key.partial && key.columns.iter().all(|name| never_null(table, name)))
+        .map(|key| key.columns.clone())
+        .min_by_key(Vec::len)
+}

@@ -1,0 +1,301 @@
+//! Streams both sides in key order and keeps only the keys of records that may differ.
+//!
+//! Answers for memory being bounded by the differences. A row is a candidate when it stands on one
+//! side only, when its content differs as read, or when it refers to a row that isn't the same thing
+//! on both sides. Whether a candidate really differs is decided later, record by record.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::Error;
+use super::model::{Basis, MatchingId, Model, NodeId, Presence, Reference, Role, Side};
+use super::sides::{Sides, pick, present, spread};
+use crate::database::{Row, Scan, Value};
+
+/// Root keys of records that may differ, on each side, and how many rows each root table has.
+#[derive(Debug, Default)]
+pub struct Candidates {
+    pub source: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
+    pub target: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
+    /// Source rows that pass the root's filter.
+    pub source_rows: BTreeMap<NodeId, u64>,
+}
+
+impl Candidates {
+    pub fn of(&mut self, side: Side) -> &mut BTreeMap<NodeId, BTreeSet<Vec<Value>>> {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        }
+    }
+}
+
+/// What a reference may hold that isn't the same thing on both sides, by matching and the columns
+/// referred to.
+type Moved = HashMap<(MatchingId, Vec<String>), HashSet<Vec<Value>>>;
+
+pub async fn scan(sides: &mut Sides, model: &Model) -> Result<Candidates, Error> {
+    let moved = moved(sides, model).await?;
+    let mut candidates = Candidates::default();
+    for id in 0..model.nodes.len() {
+        scan_node(sides, model, id, &moved, &mut candidates).await?;
+    }
+    Ok(candidates)
+}
+
+async fn scan_node(
+    sides: &mut Sides,
+    model: &Model,
+    id: NodeId,
+    moved: &Moved,
+    candidates: &mut Candidates,
+) -> Result<(), Error> {
+    let node = &model.nodes[id];
+    let key = node.names(&node.key);
+    let (from, to) = (present(node, Side::Source), present(node, Side::Target));
+    let mut pairs = Merge::new(
+        sides.source.scan(&node.source, &from, &key, &node.filter).await?,
+        sides.target.scan(&node.target, &to, &key, &node.filter).await?,
+        key_positions(&from, &key),
+        key_positions(&to, &key),
+    );
+    let mut found: [BTreeSet<Vec<Value>>; 2] = Default::default();
+    let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
+    let mut source_rows = 0;
+    while let Some((source, target)) = pairs.next().await? {
+        source_rows += u64::from(source.is_some());
+        let source = source.map(|row| spread(node, Side::Source, row));
+        let target = target.map(|row| spread(node, Side::Target, row));
+        if let (Some(source), Some(target)) = (&source, &target)
+            && equal(node, source, target)
+            && !refers_to_moved(&node.references, source, moved)
+        {
+            continue;
+        }
+        for (row, found) in [source, target].into_iter().zip(&mut found) {
+            found.extend(row.map(|row| pick(&row, place)));
+        }
+    }
+    drop(pairs);
+    if node.parent.is_none() {
+        candidates.source_rows.insert(id, source_rows);
+    }
+    for (side, found) in [Side::Source, Side::Target].into_iter().zip(found) {
+        let (root, keys) = climb(sides, model, side, id, found).await?;
+        candidates.of(side).entry(root).or_default().extend(keys);
+    }
+    Ok(())
+}
+
+/// Equal as read: content, the parent's reference, and nothing that only the source has.
+fn equal(node: &super::model::Node, source: &[Value], target: &[Value]) -> bool {
+    node.columns.iter().enumerate().all(|(index, column)| match (&column.on, column.role) {
+        (Presence::Both, Role::Content | Role::Place) => source[index] == target[index],
+        (Presence::SourceOnly { default }, Role::Content) => {
+            is_default(&source[index], default.as_deref())
+        }
+        _ => true,
+    })
+}
+
+/// NULL, or what the column's default says where that is a plain constant.
+pub fn is_default(value: &Value, default: Option<&str>) -> bool {
+    if value.is_null() {
+        return true;
+    }
+    let Some(default) = default else { return false };
+    // PostgreSQL writes `'x'::text`; SQLite keeps the expression as it was written.
+    let constant = default.split("::").next().unwrap_or(default).trim();
+    let constant = constant.trim_start_matches('(').trim_end_matches(')');
+    let text = constant
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .map_or_else(|| constant.to_owned(), |inner| inner.replace("''", "'"));
+    match value {
+        Value::Boolean(truth) => {
+            text.eq_ignore_ascii_case(if *truth { "true" } else { "false" })
+                || text == if *truth { "1" } else { "0" }
+        }
+        Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => *value == Value::Decimal(text),
+        other => other.display() == text,
+    }
+}
+
+/// From rows of an owned table up to the keys of their records.
+async fn climb(
+    sides: &mut Sides,
+    model: &Model,
+    side: Side,
+    from: NodeId,
+    places: BTreeSet<Vec<Value>>,
+) -> Result<(NodeId, BTreeSet<Vec<Value>>), Error> {
+    let (mut id, mut places) = (from, places);
+    while let Some(parent) = &model.nodes[id].parent {
+        let above = &model.nodes[parent.node];
+        let wanted = above.parent.as_ref().map_or(&above.key, |parent| &parent.columns);
+        if parent.to != *wanted {
+            let by: Vec<Vec<Value>> = places.into_iter().collect();
+            let rows = sides.rows(side, above, &parent.to, &by).await?;
+            places = rows.into_iter().map(|(_, row)| pick(&row, wanted)).collect();
+        }
+        id = parent.node;
+    }
+    Ok((id, places))
+}
+
+fn refers_to_moved(references: &[Reference], row: &[Value], moved: &Moved) -> bool {
+    references.iter().any(|reference| {
+        moved.get(&(reference.matching, reference.to_columns.clone())).is_some_and(|moved| {
+            !moved.is_empty() && moved.contains(&pick(row, &reference.columns))
+        })
+    })
+}
+
+/// For every table that content refers to: the rows that aren't the same thing on both sides.
+async fn moved(sides: &mut Sides, model: &Model) -> Result<Moved, Error> {
+    let mut open: Vec<(MatchingId, Vec<String>)> = Vec::new();
+    let mut moved = Moved::new();
+    let content = model.nodes.iter().flat_map(|node| {
+        node.references.iter().filter(|reference| {
+            // A parent that isn't the same thing makes its whole record a candidate anyway.
+            let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
+            let mut roles = reference.columns.iter().map(|column| node.columns[*column].role);
+            !above && roles.any(|role| matches!(role, Role::Content | Role::Place))
+        })
+    });
+    let mut wanted: Vec<&Reference> = content.collect();
+    while let Some(reference) = wanted.pop() {
+        let place = (reference.matching, reference.to_columns.clone());
+        let matching = &model.matchings[reference.matching];
+        if moved.contains_key(&place) || matching.basis == Basis::Id || matching.identity.is_empty()
+        {
+            continue;
+        }
+        moved.insert(place.clone(), HashSet::new());
+        wanted.extend(&matching.references);
+        open.push(place);
+    }
+    let mut fresh = Moved::new();
+    for (id, to_columns) in open {
+        let found = moved_rows(sides, model, id, &to_columns).await?;
+        fresh.insert((id, to_columns), found);
+    }
+    while !fresh.is_empty() {
+        for (place, found) in &fresh {
+            moved.entry(place.clone()).or_default().extend(found.iter().cloned());
+        }
+        fresh = dependants(sides, model, &moved, &fresh).await?;
+    }
+    Ok(moved)
+}
+
+/// Rows of one table that stand on one side only or whose identity differs as read.
+async fn moved_rows(
+    sides: &mut Sides,
+    model: &Model,
+    id: MatchingId,
+    to_columns: &[String],
+) -> Result<HashSet<Vec<Value>>, Error> {
+    let matching = &model.matchings[id];
+    let key = matching.names(&matching.key);
+    let everything = BTreeMap::new();
+    let mut pairs = Merge::new(
+        sides.source.scan(&matching.source, &matching.columns, &key, &everything).await?,
+        sides.target.scan(&matching.target, &matching.columns, &key, &everything).await?,
+        matching.key.clone(),
+        matching.key.clone(),
+    );
+    let to: Vec<usize> = to_columns.iter().filter_map(|column| matching.position(column)).collect();
+    let mut found = HashSet::new();
+    while let Some((source, target)) = pairs.next().await? {
+        if let (Some(source), Some(target)) = (&source, &target) {
+            let same = |columns: &[usize]| pick(source, columns) == pick(target, columns);
+            if same(&matching.identity) && same(&to) {
+                continue;
+            }
+        }
+        found.extend([source, target].into_iter().flatten().map(|row| pick(&row, &to)));
+    }
+    Ok(found)
+}
+
+/// Rows whose identity refers to rows that moved aren't the same thing either.
+async fn dependants(
+    sides: &mut Sides,
+    model: &Model,
+    known: &Moved,
+    fresh: &Moved,
+) -> Result<Moved, Error> {
+    let mut more = Moved::new();
+    for (id, to_columns) in known.keys() {
+        let matching = &model.matchings[*id];
+        let to: Vec<usize> =
+            to_columns.iter().filter_map(|column| matching.position(column)).collect();
+        for reference in &matching.references {
+            let in_identity = reference.columns.iter().all(|c| matching.identity.contains(c));
+            let place = (reference.matching, reference.to_columns.clone());
+            let (true, Some(values)) = (in_identity, fresh.get(&place)) else { continue };
+            let wanted: Vec<Vec<Value>> = values.iter().cloned().collect();
+            let by = matching.names(&reference.columns);
+            for side in [Side::Source, Side::Target] {
+                let table = matching.table(side);
+                let rows = sides.get(side).find(table, &matching.columns, &by, &wanted).await?;
+                for (_, row) in rows {
+                    let values = pick(&row, &to);
+                    let old = known.get(&(*id, to_columns.clone()));
+                    if !old.is_some_and(|old| old.contains(&values)) {
+                        more.entry((*id, to_columns.clone())).or_default().insert(values);
+                    }
+                }
+            }
+        }
+    }
+    Ok(more)
+}
+
+/// Two streams in key order, joined by key.
+struct Merge<'s> {
+    source: Scan<'s>,
+    target: Scan<'s>,
+    source_key: Vec<usize>,
+    target_key: Vec<usize>,
+    waiting: (Option<Row>, Option<Row>),
+}
+
+impl<'s> Merge<'s> {
+    fn new(
+        source: Scan<'s>,
+        target: Scan<'s>,
+        source_key: Vec<usize>,
+        target_key: Vec<usize>,
+    ) -> Self {
+        Self { source, target, source_key, target_key, waiting: (None, None) }
+    }
+
+    /// The next key's rows: from both sides, or from the one that has it.
+    async fn next(&mut self) -> Result<Option<(Option<Row>, Option<Row>)>, Error> {
+        if self.waiting.0.is_none() {
+            self.waiting.0 = self.source.next().await?;
+        }
+        if self.waiting.1.is_none() {
+            self.waiting.1 = self.target.next().await?;
+        }
+        let order = match (&self.waiting.0, &self.waiting.1) {
+            (None, None) => return Ok(None),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(source), Some(target)) => {
+                pick(source, &self.source_key).cmp(&pick(target, &self.target_key))
+            }
+        };
+        Ok(Some(match order {
+            Ordering::Less => (self.waiting.0.take(), None),
+            Ordering::Greater => (None, self.waiting.1.take()),
+            Ordering::Equal => (self.waiting.0.take(), self.waiting.1.take()),
+        }))
+    }
+}
+
+fn key_positions(columns: &[String], key: &[String]) -> Vec<usize> {
+    key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
+}

@@ -1,0 +1,58 @@
+//! The two sessions of a comparison, and reading a node's rows through them.
+//!
+//! Answers for rows having the node's columns in the node's order on either side: a column that a
+//! side doesn't have reads as NULL.
+
+use super::model::{Node, Side};
+use crate::database::{self, Row, Session, Value};
+
+/// The source is only read; the target is read, and written by `apply`.
+pub struct Sides {
+    pub source: Session,
+    pub target: Session,
+}
+
+impl Sides {
+    pub fn get(&mut self, side: Side) -> &mut Session {
+        match side {
+            Side::Source => &mut self.source,
+            Side::Target => &mut self.target,
+        }
+    }
+
+    /// Rows of a node whose `by` columns equal one of `wanted`, with the index they answer.
+    pub async fn rows(
+        &mut self,
+        side: Side,
+        node: &Node,
+        by: &[usize],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<(usize, Row)>, database::Error> {
+        let names = present(node, side);
+        let by = node.names(by);
+        let found = self.get(side).find(node.table(side), &names, &by, wanted).await?;
+        Ok(found.into_iter().map(|(index, row)| (index, spread(node, side, row))).collect())
+    }
+}
+
+/// The names of the columns that a side has, in the node's order.
+pub fn present(node: &Node, side: Side) -> Vec<String> {
+    node.columns.iter().filter(|column| column.is_on(side)).map(|c| c.name.clone()).collect()
+}
+
+/// A row of one side over all columns of the node.
+pub fn spread(node: &Node, side: Side, row: Row) -> Row {
+    let mut values = row.into_iter();
+    node.columns
+        .iter()
+        .map(|column| match column.is_on(side) {
+            true => values.next().unwrap_or(Value::Null),
+            false => Value::Null,
+        })
+        .collect()
+}
+
+/// The values of some columns of a row.
+pub fn pick(row: &[Value], indexes: &[usize]) -> Vec<Value> {
+    indexes.iter().map(|index| row[*index].clone()).collect()
+}

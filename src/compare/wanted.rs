@@ -1,0 +1,396 @@
+//! What the target's rows of one record should become: pure, from a draft and an answer.
+//!
+//! Answers for pairing owned rows within their parents, for which values are written, and for which
+//! columns differ. It draws no IDs and reads no rows: values that only a run can know stand open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::draft::{Draft, Link, Links};
+use super::model::{Model, Node, NodeId, Presence, Reference, Role};
+use super::record::{Record, RecordRow};
+use super::sides::pick;
+use crate::database::Value;
+use crate::plan::change::Answer;
+
+/// One column of a wanted row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// The database keeps what it has, or fills in the default.
+    Leave,
+    Value(Value),
+    /// Part of a reference to a row that has no counterpart yet. Carries the source's value.
+    Open(Value),
+}
+
+impl Cell {
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::Leave => None,
+            Self::Value(value) | Self::Open(value) => Some(value),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct WantedRow {
+    pub node: NodeId,
+    /// Index of the parent among the wanted rows.
+    pub parent: Option<usize>,
+    /// Index of the row in the source's record.
+    pub source: usize,
+    /// Index of the row in the target's record that it is; none: it is inserted.
+    pub current: Option<usize>,
+    /// In the order of the node's columns.
+    pub cells: Vec<Cell>,
+    /// References of the node whose row has no counterpart on the target.
+    pub open: Vec<usize>,
+    /// References into never-synchronized tables that an insert needs and can't have.
+    pub unmet: Vec<usize>,
+}
+
+/// The rows a record should have, and those of the target that go.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Parents before children.
+    pub rows: Vec<WantedRow>,
+    /// Indexes into the target's record, parents before children.
+    pub removed: Vec<usize>,
+}
+
+/// Works out what the target's rows become when a draft is carried out with an answer.
+pub fn wanted_by(model: &Model, draft: &Draft, answer: Option<Answer>) -> Wanted {
+    let mut pairing = match Pairing::new(model, draft, written_into(draft, answer)) {
+        Ok(pairing) => pairing,
+        Err(removal) => return removal,
+    };
+    pairing.numbering = match answer {
+        Some(Answer::Renumber) => Numbering::Drawn,
+        _ => Numbering::Source,
+    };
+    pairing.finish()
+}
+
+/// The same for a given target record, which the source's content goes into; none: everything is
+/// inserted.
+pub fn wanted(model: &Model, draft: &Draft, current: Option<&Record>) -> Wanted {
+    match Pairing::new(model, draft, current) {
+        Ok(pairing) => pairing.finish(),
+        Err(removal) => removal,
+    }
+}
+
+/// Where a new root takes its ID from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    Source,
+    /// The run draws one; until then it stands open.
+    Drawn,
+}
+
+/// Which target record an answer writes into.
+pub fn written_into(draft: &Draft, answer: Option<Answer>) -> Option<&Record> {
+    match answer {
+        Some(Answer::Renumber) => None,
+        _ => draft.current.as_ref(),
+    }
+}
+
+struct Pairing<'a> {
+    model: &'a Model,
+    source: &'a Record,
+    links: &'a Links,
+    current: Option<&'a Record>,
+    numbering: Numbering,
+    wanted: Wanted,
+}
+
+impl<'a> Pairing<'a> {
+    /// `Err` for a deletion, which pairs nothing: every row goes.
+    fn new(
+        model: &'a Model,
+        draft: &'a Draft,
+        current: Option<&'a Record>,
+    ) -> Result<Self, Wanted> {
+        let Some(source) = &draft.source else {
+            let rows = current.map_or(0, |record| record.rows.len());
+            return Err(Wanted { rows: Vec::new(), removed: (0..rows).collect() });
+        };
+        let (links, wanted) = (&draft.links, Wanted::default());
+        Ok(Self { model, source, links, current, numbering: Numbering::Source, wanted })
+    }
+
+    fn finish(mut self) -> Wanted {
+        let current = self.current.map(|_| 0);
+        self.add(0, None, current);
+        self.wanted
+    }
+
+    /// Adds a source row and all rows below it.
+    fn add(&mut self, source: usize, parent: Option<usize>, current: Option<usize>) {
+        let row = &self.source.rows[source];
+        let node = &self.model.nodes[row.node];
+        let here = current.and_then(|index| self.current.map(|record| &record.rows[index]));
+        let cells = self.cells(node, source, parent, here);
+        let (open, unmet) = self.unresolved(node, source, here.is_none());
+        self.wanted.rows.push(WantedRow {
+            node: row.node,
+            parent,
+            source,
+            current,
+            cells,
+            open,
+            unmet,
+        });
+        let above = self.wanted.rows.len() - 1;
+        for child in &node.owns {
+            self.add_children(*child, source, above, current);
+        }
+    }
+
+    fn add_children(&mut self, child: NodeId, source: usize, above: usize, current: Option<usize>) {
+        let sources = children(self.source, child, source);
+        let currents = match (self.current, current) {
+            (Some(record), Some(current)) => children(record, child, current),
+            _ => Vec::new(),
+        };
+        let pairs = self.pair(child, &sources, &currents, above);
+        for (source, current) in sources.iter().zip(&pairs) {
+            self.add(*source, Some(above), *current);
+        }
+        for gone in currents.into_iter().filter(|current| !pairs.contains(&Some(*current))) {
+            self.remove(gone);
+        }
+    }
+
+    /// Removes a target row with everything it owns, whatever the filters say.
+    fn remove(&mut self, row: usize) {
+        self.wanted.removed.push(row);
+        let Some(record) = self.current else { return };
+        let below: Vec<usize> = (0..record.rows.len())
+            .filter(|index| record.rows[*index].parent == Some(row))
+            .collect();
+        for index in below {
+            self.remove(index);
+        }
+    }
+
+    /// For each source row the target row of the same parent that it is.
+    fn pair(
+        &self,
+        child: NodeId,
+        sources: &[usize],
+        currents: &[usize],
+        above: usize,
+    ) -> Vec<Option<usize>> {
+        let node = &self.model.nodes[child];
+        let translated: Vec<Vec<Cell>> =
+            sources.iter().map(|index| self.cells(node, *index, Some(above), None)).collect();
+        let mut pairs = vec![None; sources.len()];
+        let mut free: BTreeSet<usize> = currents.iter().copied().collect();
+        let mut open: BTreeSet<usize> = (0..sources.len()).collect();
+        let Some(record) = self.current else { return pairs };
+        if node.link && node.identity.is_empty() {
+            // One row a parent: the key is the parent reference.
+            if let ([_], [only]) = (sources, currents) {
+                pairs[0] = Some(*only);
+            }
+            return pairs;
+        }
+        let mut join = |columns: &[usize], rule: Rule, open: &mut BTreeSet<usize>| {
+            let ours =
+                group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
+            let theirs = group(
+                free.iter().map(|at| (*at, Some(pick(&record.rows[*at].values, columns)))),
+                rule,
+            );
+            for (values, ours) in ours {
+                let Some(theirs) = theirs.get(&values) else { continue };
+                if rule != Rule::Content && (ours.len() > 1 || theirs.len() > 1) {
+                    continue;
+                }
+                for (our, their) in ours.iter().zip(theirs) {
+                    pairs[*our] = Some(*their);
+                    open.remove(our);
+                    free.remove(their);
+                }
+            }
+        };
+        if !node.identity.is_empty() {
+            let told_apart = |at: &usize| {
+                cells_of(&translated[*at], &node.identity)
+                    .is_none_or(|values| !values.iter().any(Value::is_empty))
+            };
+            join(&node.identity, Rule::Identity, &mut open);
+            // A whole identity that has no partner stands for a row of its own.
+            let identities = group(
+                (0..sources.len()).map(|at| (at, cells_of(&translated[at], &node.identity))),
+                Rule::Identity,
+            );
+            open.retain(|at| {
+                !told_apart(at)
+                    || cells_of(&translated[*at], &node.identity)
+                        .and_then(|values| identities.get(&values).map(|rows| rows.len() > 1))
+                        .unwrap_or(false)
+            });
+        }
+        join(&node.key, Rule::Key, &mut open);
+        let content: Vec<usize> = node.content().collect();
+        join(&content, Rule::Content, &mut open);
+        pairs
+    }
+
+    /// A source row's values as the target would hold them.
+    fn cells(
+        &self,
+        node: &Node,
+        source: usize,
+        parent: Option<usize>,
+        here: Option<&RecordRow>,
+    ) -> Vec<Cell> {
+        let row = &self.source.rows[source];
+        let mut cells: Vec<Cell> = node
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| match (&column.on, column.role) {
+                (Presence::TargetOnly { .. } | Presence::SourceOnly { .. }, _)
+                | (_, Role::Generated) => Cell::Leave,
+                (Presence::Both, Role::Place) => match here {
+                    Some(here) => Cell::Value(here.values[index].clone()),
+                    None if parent.is_none() && self.numbering == Numbering::Drawn => {
+                        Cell::Open(row.values[index].clone())
+                    }
+                    None => Cell::Value(row.values[index].clone()),
+                },
+                (Presence::Both, Role::Content | Role::Ignored) => {
+                    Cell::Value(row.values[index].clone())
+                }
+                (Presence::Both, Role::KeptSource | Role::Foreign) if here.is_none() => {
+                    Cell::Value(row.values[index].clone())
+                }
+                (Presence::Both, Role::KeptDefault | Role::KeptSource | Role::Foreign) => {
+                    Cell::Leave
+                }
+            })
+            .collect();
+        for (index, reference) in node.references.iter().enumerate() {
+            let link = self.links.get(&(source, index)).unwrap_or(&Link::Nothing);
+            translate(node, reference, link, &mut cells, here.is_some());
+        }
+        if let (Some(link), Some(parent)) = (&node.parent, parent) {
+            let above = &self.wanted.rows[parent];
+            for (column, to) in link.columns.iter().zip(&link.to) {
+                cells[*column] = above.cells[*to].clone();
+            }
+        }
+        cells
+    }
+
+    fn unresolved(&self, node: &Node, source: usize, inserted: bool) -> (Vec<usize>, Vec<usize>) {
+        let (mut open, mut unmet) = (Vec::new(), Vec::new());
+        for (index, reference) in node.references.iter().enumerate() {
+            let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
+            let link = self.links.get(&(source, index));
+            let Some(Link::Row { there: None, .. }) = link else { continue };
+            if above {
+                continue;
+            }
+            let only_foreign = reference.foreign && is_foreign(node, reference);
+            if !only_foreign {
+                open.push(index);
+            } else if inserted && !reference.nullable && reference.none.is_none() {
+                unmet.push(index);
+            }
+        }
+        (open, unmet)
+    }
+}
+
+/// The reference isn't content: its columns may be left or emptied.
+fn is_foreign(node: &Node, reference: &Reference) -> bool {
+    reference.columns.iter().any(|column| node.columns[*column].role == Role::Foreign)
+}
+
+/// Puts what a reference becomes on the target into a row's cells.
+fn translate(node: &Node, reference: &Reference, link: &Link, cells: &mut [Cell], matched: bool) {
+    let Link::Row { there, .. } = link else { return };
+    for (position, column) in reference.columns.iter().enumerate() {
+        let role = node.columns[*column].role;
+        if matched && matches!(role, Role::Foreign | Role::Place) || cells[*column] == Cell::Leave {
+            continue;
+        }
+        let foreign = reference.foreign && role == Role::Foreign;
+        cells[*column] = match (there, cells[*column].value()) {
+            (Some(there), _) => Cell::Value(there[position].clone()),
+            (None, _) if foreign => Cell::Value(reference.none.clone().unwrap_or(Value::Null)),
+            (None, Some(value)) => Cell::Open(value.clone()),
+            (None, None) => Cell::Leave,
+        };
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    Identity,
+    Key,
+    /// Doubles are legal: they are paired in order.
+    Content,
+}
+
+/// Rows by their values. Rows with an open or, where it matters, an empty value are left out.
+fn group(
+    rows: impl Iterator<Item = (usize, Option<Vec<Value>>)>,
+    rule: Rule,
+) -> BTreeMap<Vec<Value>, Vec<usize>> {
+    let mut groups: BTreeMap<Vec<Value>, Vec<usize>> = BTreeMap::new();
+    for (index, values) in rows {
+        let Some(values) = values else { continue };
+        if rule == Rule::Identity && values.iter().any(Value::is_empty) {
+            continue;
+        }
+        groups.entry(values).or_default().push(index);
+    }
+    groups
+}
+
+/// The values of some cells; `None` where one is open.
+fn cells_of(cells: &[Cell], columns: &[usize]) -> Option<Vec<Value>> {
+    columns
+        .iter()
+        .map(|column| match &cells[*column] {
+            Cell::Value(value) => Some(value.clone()),
+            Cell::Leave => Some(Value::Null),
+            Cell::Open(_) => None,
+        })
+        .collect()
+}
+
+/// The rows of one table below one parent that belong to the module.
+fn children(record: &Record, node: NodeId, parent: usize) -> Vec<usize> {
+    (0..record.rows.len())
+        .filter(|index| {
+            let row = &record.rows[*index];
+            row.node == node && row.parent == Some(parent) && row.in_filter
+        })
+        .collect()
+}
+
+/// Indexes of the content columns in which a matched row differs.
+pub fn differing(node: &Node, row: &WantedRow, current: &RecordRow) -> Vec<usize> {
+    node.content()
+        .filter(|column| match &row.cells[*column] {
+            Cell::Value(value) => *value != current.values[*column],
+            Cell::Open(_) => true,
+            Cell::Leave => false,
+        })
+        .collect()
+}
+
+/// Nothing would be written.
+pub fn is_unchanged(model: &Model, wanted: &Wanted, current: &Record) -> bool {
+    wanted.removed.is_empty()
+        && wanted.rows.iter().all(|row| match row.current {
+            None => false,
+            Some(index) => differing(&model.nodes[row.node], row, &current.rows[index]).is_empty(),
+        })
+}

@@ -1,0 +1,373 @@
+//! The operator's file, from the tree.
+//!
+//! Answers for its keys, their types and defaults, and for paths relative to the file.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Config, Environment, EnvironmentConfig, GitSource, Http, Limits, Mail, ManifestSource,
+    MessageFormat, MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret,
+    Tables, Target, Token, Values, Window, WindowKind,
+};
+use crate::manifest::fields::{
+    At, Fields, Problems, any_text, boolean, list_of, map_of, name, text, whole_number, word,
+};
+use crate::manifest::tree::Content;
+
+/// Shortest key that pins of redacted values may be made with, in bytes.
+const MIN_PIN_KEY_BYTES: usize = 16;
+
+/// Reads the whole file; `path` is its own, absolute.
+pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Config> {
+    const INSTANCE: &[(&str, Environment)] =
+        &[("PROD", Environment::Prod), ("TEST", Environment::Test)];
+    let folder = path.parent().unwrap_or(path);
+    let directory =
+        |at: At<'_>, problems: &mut Problems| text(at, problems).map(|p| folder.join(p));
+    let mut fields = Fields::open(at.clone(), problems)?;
+    let instance = fields.need("instance", problems, word(INSTANCE));
+    let manifests = manifest_source(&mut fields, folder, problems);
+    let state = fields.get("state", problems, |at, problems| database(at, folder, problems));
+    let state_directory = fields.get("stateDirectory", problems, directory);
+    let pin_key = fields.get("pinKey", problems, pin_key);
+    let results = fields.get("results", problems, results);
+    let environments = fields.need("environments", problems, |at, problems| {
+        let mut fields = Fields::open(at, problems)?;
+        let read = |at: At<'_>, problems: &mut Problems| environment(at, folder, problems);
+        let prod = fields.need("PROD", problems, read);
+        let test = fields.need("TEST", problems, read);
+        fields.close(problems);
+        Some((prod?, test?))
+    });
+    let tables = fields.get("tables", problems, tables).unwrap_or_default();
+    let protected = fields.get("protected", problems, protected).unwrap_or_default();
+    let limits = fields.get("limits", problems, limits).unwrap_or_default();
+    let windows = fields.get("windows", problems, list_of(window)).unwrap_or_default();
+    let mail = fields.get("mail", problems, |at, problems| mail(at, folder, problems));
+    let people = fields.get("people", problems, map_of(text)).unwrap_or_default();
+    let modules = fields.get("modules", problems, map_of(module)).unwrap_or_default();
+    let http = fields.get("http", problems, http);
+    fields.close(problems);
+    let (prod, test) = environments?;
+    Some(Config {
+        path: path.to_owned(),
+        instance: instance?,
+        manifests: manifests?,
+        state,
+        state_directory: state_directory.unwrap_or_else(|| folder.join("state")),
+        pin_key,
+        results: results.unwrap_or(Results { values: Values::Shown }),
+        prod,
+        test,
+        tables,
+        protected,
+        limits,
+        windows,
+        mail,
+        people,
+        modules,
+        http,
+    })
+}
+
+/// Either `manifests`, a directory, or `git`.
+fn manifest_source(
+    fields: &mut Fields<'_>,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<ManifestSource> {
+    if fields.has("manifests") && fields.has("git") {
+        problems.push(
+            crate::manifest::problem::Problem::error(
+                "one-source",
+                "manifests come either from the directory `manifests` or from `git`",
+            )
+            .at(fields.span("git")),
+        );
+    }
+    if !fields.has("git") {
+        fields.require("manifests", problems);
+    }
+    let directory = fields.get("manifests", problems, text);
+    let git = fields.get("git", problems, git);
+    directory
+        .map(|path| ManifestSource::Directory(folder.join(path)))
+        .or(git.map(ManifestSource::Git))
+}
+
+fn git(at: At<'_>, problems: &mut Problems) -> Option<GitSource> {
+    let mut fields = Fields::open(at, problems)?;
+    let url = fields.need("url", problems, secret);
+    let branch = fields.get("branch", problems, text);
+    let path = fields.get("path", problems, text);
+    let poll_seconds = fields.get("pollSeconds", problems, at_least_one);
+    let results_branch = fields.get("resultsBranch", problems, text);
+    fields.close(problems);
+    Some(GitSource {
+        url: url?,
+        branch: branch.unwrap_or_else(|| "main".into()),
+        path: path.unwrap_or_else(|| ".".into()),
+        poll_seconds: poll_seconds.unwrap_or(60),
+        results_branch,
+    })
+}
+
+fn at_least_one(at: At<'_>, problems: &mut Problems) -> Option<u64> {
+    let value = whole_number(at.clone(), problems)?;
+    if value == 0 {
+        problems.push(at.error("out-of-range", format!("`{}` must be at least 1", at.path)));
+    }
+    Some(value)
+}
+
+fn secret(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let value = text(at.clone(), problems)?;
+    if value.is_empty() {
+        problems.push(at.error("no-value", format!("`{}` is empty", at.path)));
+        return None;
+    }
+    Some(Secret::new(value))
+}
+
+fn pin_key(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let key = secret(at.clone(), problems)?;
+    if key.expose().len() < MIN_PIN_KEY_BYTES {
+        let message = format!("`{}` must have at least {MIN_PIN_KEY_BYTES} bytes", at.path);
+        let help = "make one with `head -c 32 /dev/urandom | base64` and keep it";
+        problems.push(at.error("weak-pin-key", message).help(help));
+    }
+    Some(key)
+}
+
+/// A database URL; the path of a SQLite file starts from the operator's file.
+fn database(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
+    let url = secret(at.clone(), problems)?;
+    let Some((scheme, rest)) = url.expose().split_once(':') else {
+        let message = format!("`{}` is no database URL", at.path);
+        problems.push(at.error("bad-url", message).help("as in postgres://… or sqlite://FILE"));
+        return None;
+    };
+    match scheme {
+        "sqlite" => {
+            let path = rest.strip_prefix("//").unwrap_or(rest);
+            if path.starts_with('/') || path.starts_with(":memory:") {
+                return Some(url);
+            }
+            let path = folder.join(path.strip_prefix("./").unwrap_or(path));
+            Some(Secret::new(format!("sqlite://{}", path.display())))
+        }
+        "postgres" | "postgresql" | "mysql" | "mariadb" => Some(url),
+        _ => {
+            let message = format!("`{}` names a database of an unknown kind", at.path);
+            let help = "known are postgres://, mysql://, mariadb:// and sqlite://";
+            problems.push(at.error("bad-url", message).help(help));
+            None
+        }
+    }
+}
+
+/// `file:PATH` starts from the operator's file; other URLs stay as they are.
+fn location(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
+    let url = secret(at, problems)?;
+    let relative = url.expose().strip_prefix("file:").filter(|path| !path.starts_with('/'));
+    let absolute: Option<PathBuf> = relative.map(|path| folder.join(path));
+    Some(absolute.map_or(url, |path| Secret::new(format!("file:{}", path.display()))))
+}
+
+fn results(at: At<'_>, problems: &mut Problems) -> Option<Results> {
+    let mut fields = Fields::open(at, problems)?;
+    let shown = fields.get("values", problems, boolean).unwrap_or(true);
+    fields.close(problems);
+    Some(Results { values: if shown { Values::Shown } else { Values::Left } })
+}
+
+fn environment(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {
+    let mut fields = Fields::open(at, problems)?;
+    let url = fields.need("database", problems, |at, problems| database(at, folder, problems));
+    let gallery = fields.get("gallery", problems, |at, problems| location(at, folder, problems));
+    let publish = fields.get("publish", problems, publish);
+    fields.close(problems);
+    Some(EnvironmentConfig { database: url?, gallery, publish })
+}
+
+fn publish(at: At<'_>, problems: &mut Problems) -> Option<Publish> {
+    let mut fields = Fields::open(at, problems)?;
+    let publish = Publish {
+        queue: fields.get("queue", problems, queue),
+        storage: fields.get("storage", problems, target),
+        search: fields.get("search", problems, target),
+    };
+    fields.close(problems);
+    Some(publish)
+}
+
+/// `embedded`, a URL, a URL for each store, or `{url, format}`.
+fn queue(at: At<'_>, problems: &mut Problems) -> Option<Queue> {
+    const FORMAT: &[(&str, MessageFormat)] =
+        &[("spryker", MessageFormat::Spryker), ("batch", MessageFormat::Batch)];
+    if at.node.get("url").is_none() {
+        return Some(Queue { url: target(at, problems)?, format: None });
+    }
+    let mut fields = Fields::open(at, problems)?;
+    let url = fields.need("url", problems, target);
+    let format = fields.get("format", problems, word(FORMAT));
+    fields.close(problems);
+    Some(Queue { url: url?, format })
+}
+
+fn target(at: At<'_>, problems: &mut Problems) -> Option<Target> {
+    if matches!(at.node.content, Content::Map(_)) {
+        return map_of(secret)(at, problems).map(Target::ByStore);
+    }
+    secret(at, problems).map(Target::All)
+}
+
+fn tables(at: At<'_>, problems: &mut Problems) -> Option<Tables> {
+    let mut fields = Fields::open(at, problems)?;
+    let tables = Tables {
+        allow: fields.get("allow", problems, list_of(glob)).unwrap_or_default(),
+        redact: fields.get("redact", problems, list_of(column_glob)).unwrap_or_default(),
+        matching: fields.get("match", problems, map_of(list_of_names)).unwrap_or_default(),
+    };
+    fields.close(problems);
+    Some(tables)
+}
+
+fn list_of_names(at: At<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    list_of(name)(at, problems)
+}
+
+fn glob(at: At<'_>, problems: &mut Problems) -> Option<String> {
+    name(at, problems)
+}
+
+fn column_glob(at: At<'_>, problems: &mut Problems) -> Option<String> {
+    let glob = name(at.clone(), problems)?;
+    if !glob.contains('.') {
+        let message = format!("`{}` must name table and column", at.path);
+        problems.push(at.error("bad-value", message).help("as in `customer.email` or `*.email`"));
+    }
+    Some(glob)
+}
+
+fn protected(at: At<'_>, problems: &mut Problems) -> Option<ProtectedRules> {
+    let mut fields = Fields::open(at, problems)?;
+    let rules = ProtectedRules {
+        add: fields.get("add", problems, list_of(glob)).unwrap_or_default(),
+        allow: fields.get("allow", problems, list_of(glob)).unwrap_or_default(),
+        mobile_app: fields.get("mobileApp", problems, mobile_app),
+    };
+    fields.close(problems);
+    Some(rules)
+}
+
+fn mobile_app(at: At<'_>, problems: &mut Problems) -> Option<MobileApp> {
+    let mut fields = Fields::open(at, problems)?;
+    let table = fields.need("table", problems, name);
+    let column = fields.need("column", problems, name);
+    let starts_with = fields.need("startsWith", problems, |at, problems| {
+        let prefix = text(at.clone(), problems)?;
+        if prefix.is_empty() {
+            // Every row would be one of the mobile app's.
+            problems.push(at.error("no-value", format!("`{}` is empty", at.path)));
+        }
+        Some(prefix)
+    });
+    fields.close(problems);
+    Some(MobileApp { table: table?, column: column?, starts_with: starts_with? })
+}
+
+fn limits(at: At<'_>, problems: &mut Problems) -> Option<Limits> {
+    let mut fields = Fields::open(at, problems)?;
+    let default = Limits::default();
+    let limits = Limits {
+        max_changes: fields
+            .get("maxChanges", problems, whole_number)
+            .unwrap_or(default.max_changes),
+        max_deletes: fields
+            .get("maxDeletes", problems, whole_number)
+            .unwrap_or(default.max_deletes),
+        max_delete_percent: fields
+            .get("maxDeletePercent", problems, percent)
+            .unwrap_or(default.max_delete_percent),
+    };
+    fields.close(problems);
+    Some(limits)
+}
+
+fn percent(at: At<'_>, problems: &mut Problems) -> Option<u64> {
+    let value = whole_number(at.clone(), problems)?;
+    if value > 100 {
+        let message = format!("`{}` must lie between 0 and 100", at.path);
+        problems.push(at.error("out-of-range", message));
+    }
+    Some(value)
+}
+
+fn window(at: At<'_>, problems: &mut Problems) -> Option<Window> {
+    const KIND: &[(&str, WindowKind)] = &[("allow", WindowKind::Allow), ("deny", WindowKind::Deny)];
+    let mut fields = Fields::open(at, problems)?;
+    let kind = fields.need("kind", problems, word(KIND));
+    let cron = fields.need("cron", problems, cron);
+    let hours = fields.need("hours", problems, at_least_one);
+    let time_zone = fields.need("timeZone", problems, time_zone);
+    fields.close(problems);
+    Some(Window { kind: kind?, cron: cron?, hours: hours?, time_zone: time_zone? })
+}
+
+fn cron(at: At<'_>, problems: &mut Problems) -> Option<String> {
+    let written = text(at.clone(), problems)?;
+    if let Err(error) = crate::manifest::schedule::parse_cron(&written) {
+        problems.push(at.error("bad-cron", format!("`{}`: {error}", at.path)));
+    }
+    Some(written)
+}
+
+fn time_zone(at: At<'_>, problems: &mut Problems) -> Option<String> {
+    let written = text(at.clone(), problems)?;
+    if let Err(error) = crate::manifest::schedule::time_zone(&written) {
+        problems.push(at.error("bad-time-zone", format!("`{}`: {error}", at.path)));
+    }
+    Some(written)
+}
+
+fn mail(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Mail> {
+    let mut fields = Fields::open(at, problems)?;
+    let transport =
+        fields.need("transport", problems, |at, problems| location(at, folder, problems));
+    let from = fields.need("from", problems, text);
+    let recipients = fields.need("recipients", problems, list_of(text));
+    fields.close(problems);
+    Some(Mail { transport: transport?, from: from?, recipients: recipients? })
+}
+
+fn module(at: At<'_>, problems: &mut Problems) -> Option<ModuleConfig> {
+    let mut fields = Fields::open(at, problems)?;
+    let after_write = fields.get("afterWrite", problems, list_of(any_text));
+    fields.close(problems);
+    Some(ModuleConfig { after_write: after_write.unwrap_or_default() })
+}
+
+fn http(at: At<'_>, problems: &mut Problems) -> Option<Http> {
+    let mut fields = Fields::open(at, problems)?;
+    let listen = fields.need("listen", problems, |at, problems| {
+        let written = text(at.clone(), problems)?;
+        if written.parse::<std::net::SocketAddr>().is_err() {
+            let message = format!("`{}` must be an address and a port", at.path);
+            problems.push(at.error("bad-value", message).help("as in `127.0.0.1:8080`"));
+        }
+        Some(written)
+    });
+    let public_url = fields.get("publicUrl", problems, text);
+    let tokens = fields.get("tokens", problems, map_of(token)).unwrap_or_default();
+    fields.close(problems);
+    Some(Http { listen: listen?, public_url, tokens })
+}
+
+fn token(at: At<'_>, problems: &mut Problems) -> Option<Token> {
+    let mut fields = Fields::open(at, problems)?;
+    let secret = fields.need("secret", problems, secret);
+    let may = fields.need("may", problems, name);
+    fields.close(problems);
+    Some(Token { secret: secret?, may: may? })
+}

@@ -1,0 +1,243 @@
+//! One dedicated connection of either engine: runs statements, hands out raw cells.
+//!
+//! Answers for talking to the drivers. It knows no tables: what a cell means is the dialect's
+//! matter, and what went wrong is put into words by the caller.
+
+use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteValueRef};
+use sqlx::{
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Decode, PgConnection, Row as _,
+    SqliteConnection, TypeInfo, ValueRef,
+};
+
+use crate::catalog::Engine;
+
+pub(super) enum Connection {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+/// A value on its way into a statement. PostgreSQL takes each as text and casts it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Parameter {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+/// A value as a driver gave it. From PostgreSQL come only NULL and text.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+}
+
+pub(super) type Cells = Vec<Cell>;
+
+/// SQL text with the values bound to it.
+#[derive(Debug, Clone)]
+pub(super) struct Statement {
+    pub sql: String,
+    pub parameters: Vec<Parameter>,
+    pub reuse: Reuse,
+}
+
+/// Whether the server should keep a statement prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reuse {
+    Often,
+    Once,
+}
+
+impl Statement {
+    pub fn new(sql: impl Into<String>) -> Self {
+        Self { sql: sql.into(), parameters: Vec::new(), reuse: Reuse::Often }
+    }
+
+    pub fn once(sql: impl Into<String>) -> Self {
+        Self { reuse: Reuse::Once, ..Self::new(sql) }
+    }
+
+    pub fn with(mut self, parameter: Parameter) -> Self {
+        self.parameters.push(parameter);
+        self
+    }
+
+    /// Takes a value and returns the number of its placeholder.
+    pub fn bind(&mut self, parameter: Parameter) -> usize {
+        self.parameters.push(parameter);
+        self.parameters.len()
+    }
+}
+
+impl Cell {
+    /// For answers of the catalogue and the like, which are known to be text or NULL.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+            Self::Integer(value) => Some(value.to_string()),
+            _ => None,
+        }
+    }
+
+    pub fn integer(&self) -> Option<i64> {
+        match self {
+            Self::Integer(value) => Some(*value),
+            Self::Text(_) => self.text()?.parse().ok(),
+            _ => None,
+        }
+    }
+
+    pub fn is_true(&self) -> bool {
+        matches!(self, Self::Integer(1)) || matches!(self, Self::Text(text) if text == b"true")
+    }
+}
+
+impl Connection {
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::Sqlite(_) => Engine::Sqlite,
+            Self::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The rows of a statement as they come. Dropping the stream early stops the statement.
+    pub fn stream(&mut self, statement: Statement) -> BoxStream<'_, sqlx::Result<Cells>> {
+        let Statement { sql, parameters, reuse } = statement;
+        let keep = reuse == Reuse::Often;
+        match self {
+            Self::Sqlite(connection) => match sqlite_arguments(parameters) {
+                Ok(arguments) => sqlx::query_with(AssertSqlSafe(sql), arguments)
+                    .persistent(keep)
+                    .fetch(connection)
+                    .map(|row| sqlite_cells(&row?))
+                    .boxed(),
+                Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
+            },
+            Self::Postgres(connection) => match postgres_arguments(parameters) {
+                Ok(arguments) => sqlx::query_with(AssertSqlSafe(sql), arguments)
+                    .persistent(keep)
+                    .fetch(connection)
+                    .map(|row| postgres_cells(&row?))
+                    .boxed(),
+                Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
+            },
+        }
+    }
+
+    pub async fn rows(&mut self, statement: Statement) -> sqlx::Result<Vec<Cells>> {
+        self.stream(statement).try_collect().await
+    }
+
+    /// The first cell of the first row; NULL where there is no row.
+    pub async fn cell(&mut self, statement: Statement) -> sqlx::Result<Cell> {
+        let rows = self.rows(statement).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Cell::Null))
+    }
+
+    /// Runs a statement and returns how many rows it touched.
+    pub async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
+        let Statement { sql, parameters, reuse } = statement;
+        let keep = reuse == Reuse::Often;
+        let sql = AssertSqlSafe(sql);
+        Ok(match self {
+            Self::Sqlite(connection) => {
+                let arguments = sqlite_arguments(parameters)?;
+                let query = sqlx::query_with(sql, arguments).persistent(keep);
+                query.execute(connection).await?.rows_affected()
+            }
+            Self::Postgres(connection) => {
+                let arguments = postgres_arguments(parameters)?;
+                let query = sqlx::query_with(sql, arguments).persistent(keep);
+                query.execute(connection).await?.rows_affected()
+            }
+        })
+    }
+
+    /// Runs fixed statements of ours that take no values, several at once if need be.
+    pub async fn script(&mut self, sql: &str) -> sqlx::Result<()> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql));
+        match self {
+            Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ()),
+            Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
+        }
+    }
+
+    pub async fn close(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(connection) => connection.close().await,
+            Self::Postgres(connection) => connection.close().await,
+        }
+    }
+}
+
+fn sqlite_arguments(parameters: Vec<Parameter>) -> sqlx::Result<SqliteArguments> {
+    let mut arguments = SqliteArguments::default();
+    for parameter in parameters {
+        match parameter {
+            Parameter::Null => arguments.add(Option::<String>::None),
+            Parameter::Integer(value) => arguments.add(value),
+            Parameter::Real(value) => arguments.add(value),
+            Parameter::Text(text) => arguments.add(text),
+            Parameter::Blob(bytes) => arguments.add(bytes),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn postgres_arguments(parameters: Vec<Parameter>) -> sqlx::Result<PgArguments> {
+    let mut arguments = PgArguments::default();
+    for parameter in parameters {
+        let text = match parameter {
+            Parameter::Null => None,
+            Parameter::Integer(value) => Some(value.to_string()),
+            Parameter::Real(value) => Some(value.to_string()),
+            Parameter::Text(text) => Some(text),
+            Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(&bytes))),
+        };
+        Arguments::add(&mut arguments, text).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn sqlite_cells(row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Cells> {
+    row.columns()
+        .iter()
+        .map(|column| sqlite_cell(row.try_get_raw(column.ordinal())?).map_err(sqlx::Error::Decode))
+        .collect()
+}
+
+/// Goes by the value's own storage class, never by the column's declared type.
+fn sqlite_cell(raw: SqliteValueRef<'_>) -> Result<Cell, sqlx::error::BoxDynError> {
+    if raw.is_null() {
+        return Ok(Cell::Null);
+    }
+    let class = raw.type_info().name().to_owned();
+    Ok(match class.as_str() {
+        "INTEGER" => Cell::Integer(<i64 as Decode<sqlx::Sqlite>>::decode(raw)?),
+        "REAL" => Cell::Real(<f64 as Decode<sqlx::Sqlite>>::decode(raw)?),
+        "TEXT" => Cell::Text(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
+        "BLOB" => Cell::Blob(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
+        other => return Err(format!("unknown storage class {other}").into()),
+    })
+}
+
+fn postgres_cells(row: &sqlx::postgres::PgRow) -> sqlx::Result<Cells> {
+    row.columns()
+        .iter()
+        .map(|column| {
+            let raw = row.try_get_raw(column.ordinal())?;
+            if raw.is_null() {
+                return Ok(Cell::Null);
+            }
+            Ok(Cell::Text(raw.as_bytes().map_err(sqlx::Error::Decode)?.to_vec()))
+        })
+        .collect()
+}

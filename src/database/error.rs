@@ -1,0 +1,285 @@
+//! What can go wrong with a database, in words that name where and never hold a row's values.
+//!
+//! Answers for turning a driver's error into one of ours. PostgreSQL's DETAIL and the quoted parts
+//! of its data errors hold values, so they are dropped; names of tables and constraints stay.
+
+use sqlx::error::ErrorKind;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No session: the URL, the network, the server or the account.
+    #[error("can't connect to the {environment} database: {reason}")]
+    Connect { environment: String, reason: String },
+    /// The server refused a statement for a reason none of the other variants names.
+    #[error("{environment}: can't {action}{}: {message}", of_table(.table.as_deref()))]
+    Statement {
+        environment: String,
+        action: &'static str,
+        table: Option<String>,
+        message: String,
+        /// SQLSTATE, or SQLite's extended result code.
+        code: Option<String>,
+    },
+    /// A value that can't be read or written exactly. `key` is the row's key as people see it.
+    #[error("{environment}: table {table}, row {key}, column {column}: {reason}")]
+    Value { environment: String, table: String, key: String, column: String, reason: String },
+    /// A statement that must touch exactly one row touched none or several.
+    #[error(
+        "{environment}: can't {action}{}: {found} rows were touched where exactly one was expected",
+        of_table(Some(table))
+    )]
+    RowCount { environment: String, action: &'static str, table: String, found: u64 },
+    /// A constraint of the database doesn't hold. SQLite names columns instead of constraints.
+    #[error("{environment}: {kind} constraint {name} of table {table} is violated")]
+    Constraint { environment: String, table: String, name: String, kind: ConstraintKind },
+    /// Another session held a lock for longer than this one waits.
+    #[error(
+        "{environment}: gave up waiting for a lock to {action}{}; try again when the other session is done",
+        of_table(.table.as_deref())
+    )]
+    LockTimeout { environment: String, action: &'static str, table: Option<String> },
+    /// Another session changed the same rows or holds the database; everything can be tried again
+    /// as long as nothing was committed.
+    #[error("{environment}: another session got in the way to {action}{}", of_table(.table.as_deref()))]
+    Serialization { environment: String, action: &'static str, table: Option<String> },
+    /// The connection broke while the commit was under way: it may or may not have happened. The
+    /// ledger tells.
+    #[error(
+        "{environment}: the connection was lost during the commit; whether it happened is unknown"
+    )]
+    CommitUnknown { environment: String },
+    /// Rows came back in another order than asked for, or a key came twice.
+    #[error(
+        "{environment}: table {table} isn't ordered by its key ({key}) at row {row}: the key must be unique and never change its order"
+    )]
+    Order { environment: String, table: String, key: String, row: String },
+    /// Something this program or engine can't do, or is asked for at the wrong moment.
+    #[error("{environment}: {what}")]
+    Unsupported { environment: String, what: String },
+    /// A session that should write was opened on something that can only be read.
+    #[error("{environment} can't be written: {reason}")]
+    ReadOnlyTarget { environment: String, reason: String },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConstraintKind {
+    Unique,
+    ForeignKey,
+    NotNull,
+    Check,
+    /// PostgreSQL's exclusion constraints, and SQLite's triggers that raise an error.
+    Other,
+}
+
+impl std::fmt::Display for ConstraintKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unique => "unique",
+            Self::ForeignKey => "foreign key",
+            Self::NotNull => "not-null",
+            Self::Check => "check",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl Error {
+    /// Whether the same work may succeed when it is done again from the start. Only true of
+    /// failures before a commit.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Serialization { .. } | Self::LockTimeout { .. })
+    }
+}
+
+impl Error {
+    /// Whether the failure says nothing about the work itself: a server that is away, locked, full
+    /// or shutting down. Also a commit of which nobody knows: the ledger tells later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::LockTimeout { .. }
+            | Self::Serialization { .. }
+            | Self::CommitUnknown { .. }
+            | Self::ReadOnlyTarget { .. } => true,
+            // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system) of SQLSTATE;
+            // without a code the connection itself failed.
+            Self::Statement { code, .. } => code.as_deref().is_none_or(|code| {
+                code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2])
+            }),
+            _ => false,
+        }
+    }
+}
+
+fn of_table(table: Option<&str>) -> String {
+    table.map(|table| format!(" table {table}")).unwrap_or_default()
+}
+
+/// What was being done, for messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doing<'a> {
+    pub environment: &'a str,
+    /// A verb phrase that follows "can't": `read rows of`.
+    pub action: &'static str,
+    pub table: Option<&'a str>,
+}
+
+impl Doing<'_> {
+    pub fn failed(self, error: &sqlx::Error) -> Error {
+        match error {
+            sqlx::Error::Database(error) => self.refused(error.as_ref()),
+            sqlx::Error::Io(error) => self.statement(format!("the connection was lost ({error})")),
+            other => self.statement(driver_words(other)),
+        }
+    }
+
+    pub fn statement(self, message: String) -> Error {
+        let (environment, table) = self.names();
+        Error::Statement { environment, action: self.action, table, message, code: None }
+    }
+
+    fn names(self) -> (String, Option<String>) {
+        (self.environment.to_owned(), self.table.map(str::to_owned))
+    }
+
+    fn refused(self, error: &dyn sqlx::error::DatabaseError) -> Error {
+        let (environment, table) = self.names();
+        let action = self.action;
+        let code = error.code().unwrap_or_default().into_owned();
+        if let Some(kind) = constraint_kind(&error.kind(), &code) {
+            return Error::Constraint {
+                environment,
+                table: error.table().map(str::to_owned).or(table).unwrap_or_default(),
+                name: constraint_name(error),
+                kind,
+            };
+        }
+        match code.as_str() {
+            "55P03" => Error::LockTimeout { environment, action, table },
+            // PostgreSQL: serialization failure, deadlock. SQLite: BUSY, LOCKED and their kin.
+            "40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773" => {
+                Error::Serialization { environment, action, table }
+            }
+            // PostgreSQL: read-only transaction. SQLite: READONLY and its kin.
+            "25006" | "8" | "264" | "520" | "776" | "1032" | "1288" | "1544" => {
+                let reason = "the database or the session is read-only".to_owned();
+                Error::ReadOnlyTarget { environment, reason }
+            }
+            _ => {
+                let message = without_values(&code, error.message());
+                Error::Statement { environment, action, table, message, code: Some(code) }
+            }
+        }
+    }
+}
+
+fn constraint_kind(kind: &ErrorKind, code: &str) -> Option<ConstraintKind> {
+    match kind {
+        ErrorKind::UniqueViolation => Some(ConstraintKind::Unique),
+        ErrorKind::ForeignKeyViolation => Some(ConstraintKind::ForeignKey),
+        ErrorKind::NotNullViolation => Some(ConstraintKind::NotNull),
+        ErrorKind::CheckViolation => Some(ConstraintKind::Check),
+        _ => match code {
+            "23P01" | "23000" | "1811" => Some(ConstraintKind::Other),
+            "23001" => Some(ConstraintKind::ForeignKey),
+            // SQLite: a rowid that is taken.
+            "2579" => Some(ConstraintKind::Unique),
+            _ => None,
+        },
+    }
+}
+
+/// PostgreSQL names a column instead where NULL isn't allowed.
+fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(name) = error.constraint() {
+        return name.to_owned();
+    }
+    match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        Some(error) => format!("({})", error.column().unwrap_or("without a name")),
+        None => sqlite_name(error.message()),
+    }
+}
+
+/// SQLite says `UNIQUE constraint failed: page.slug`; what follows the colon are columns, or the
+/// name of a check.
+fn sqlite_name(message: &str) -> String {
+    let name = message.rsplit_once(": ").map_or(message, |(_, name)| name);
+    format!("({name})")
+}
+
+/// PostgreSQL's data errors (class 22) quote the value (`invalid input syntax for type integer:
+/// "x"`), and what a trigger raises (class P0) may hold anything.
+fn without_values(code: &str, message: &str) -> String {
+    if code.len() == 5 && code.starts_with("P0") {
+        return format!(
+            "a trigger or function raised an error (SQLSTATE {code}); the server's log has its words"
+        );
+    }
+    if code.len() != 5 || !code.starts_with("22") {
+        return message.to_owned();
+    }
+    let outside = message.split('"').step_by(2).collect::<Vec<_>>();
+    format!("{} (SQLSTATE {code})", outside.join("…"))
+}
+
+/// Driver errors that hold no value: their own words, except where they would quote a column's
+/// content.
+fn driver_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
+            "the driver couldn't read a value".to_owned()
+        }
+        sqlx::Error::WorkerCrashed => "the connection's worker stopped".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Why there is no connection, without user name or password.
+pub(super) fn connect_reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Configuration(_) => "its URL can't be understood".to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        sqlx::Error::Tls(error) => format!("TLS failed: {error}"),
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("28P01" | "28000") => "the server refused the account".to_owned(),
+            Some("3D000") => "the server has no such database".to_owned(),
+            Some("53300") => "the server has too many connections".to_owned(),
+            Some("57P03") => "the server is starting or stopping".to_owned(),
+            Some("14") => "the file doesn't exist or can't be opened".to_owned(),
+            Some("26") => "the file is no SQLite database".to_owned(),
+            code => format!("the server refused (code {})", code.unwrap_or("unknown")),
+        },
+        _ => "the driver couldn't open it".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_errors_lose_their_values() {
+        let cut = |message| without_values("22P02", message);
+        assert_eq!(
+            cut(r#"invalid input syntax for type integer: "secret""#),
+            "invalid input syntax for type integer: … (SQLSTATE 22P02)"
+        );
+        assert_eq!(
+            cut(r#"value "99999999999" is out of range for type integer"#),
+            "value … is out of range for type integer (SQLSTATE 22P02)"
+        );
+        assert!(!without_values("P0001", "secret").contains("secret"));
+        assert_eq!(
+            without_values("42P01", "relation \"x\" does not exist"),
+            "relation \"x\" does not exist"
+        );
+    }
+
+    #[test]
+    fn sqlite_constraints_are_named_by_their_columns() {
+        assert_eq!(sqlite_name("UNIQUE constraint failed: page.slug"), "(page.slug)");
+        assert_eq!(sqlite_name("FOREIGN KEY constraint failed"), "(FOREIGN KEY constraint failed)");
+    }
+}

@@ -1,0 +1,191 @@
+//! Databases: sessions, typed values, reading and writing rows.
+//!
+//! Answers for everything that is said to a server: this folder is the only place with SQL text.
+//! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
+//! and in which order, is decided elsewhere.
+
+mod catalog_postgres;
+mod catalog_sqlite;
+mod connection;
+mod ddl;
+mod dialect;
+mod error;
+mod facts;
+mod filter;
+mod hex;
+mod numbers;
+mod operator;
+mod postgres;
+mod read;
+mod same;
+mod sqlite;
+mod transaction;
+pub mod value;
+mod write;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use ddl::create_table_sql;
+pub use error::{ConstraintKind, Error, Result};
+pub use facts::Facts;
+pub use read::Scan;
+pub use same::same_database;
+pub use transaction::CancelHandle;
+pub use value::Value;
+
+use crate::catalog::{Catalog, Column, Engine, Table};
+use connection::{Cell, Cells, Connection, Statement};
+use dialect::Dialect;
+use error::Doing;
+
+/// The values of one row, in the order of the columns asked for.
+pub type Row = Vec<Value>;
+
+/// What a session is for. A session that reads can't write, by the server's own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    ReadOnly,
+    Write,
+}
+
+/// One dedicated connection with strict settings.
+///
+/// # Guarantees
+///
+/// It is never pooled, so a transaction, a lock or a setting can't leak into other work. Dropping
+/// it rolls back whatever wasn't committed: SQLite closes the file, PostgreSQL sees the connection
+/// end (a statement that is still running there is carried to its end and then rolled back; a
+/// [`CancelHandle`] stops it at once). [`Session::close`] does the same and waits for it.
+pub struct Session {
+    connection: Connection,
+    environment: String,
+    access: Access,
+    in_transaction: bool,
+    /// The file of an SQLite database.
+    path: Option<PathBuf>,
+    /// How to reach the server again, to cancel a statement.
+    cancel: Option<CancelHandle>,
+    /// The greatest number drawn for each column, so that no two draws are the same.
+    drawn: BTreeMap<(String, String), i64>,
+    /// SQLite: foreign keys that were violated before this transaction deferred them.
+    orphans: Option<transaction::Orphans>,
+    /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
+    cursors: u64,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("environment", &self.environment).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Opens `sqlite://path` or `postgres://…`. `name` (PROD, TEST) stands in messages; nothing of
+    /// the URL but a file's path does.
+    pub async fn open(url: &str, name: &str, access: Access) -> Result<Self> {
+        let environment = name.to_owned();
+        let (connection, path, cancel) = if let Some(path) = sqlite::path_of(url) {
+            (sqlite::open(path, name, access).await?, Some(path.to_owned()), None)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let (connection, cancel) = postgres::open(url, name, access).await?;
+            (connection, None, Some(cancel))
+        } else {
+            let reason =
+                "its URL must be postgres://… or sqlite://PATH, without options".to_owned();
+            return Err(Error::Connect { environment, reason });
+        };
+        Ok(Self {
+            connection,
+            environment,
+            access,
+            in_transaction: false,
+            path,
+            cancel,
+            drawn: BTreeMap::new(),
+            orphans: None,
+            cursors: 0,
+        })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.connection.engine()
+    }
+
+    /// The environment's name as given to [`Session::open`].
+    pub fn name(&self) -> &str {
+        &self.environment
+    }
+
+    /// Reads the structure of the connection's current schema.
+    pub async fn catalog(&mut self) -> Result<Catalog> {
+        let read = match self.engine() {
+            Engine::Sqlite => catalog_sqlite::read(&mut self.connection).await,
+            Engine::Postgres => catalog_postgres::read(&mut self.connection).await,
+        };
+        read.map_err(|error| self.doing("read the catalogue", None).failed(&error))
+    }
+
+    /// Ends the connection and waits for it; what wasn't committed is rolled back.
+    pub async fn close(mut self) -> Result<()> {
+        if self.in_transaction {
+            self.rollback().await?;
+        }
+        let Self { connection, environment, .. } = self;
+        let doing = Doing { environment: &environment, action: "close", table: None };
+        connection.close().await.map_err(|error| doing.failed(&error))
+    }
+
+    fn dialect(&self) -> &'static dyn Dialect {
+        dialect::of(self.engine())
+    }
+
+    fn doing<'a>(&'a self, action: &'static str, table: Option<&'a Table>) -> Doing<'a> {
+        let table = table.map(|table| table.name.as_str());
+        Doing { environment: &self.environment, action, table }
+    }
+
+    fn unsupported(&self, what: impl Into<String>) -> Error {
+        Error::Unsupported { environment: self.environment.clone(), what: what.into() }
+    }
+
+    fn column<'t>(&self, table: &'t Table, name: &str) -> Result<&'t Column> {
+        let missing = || self.unsupported(format!("table {} has no column {name}", table.name));
+        table.column(name).ok_or_else(missing)
+    }
+
+    async fn rows(
+        &mut self,
+        action: &'static str,
+        table: Option<&Table>,
+        statement: Statement,
+    ) -> Result<Vec<Cells>> {
+        let rows = self.connection.rows(statement).await;
+        rows.map_err(|error| self.doing(action, table).failed(&error))
+    }
+
+    async fn cell(
+        &mut self,
+        action: &'static str,
+        table: Option<&Table>,
+        statement: Statement,
+    ) -> Result<Cell> {
+        let cell = self.connection.cell(statement).await;
+        cell.map_err(|error| self.doing(action, table).failed(&error))
+    }
+
+    async fn execute(
+        &mut self,
+        action: &'static str,
+        table: Option<&Table>,
+        statement: Statement,
+    ) -> Result<u64> {
+        let touched = self.connection.execute(statement).await;
+        touched.map_err(|error| self.doing(action, table).failed(&error))
+    }
+
+    async fn script(&mut self, action: &'static str, sql: &str) -> Result<()> {
+        let done = self.connection.script(sql).await;
+        done.map_err(|error| self.doing(action, None).failed(&error))
+    }
+}

@@ -1,0 +1,363 @@
+//! Reading rows: in key order, by given keys, and counting them.
+//!
+//! Answers for typed rows in an order that both engines share. Who merges two scans, and what a
+//! difference means, is decided in `compare`.
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+
+use super::connection::{Cell, Cells, Statement};
+use super::dialect::{Dialect, quote};
+use super::error::{Doing, Error, Result};
+use super::filter::push_where;
+use super::postgres::Cursor;
+use super::{Row, Session, Value};
+use crate::catalog::{Column, Engine, Kind, Table};
+use crate::manifest::filter::Filter;
+
+/// How many keys are looked up at once.
+const BATCH_ROWS: usize = 500;
+/// SQLite takes at most 32,766 values in a statement, PostgreSQL 65,535.
+pub(super) const BATCH_PARAMETERS: usize = 30_000;
+
+impl Session {
+    /// Rows of `table` that pass `filter`, in the order of `key` as [`Value`] orders it.
+    ///
+    /// On PostgreSQL a transaction must be under way. A column of JSON or of an unknown kind can't
+    /// be a key.
+    pub async fn scan<'s>(
+        &'s mut self,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+        filter: &Filter,
+    ) -> Result<Scan<'s>> {
+        let shape = Shape::new(self, table, columns, key)?;
+        let mut statement = Statement::once(format!(
+            "SELECT {} FROM {} AS t",
+            shape.select("t."),
+            quote(&table.name)
+        ));
+        push_where(&mut statement, self.dialect(), table, filter)
+            .map_err(|what| self.unsupported(what))?;
+        statement.sql.push_str(" ORDER BY ");
+        statement.sql.push_str(&shape.order(self)?);
+        let rows = match self.engine() {
+            Engine::Sqlite => Rows::Stream(self.connection.stream(statement)),
+            Engine::Postgres => {
+                if !self.in_transaction {
+                    return Err(self.unsupported("rows can only be read within a transaction"));
+                }
+                self.cursors += 1;
+                let (action, environment) = ("read", self.environment.clone());
+                let number = self.cursors;
+                let cursor = Cursor::open(&mut self.connection, number, statement).await;
+                let doing = Doing { environment: &environment, action, table: Some(&table.name) };
+                Rows::Cursor(cursor.map_err(|error| doing.failed(&error))?)
+            }
+        };
+        Ok(Scan { rows, shape, previous: None })
+    }
+
+    /// Rows whose `by` columns equal one of `wanted`, each with the index into `wanted` that it
+    /// answers, in that order. Equality is the columns' own, collation included; NULL equals
+    /// nothing.
+    pub async fn find(
+        &mut self,
+        table: &Table,
+        columns: &[String],
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<Vec<(usize, Row)>> {
+        let shape = Shape::new(self, table, columns, &[])?;
+        let by = by.iter().map(|name| self.column(table, name)).collect::<Result<Vec<_>>>()?;
+        if by.is_empty() || wanted.iter().any(|values| values.len() != by.len()) {
+            return Err(self.unsupported(format!(
+                "keys of table {} must have {} parts",
+                table.name,
+                by.len()
+            )));
+        }
+        let whole = wanted.iter().enumerate().filter(|(_, key)| !key.iter().any(Value::is_null));
+        let whole: Vec<_> = whole.collect();
+        let mut found = Vec::new();
+        for batch in whole.chunks(BATCH_ROWS.min(BATCH_PARAMETERS / by.len())) {
+            let statement = self.lookup(table, &shape.select("t."), &by, batch)?;
+            for mut cells in self.rows("look up rows of", Some(table), statement).await? {
+                let number =
+                    cells.remove(0).integer().and_then(|number| usize::try_from(number).ok());
+                let number = number.expect("the first cell is the number this program put there");
+                let mut row = shape.row(cells)?;
+                row.truncate(shape.visible);
+                found.push((number, row));
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Joins the wanted keys with the table. The column stands left of `=`, so that its collation
+    /// and affinity decide.
+    pub(super) fn lookup(
+        &self,
+        table: &Table,
+        select: &str,
+        by: &[&Column],
+        batch: &[(usize, &Vec<Value>)],
+    ) -> Result<Statement> {
+        let reuse = if batch.len() == BATCH_ROWS { Statement::new } else { Statement::once };
+        let mut statement = reuse(String::new());
+        let mut rows = Vec::with_capacity(batch.len());
+        for (number, key) in batch {
+            rows.push(format!(
+                "({number}, {})",
+                self.placeholders(&mut statement, table, by, key)?
+            ));
+        }
+        let names: Vec<_> = (0..by.len()).map(|place| format!("k{place}")).collect();
+        let on = by
+            .iter()
+            .zip(&names)
+            .map(|(column, name)| format!("t.{} = w.{name}", quote(&column.name)));
+        statement.sql = format!(
+            "WITH wanted(n, {}) AS (VALUES {}) SELECT w.n{cast}, {select} FROM wanted AS w {} {} AS t ON {}",
+            names.join(", "),
+            rows.join(", "),
+            self.dialect().wanted_join(),
+            quote(&table.name),
+            on.collect::<Vec<_>>().join(" AND "),
+            cast = if self.engine() == Engine::Postgres { "::text" } else { "" },
+        );
+        Ok(statement)
+    }
+
+    fn placeholders(
+        &self,
+        statement: &mut Statement,
+        table: &Table,
+        by: &[&Column],
+        key: &[Value],
+    ) -> Result<String> {
+        let mut placeholders = Vec::with_capacity(by.len());
+        for (column, value) in by.iter().zip(key) {
+            let parameter =
+                self.dialect().parameter(column, value).map_err(|reason| Error::Value {
+                    environment: self.environment.clone(),
+                    table: table.name.clone(),
+                    key: "looked up".into(),
+                    column: column.name.clone(),
+                    reason,
+                })?;
+            placeholders.push(self.dialect().lookup(statement.bind(parameter), column));
+        }
+        Ok(placeholders.join(", "))
+    }
+
+    pub async fn count(&mut self, table: &Table, filter: &Filter) -> Result<u64> {
+        let mut statement = Statement::once(format!("SELECT count(*) FROM {}", quote(&table.name)));
+        push_where(&mut statement, self.dialect(), table, filter)
+            .map_err(|what| self.unsupported(what))?;
+        let counted =
+            self.cell("count rows of", Some(table), as_text(self.engine(), statement)).await?;
+        let count = counted.integer().and_then(|count| u64::try_from(count).ok());
+        count.ok_or_else(|| self.unsupported(format!("table {} gave no count", table.name)))
+    }
+
+    /// Whether no row of `table` passes `filter`.
+    pub async fn is_empty(&mut self, table: &Table, filter: &Filter) -> Result<bool> {
+        let mut statement = Statement::once(format!("SELECT 1 FROM {}", quote(&table.name)));
+        push_where(&mut statement, self.dialect(), table, filter)
+            .map_err(|what| self.unsupported(what))?;
+        statement.sql.push_str(" LIMIT 1");
+        let rows = self.rows("read", Some(table), as_text(self.engine(), statement)).await?;
+        Ok(rows.is_empty())
+    }
+
+    /// The greatest value of an integer column; `None` where the table is empty.
+    pub async fn greatest_integer(&mut self, table: &Table, column: &str) -> Result<Option<i64>> {
+        let column = self.column(table, column)?;
+        let sql = format!("SELECT max({}) FROM {}", quote(&column.name), quote(&table.name));
+        let statement = as_text(self.engine(), Statement::new(sql));
+        match self.cell("read", Some(table), statement).await? {
+            Cell::Null => Ok(None),
+            cell => cell.integer().map(Some).ok_or_else(|| {
+                self.unsupported(format!(
+                    "column {} of table {} holds no integers",
+                    column.name, table.name
+                ))
+            }),
+        }
+    }
+}
+
+/// PostgreSQL's answers are read as text throughout.
+fn as_text(engine: Engine, mut statement: Statement) -> Statement {
+    if engine == Engine::Postgres {
+        statement.sql = format!("SELECT answer::text FROM ({}) AS answers(answer)", statement.sql);
+    }
+    statement
+}
+
+/// Rows in key order, one at a time, so that memory doesn't grow with the table.
+pub struct Scan<'s> {
+    rows: Rows<'s>,
+    shape: Shape,
+    previous: Option<Vec<Value>>,
+}
+
+enum Rows<'s> {
+    Stream(BoxStream<'s, sqlx::Result<Cells>>),
+    Cursor(Cursor<'s>),
+}
+
+impl Scan<'_> {
+    /// The next row; `None` after the last one. Keys strictly increase, or it is an error: an
+    /// order that differs between the sides would make rows look deleted.
+    pub async fn next(&mut self) -> Result<Option<Row>> {
+        let cells = match &mut self.rows {
+            Rows::Stream(stream) => stream.next().await.transpose(),
+            Rows::Cursor(cursor) => cursor.next().await,
+        };
+        let Some(cells) = cells.map_err(|error| self.shape.doing().failed(&error))? else {
+            return Ok(None);
+        };
+        let mut row = self.shape.row(cells)?;
+        let key: Vec<_> = self.shape.key.iter().map(|place| row[*place].clone()).collect();
+        let disordered = self.previous.as_ref().is_some_and(|last| *last >= key);
+        if disordered || key.iter().any(Value::is_null) {
+            return Err(self.shape.disordered(&key));
+        }
+        self.previous = Some(key);
+        row.truncate(self.shape.visible);
+        Ok(Some(row))
+    }
+}
+
+/// The columns that are read, those of the key behind them where they weren't asked for.
+struct Shape {
+    environment: String,
+    table: String,
+    dialect: &'static dyn Dialect,
+    columns: Vec<Column>,
+    key: Vec<usize>,
+    visible: usize,
+}
+
+impl Shape {
+    fn new(session: &Session, table: &Table, columns: &[String], key: &[String]) -> Result<Self> {
+        let mut read: Vec<Column> = Vec::with_capacity(columns.len());
+        for name in columns {
+            read.push(session.column(table, name)?.clone());
+        }
+        // Without a key of its own, a row is named in messages by its primary key.
+        let named_by = if key.is_empty() { &table.primary_key } else { key };
+        let mut places = Vec::with_capacity(named_by.len());
+        for name in named_by {
+            let column = session.column(table, name)?;
+            let place = read.iter().position(|other| other.name == column.name);
+            places.push(place.unwrap_or(read.len()));
+            if place.is_none() {
+                read.push(column.clone());
+            }
+        }
+        Ok(Self {
+            environment: session.environment.clone(),
+            table: table.name.clone(),
+            dialect: session.dialect(),
+            columns: read,
+            key: places,
+            visible: columns.len(),
+        })
+    }
+
+    fn select(&self, alias: &str) -> String {
+        let select = |column: &Column| {
+            self.dialect.select(&format!("{alias}{}", quote(&column.name)), column)
+        };
+        let selected: Vec<_> = self.columns.iter().map(select).collect();
+        if selected.is_empty() { "NULL".into() } else { selected.join(", ") }
+    }
+
+    fn order(&self, session: &Session) -> Result<String> {
+        let mut parts = Vec::with_capacity(self.key.len());
+        for place in &self.key {
+            let column = &self.columns[*place];
+            if column.kind == Kind::Json {
+                let what = format!(
+                    "column {} of table {} is JSON and can't be a key",
+                    column.name, self.table
+                );
+                return Err(session.unsupported(what));
+            }
+            // Without the alias, PostgreSQL would take the name for the column as it is
+            // selected, which is its text.
+            parts.push(self.dialect.order(&format!("t.{}", quote(&column.name)), column));
+        }
+        if parts.is_empty() {
+            return Err(
+                session.unsupported(format!("table {} has no key to read it by", self.table))
+            );
+        }
+        Ok(parts.join(", "))
+    }
+
+    fn doing(&self) -> Doing<'_> {
+        Doing { environment: &self.environment, action: "read", table: Some(&self.table) }
+    }
+
+    /// All columns read, the hidden ones of the key included.
+    fn row(&self, cells: Cells) -> Result<Row> {
+        let key = self.key_text(&cells);
+        let values = self.columns.iter().zip(cells);
+        values
+            .map(|(column, cell)| {
+                self.dialect.value(column, cell).map_err(|reason| Error::Value {
+                    environment: self.environment.clone(),
+                    table: self.table.clone(),
+                    key: key.clone(),
+                    column: column.name.clone(),
+                    reason,
+                })
+            })
+            .collect()
+    }
+
+    fn key_text(&self, cells: &Cells) -> String {
+        let part = |place: &usize| cells[*place].text().unwrap_or_else(|| "?".into());
+        let text = self.key.iter().map(part).collect::<Vec<_>>().join(",");
+        text.chars().take(80).collect()
+    }
+
+    fn disordered(&self, key: &[Value]) -> Error {
+        let names = self.key.iter().map(|place| self.columns[*place].name.as_str());
+        Error::Order {
+            environment: self.environment.clone(),
+            table: self.table.clone(),
+            key: names.collect::<Vec<_>>().join(", "),
+            row: key.iter().map(Value::display).collect::<Vec<_>>().join(","),
+        }
+    }
+}
+
+impl Session {
+    /// How SQLite would carry out a lookup; for tests that hold it to using the index.
+    #[doc(hidden)]
+    pub async fn explain_find(
+        &mut self,
+        table: &Table,
+        by: &[String],
+        wanted: &[Vec<Value>],
+    ) -> Result<String> {
+        let columns = by.iter().map(|name| self.column(table, name)).collect::<Result<Vec<_>>>()?;
+        let batch: Vec<_> = wanted.iter().enumerate().collect();
+        let mut statement = self.lookup(table, "1", &columns, &batch)?;
+        let explain = match self.engine() {
+            Engine::Sqlite => "EXPLAIN QUERY PLAN",
+            Engine::Postgres => "EXPLAIN",
+        };
+        statement.sql = format!("{explain} {}", statement.sql);
+        let rows = self.rows("explain", Some(table), statement).await?;
+        let lines = rows.iter().filter_map(|row| row.last().and_then(Cell::text));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+}

@@ -1,0 +1,185 @@
+//! Writing rows: insert, update, delete, lock; each touches exactly the row it names.
+//!
+//! Answers for one statement at a time. The order of statements, and whether they are committed, is
+//! decided in `apply`.
+
+use super::connection::{Reuse, Statement};
+use super::dialect::{quote, quote_all};
+use super::error::{Error, Result};
+use super::read::BATCH_PARAMETERS;
+use super::{Session, Value};
+use crate::catalog::{Column, Engine, Table};
+
+const LOCKED_AT_ONCE: usize = 500;
+
+impl Session {
+    /// Locks rows until the transaction ends, in key order, so that two runs can't wait for each
+    /// other. Keys without a row are passed over. SQLite's whole file is locked since `begin`.
+    pub async fn lock(&mut self, table: &Table, key: &[String], keys: &[Vec<Value>]) -> Result<()> {
+        if self.engine() == Engine::Sqlite || keys.is_empty() {
+            return Ok(());
+        }
+        let by = key.iter().map(|name| self.column(table, name)).collect::<Result<Vec<_>>>()?;
+        if by.is_empty() || keys.iter().any(|values| values.len() != by.len()) {
+            return Err(self.unsupported(format!(
+                "keys of table {} must have {} parts",
+                table.name,
+                by.len()
+            )));
+        }
+        let mut sorted: Vec<_> = keys.iter().collect();
+        sorted.sort();
+        sorted.dedup();
+        let numbered: Vec<_> = sorted.into_iter().enumerate().collect();
+        for batch in numbered.chunks(LOCKED_AT_ONCE.min(BATCH_PARAMETERS / by.len())) {
+            let mut statement = self.lookup(table, "NULL", &by, batch)?;
+            let order = by
+                .iter()
+                .map(|column| self.dialect().order(&format!("t.{}", quote(&column.name)), column));
+            let order = order.collect::<Vec<_>>().join(", ");
+            statement.sql = format!("{} ORDER BY {order} FOR UPDATE OF t", statement.sql);
+            self.rows("lock rows of", Some(table), statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Inserts exactly one row; columns that aren't named take their default.
+    pub async fn insert(&mut self, table: &Table, values: &[(&str, &Value)]) -> Result<()> {
+        let mut statement = Statement::new(format!("INSERT INTO {}", quote(&table.name)));
+        if values.is_empty() {
+            statement.sql.push_str(" DEFAULT VALUES");
+            return self.touch_one("insert into", table, statement).await;
+        }
+        let mut placeholders = Vec::with_capacity(values.len());
+        let mut overriding = "";
+        for (name, value) in values {
+            let column = self.column(table, name)?;
+            if column.auto.as_ref().is_some_and(|auto| auto.always) {
+                overriding = " OVERRIDING SYSTEM VALUE";
+            }
+            placeholders.push(self.stored(&mut statement, table, column, value, values)?);
+        }
+        let names = quote_all(values.iter().map(|(name, _)| *name));
+        let placeholders = placeholders.join(", ");
+        statement.sql = format!("{} ({names}){overriding} VALUES ({placeholders})", statement.sql);
+        self.touch_one("insert into", table, statement).await
+    }
+
+    /// Updates exactly one row. Nothing to set touches nothing.
+    pub async fn update(
+        &mut self,
+        table: &Table,
+        key: &[(&str, &Value)],
+        set: &[(&str, &Value)],
+    ) -> Result<()> {
+        if set.is_empty() {
+            return Ok(());
+        }
+        let mut statement = Statement::new(String::new());
+        let mut assignments = Vec::with_capacity(set.len());
+        for (name, value) in set {
+            let column = self.column(table, name)?;
+            let placeholder = self.stored(&mut statement, table, column, value, key)?;
+            assignments.push(format!("{} = {placeholder}", quote(name)));
+        }
+        let condition = self.key_condition(&mut statement, table, key)?;
+        statement.sql = format!(
+            "UPDATE {} SET {} WHERE {condition}",
+            quote(&table.name),
+            assignments.join(", ")
+        );
+        self.touch_one("update a row of", table, statement).await
+    }
+
+    /// Deletes exactly one row.
+    pub async fn delete(&mut self, table: &Table, key: &[(&str, &Value)]) -> Result<()> {
+        let mut statement = Statement::new(String::new());
+        let condition = self.key_condition(&mut statement, table, key)?;
+        statement.sql = format!("DELETE FROM {} WHERE {condition}", quote(&table.name));
+        self.touch_one("delete a row of", table, statement).await
+    }
+
+    async fn touch_one(
+        &mut self,
+        action: &'static str,
+        table: &Table,
+        statement: Statement,
+    ) -> Result<()> {
+        debug_assert_eq!(statement.reuse, Reuse::Often);
+        match self.execute(action, Some(table), statement).await? {
+            1 => Ok(()),
+            found => Err(Error::RowCount {
+                environment: self.environment.clone(),
+                action,
+                table: table.name.clone(),
+                found,
+            }),
+        }
+    }
+
+    /// The condition that names one row. A key without parts would name every row.
+    fn key_condition(
+        &self,
+        statement: &mut Statement,
+        table: &Table,
+        key: &[(&str, &Value)],
+    ) -> Result<String> {
+        if key.is_empty() {
+            return Err(
+                self.unsupported(format!("a row of table {} must be named by a key", table.name))
+            );
+        }
+        let mut parts = Vec::with_capacity(key.len());
+        for (name, value) in key {
+            let column = self.column(table, name)?;
+            let name = quote(name);
+            if value.is_null() {
+                parts.push(format!("{name} IS NULL"));
+                continue;
+            }
+            let parameter = self.dialect().parameter(column, value);
+            let parameter =
+                parameter.map_err(|reason| self.bad_value(table, column, reason, key))?;
+            let placeholder = self.dialect().lookup(statement.bind(parameter), column);
+            parts.push(format!("{name} = {placeholder}"));
+        }
+        Ok(parts.join(" AND "))
+    }
+
+    /// Binds a value to be stored and returns its placeholder.
+    fn stored(
+        &self,
+        statement: &mut Statement,
+        table: &Table,
+        column: &Column,
+        value: &Value,
+        row: &[(&str, &Value)],
+    ) -> Result<String> {
+        let parameter = self.dialect().parameter(column, value);
+        let parameter = parameter.map_err(|reason| self.bad_value(table, column, reason, row))?;
+        Ok(self.dialect().placeholder(statement.bind(parameter), column))
+    }
+
+    /// Names the row by whatever of its primary key is at hand.
+    fn bad_value(
+        &self,
+        table: &Table,
+        column: &Column,
+        reason: String,
+        row: &[(&str, &Value)],
+    ) -> Error {
+        let part = |name: &String| {
+            let value = row.iter().find(|(other, _)| other == name);
+            value
+                .map_or_else(|| "?".into(), |(_, value)| value.display().chars().take(80).collect())
+        };
+        let key: Vec<String> = table.primary_key.iter().map(part).collect();
+        Error::Value {
+            environment: self.environment.clone(),
+            table: table.name.clone(),
+            key: key.join(","),
+            column: column.name.clone(),
+            reason,
+        }
+    }
+}

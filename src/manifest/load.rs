@@ -1,0 +1,262 @@
+//! From a directory to documents: which files are read, and what kind each document is.
+//!
+//! Answers for finding files without following links, and for `apiVersion`, `kind` and
+//! `metadata`. Every file and document stands for itself: a broken one hides no other.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::fields::{At, Fields, Problems, text};
+use super::problem::{self, Problem, Source};
+use super::tree::{Document as Tree, Node};
+use super::{Document, Manifests, Module, Origin, Spec, State, SyncJob};
+use super::{read_job, read_module, secrets, source, tree, words};
+
+const API_VERSION: &str = "reconcile/v1";
+const KINDS: [&str; 4] = ["Module", "SyncJob", "Resource", "RepublishJob"];
+/// Longest name of a module or job: it becomes the name of a folder.
+const MAX_NAME_BYTES: usize = 63;
+
+/// Reads all `*.yaml` and `*.yml` below a directory, in the order of their paths. What is wrong
+/// with a file or document is in [`Manifests::problems`]; only a directory that can't be read is an
+/// error.
+pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
+    let mut manifests = Manifests::default();
+    let mut files = Vec::new();
+    find_files(directory, &mut files, &mut manifests.problems).map_err(|error| {
+        let shown = directory.display();
+        vec![
+            Problem::error("unreadable", format!("can't read the manifests in {shown}: {error}"))
+                .help("name their directory in reconcile.yaml under `manifests`"),
+        ]
+    })?;
+    files.sort();
+    for file in files {
+        read_file(&file, &mut manifests);
+    }
+    manifests.finish();
+    Ok(manifests)
+}
+
+/// Reads one text as if it were a file of that name.
+pub fn load_text(path: &Path, bytes: &[u8]) -> Manifests {
+    let mut manifests = Manifests::default();
+    manifests.read_bytes(path, bytes);
+    manifests.finish();
+    manifests
+}
+
+/// Links are problems, whatever they point to: a pull request could bring any file of the host in.
+fn find_files(
+    directory: &Path,
+    files: &mut Vec<PathBuf>,
+    problems: &mut Vec<Problem>,
+) -> std::io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let (path, kind) = (entry.path(), entry.file_type()?);
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
+        if hidden {
+            continue;
+        } else if kind.is_symlink() {
+            problems.push(file_problem(
+                &path,
+                Problem::error("symlink", "symbolic links aren't followed among manifests")
+                    .help("put the file itself here"),
+            ));
+        } else if kind.is_dir() {
+            if let Err(error) = find_files(&path, files, problems) {
+                let problem = Problem::error("unreadable", format!("can't be read: {error}"));
+                problems.push(file_problem(&path, problem));
+            }
+        } else if is_manifest && kind.is_file() {
+            files.push(path);
+        } else if is_manifest {
+            let problem = Problem::error("no-file", "this is no regular file");
+            problems.push(file_problem(&path, problem));
+        }
+    }
+    Ok(())
+}
+
+fn file_problem(path: &Path, problem: Problem) -> Problem {
+    problem.in_source(&Arc::new(Source::new(path.display().to_string(), "", &[])))
+}
+
+fn read_file(path: &Path, manifests: &mut Manifests) {
+    match read_limited(path) {
+        Ok(Ok(bytes)) => manifests.read_bytes(path, &bytes),
+        Ok(Err(problem)) => manifests.problems.push(file_problem(path, problem)),
+        Err(error) => {
+            let problem = Problem::error("unreadable", format!("can't be read: {error}"));
+            manifests.problems.push(file_problem(path, problem));
+        }
+    }
+}
+
+/// The bytes of a file, or why it has too many; never reads more than allowed.
+pub(crate) fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
+    let file = fs::File::open(path)?;
+    let size = file.metadata()?.len();
+    let mut bytes = Vec::new();
+    file.take(source::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > source::MAX_BYTES {
+        return Ok(Err(source::too_large(size.max(bytes.len() as u64))));
+    }
+    Ok(Ok(bytes))
+}
+
+impl Manifests {
+    fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
+        let name = path.display().to_string();
+        let text = match source::read(bytes) {
+            Ok(text) => text,
+            Err(problems) => {
+                let lossy = String::from_utf8_lossy(bytes);
+                let source = Arc::new(Source::new(name, &lossy, &secrets::in_text(&lossy)));
+                self.problems.extend(problems.into_iter().map(|found| found.in_source(&source)));
+                return;
+            }
+        };
+        let (trees, syntax) = tree::read(text);
+        let mut problems = Problems { list: syntax, hidden: secrets::in_text(text) };
+        let parsed: Vec<Parsed> =
+            trees.into_iter().filter_map(|tree| Parsed::read(tree, &mut problems)).collect();
+        let source = Arc::new(Source::new(name, text, &problems.hidden));
+        self.problems.extend(problems.list.into_iter().map(|found| found.in_source(&source)));
+        self.documents.extend(parsed.into_iter().map(|parsed| parsed.document(path, &source)));
+    }
+
+    /// Healthy documents by name; of two with the same name the first, the check says so.
+    fn finish(&mut self) {
+        problem::sort(&mut self.problems);
+        for document in &self.documents {
+            let Document { name, spec, origin, state } = document;
+            if *state == State::Broken {
+                continue;
+            }
+            let (name, origin) = (name.clone(), origin.clone());
+            match spec.clone() {
+                Spec::Module(spec) => {
+                    let module = Module { name: name.clone(), spec, origin };
+                    self.modules.entry(name).or_insert(module);
+                }
+                Spec::SyncJob(spec) => {
+                    let job = SyncJob { name: name.clone(), spec: *spec, origin };
+                    self.jobs.entry(name).or_insert(job);
+                }
+                Spec::Later(_) => {}
+            }
+        }
+    }
+}
+
+/// A document whose file isn't known to it yet.
+struct Parsed {
+    name: String,
+    spec: Spec,
+    state: State,
+    number: usize,
+    root: Node,
+}
+
+impl Parsed {
+    fn read(tree: Tree, problems: &mut Problems) -> Option<Self> {
+        secrets::in_tree(&tree.root, &mut problems.hidden);
+        let before = problems.list.len();
+        let read = envelope(&tree.root, problems);
+        let found = &mut problems.list[before..];
+        found.iter_mut().for_each(|problem| problem.document = Some(tree.number));
+        let broken = found.iter().any(Problem::is_error);
+        let state = if broken { State::Broken } else { State::Healthy };
+        let (name, spec) = read?;
+        Some(Self { name, spec, state, number: tree.number, root: tree.root })
+    }
+
+    fn document(self, path: &Path, source: &Arc<Source>) -> Document {
+        let Self { name, spec, state, number, root } = self;
+        let origin = Origin {
+            path: path.to_owned(),
+            source: Arc::clone(source),
+            document: number,
+            root: Arc::new(root),
+        };
+        Document { name, spec, origin, state }
+    }
+}
+
+fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
+    let mut fields = Fields::open(At::new(root, ""), problems)?;
+    fields.need("apiVersion", problems, api_version);
+    let kind = fields.need("kind", problems, kind);
+    let name = fields.need("metadata", problems, metadata);
+    let spec = fields.need("spec", problems, |at, problems| match kind? {
+        "Module" => read_module::module(at, problems).map(Spec::Module),
+        "SyncJob" => read_job::sync_job(at, problems).map(|spec| Spec::SyncJob(Box::new(spec))),
+        later => read_later(later, at, problems),
+    });
+    fields.close(problems);
+    Some((name?, spec?))
+}
+
+fn api_version(at: At<'_>, problems: &mut Problems) -> Option<()> {
+    let version = text(at.clone(), problems)?;
+    if version != API_VERSION {
+        let message = format!("`apiVersion` must be `{API_VERSION}`, found{}", at.quoted());
+        problems.push(at.error("api-version", message));
+    }
+    Some(())
+}
+
+fn kind(at: At<'_>, problems: &mut Problems) -> Option<&'static str> {
+    let written = text(at.clone(), problems)?;
+    let known = KINDS.into_iter().find(|kind| *kind == written);
+    if known.is_none() {
+        let message = format!("there is no kind{}", at.quoted());
+        let near = words::suggestion(&written, KINDS);
+        problems.push(at.error("unknown-kind", message).help_if(near));
+    }
+    known
+}
+
+fn metadata(at: At<'_>, problems: &mut Problems) -> Option<String> {
+    let mut fields = Fields::open(at, problems)?;
+    let name = fields.need("name", problems, |at, problems| {
+        let name = text(at.clone(), problems)?;
+        let good = name.len() <= MAX_NAME_BYTES
+            && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
+            // `sync:data` is no name either, but deserves to hear why it can't be one.
+            || crate::cli::COMMANDS.contains(&name.as_str());
+        if !good {
+            let message = format!("`metadata.name`{} is no name", at.quoted());
+            problems.push(at.error("bad-name", message).help(format!(
+                "names have lower-case letters, digits, `-` and `_`, begin with a letter or digit, \
+                 and are at most {MAX_NAME_BYTES} characters long"
+            )));
+        }
+        good.then_some(name)
+    });
+    fields.close(problems);
+    name
+}
+
+/// Kinds of a later release: their keys are known, so that a misspelt one is found today.
+fn read_later(kind: &'static str, at: At<'_>, problems: &mut Problems) -> Option<Spec> {
+    let keys: &[&'static str] = match kind {
+        "Resource" => &["entity", "stores", "locales", "document", "storage", "search"],
+        _ => &["action", "resources", "ids", "environment", "schedule", "suspend", "notify"],
+    };
+    let span = at.node.span;
+    let mut fields = Fields::open(at, problems)?;
+    for key in keys {
+        fields.get(key, problems, |_, _| Some(()));
+    }
+    fields.close(problems);
+    let message = format!("kind {kind} is not yet supported: this document has no effect");
+    problems.push(Problem::warning("not-yet-supported", message).at(span));
+    Some(Spec::Later(kind))
+}

@@ -1,0 +1,188 @@
+//! Manifests: what users write in files, from bytes to typed documents.
+//!
+//! Answers for loading a directory, for the kinds a document may have, and for finding the place of
+//! a key again. `source` judges bytes, `tree` reads YAML, `fields` and `read_*` give it types,
+//! `validate` asks what takes several documents, the operator's rules or a catalogue.
+
+pub mod approval;
+pub mod catalog_file;
+pub mod fields;
+pub mod filter;
+mod load;
+pub mod module;
+pub mod problem;
+pub mod protected;
+pub mod quote;
+mod read_job;
+mod read_module;
+pub mod reference;
+pub mod schedule;
+pub mod schema;
+pub(crate) mod secrets;
+pub mod source;
+pub mod sync_job;
+pub mod tree;
+pub mod validate;
+pub mod words;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use module::ModuleSpec;
+use problem::{Problem, Source, Span};
+use sync_job::SyncJobSpec;
+use tree::{Content, Node};
+
+pub use load::{load, load_text};
+
+/// Everything a directory of manifests holds.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// Modules without a problem of their own, by name.
+    pub modules: BTreeMap<String, Module>,
+    /// Jobs without a problem of their own, by name. Their modules may have some: see
+    /// [`Manifests::problems_of_job`].
+    pub jobs: BTreeMap<String, SyncJob>,
+    /// Every document of a known kind that has a name, in the order of files and documents; broken
+    /// ones with as much of their spec as could be read.
+    pub documents: Vec<Document>,
+    /// What is wrong, by file and place.
+    pub problems: Vec<Problem>,
+}
+
+/// What can be synchronized, and how to see it.
+#[derive(Debug, Clone)]
+pub struct Module {
+    pub name: String,
+    pub spec: ModuleSpec,
+    pub origin: Origin,
+}
+
+/// Which modules go from where to where, when, and what was approved.
+#[derive(Debug, Clone)]
+pub struct SyncJob {
+    pub name: String,
+    pub spec: SyncJobSpec,
+    pub origin: Origin,
+}
+
+/// One document as it was read.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub name: String,
+    pub spec: Spec,
+    pub origin: Origin,
+    pub state: State,
+}
+
+/// The spec of a document by its kind.
+#[derive(Debug, Clone)]
+pub enum Spec {
+    Module(ModuleSpec),
+    SyncJob(Box<SyncJobSpec>),
+    /// `Resource` and `RepublishJob`: known by name, not yet built.
+    Later(&'static str),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Healthy,
+    /// The reader found an error; whatever it couldn't read is missing from the spec.
+    Broken,
+}
+
+/// Where a document was written.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The path of the file, for edits.
+    pub path: std::path::PathBuf,
+    pub source: Arc<Source>,
+    /// The number of the document in its file, from 1.
+    pub document: usize,
+    root: Arc<Node>,
+}
+
+/// A step into a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+    /// The list item of this text.
+    Item(&'a str),
+}
+
+impl Step<'_> {
+    /// Where the step leads to from a node, and what stands there.
+    fn from<'n>(&self, node: &'n Node) -> Option<(Span, &'n Node)> {
+        let item = |item: &'n Node| (item.span, item);
+        match (self, &node.content) {
+            (Self::Key(key), _) => node.entry(key).map(|entry| (entry.key.span, &entry.value)),
+            (Self::Index(index), Content::List(items)) => items.get(*index).map(item),
+            (Self::Item(text), Content::List(items)) => items
+                .iter()
+                .find(|node| matches!(&node.content, Content::Scalar(s) if s.text == *text))
+                .map(item),
+            _ => None,
+        }
+    }
+}
+
+impl Origin {
+    /// The place of a key or list item, or of the nearest thing around it that is written.
+    pub fn locate(&self, path: &[Step<'_>]) -> Span {
+        self.follow(path).0
+    }
+
+    /// The place of a value rather than of its key.
+    pub fn locate_value(&self, path: &[Step<'_>]) -> Span {
+        self.follow(path).1.span
+    }
+
+    fn follow(&self, path: &[Step<'_>]) -> (Span, &Node) {
+        let root: &Node = &self.root;
+        let mut found = (root.span, root);
+        for step in path {
+            let Some(next) = step.from(found.1) else { break };
+            found = next;
+        }
+        found
+    }
+
+    /// Puts a problem into this document.
+    pub fn problem(&self, mut problem: Problem, span: Span) -> Problem {
+        problem.document = Some(self.document);
+        problem.at(span).in_source(&self.source)
+    }
+
+    fn holds(&self, problem: &Problem) -> bool {
+        problem.document == Some(self.document) && problem.file() == Some(self.source.name.as_str())
+    }
+}
+
+impl Manifests {
+    /// Errors of a job's document and of the modules it selects. A job with any can't run; others
+    /// can.
+    pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {
+        let meant = |document: &&Document| match &document.spec {
+            Spec::SyncJob(_) => document.name == name,
+            Spec::Module(_) => self.job_selects(name, &document.name),
+            Spec::Later(_) => false,
+        };
+        let documents: Vec<&Document> = self.documents.iter().filter(meant).collect();
+        let concerns = |problem: &&Problem| {
+            problem.is_error() && documents.iter().any(|document| document.origin.holds(problem))
+        };
+        self.problems.iter().filter(concerns).collect()
+    }
+
+    fn job_selects(&self, job: &str, module: &str) -> bool {
+        self.documents.iter().filter(|document| document.name == job).any(
+            |document| match &document.spec {
+                Spec::SyncJob(spec) => {
+                    spec.modules.as_ref().is_some_and(|modules| modules.selects(module))
+                }
+                Spec::Module(_) | Spec::Later(_) => false,
+            },
+        )
+    }
+}

@@ -1,0 +1,237 @@
+//! Declared references and ownership: what a column refers to where no foreign key says so.
+//!
+//! Answers for the written forms, which are a name or a map (or a list of maps), and for reading
+//! them back from JSON. Resolving them against a catalogue is `compare::model`'s part.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::filter::{Condition, Scalar};
+
+/// What a column refers to: the first choice whose `when` fits. Written as a table's name, one map
+/// or a list of maps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
+pub struct ReferenceRule {
+    pub choices: Vec<ReferenceChoice>,
+}
+
+/// One table a column may refer to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReferenceChoice {
+    /// The table that is referred to.
+    pub table: String,
+    /// The columns by which rows of a table without a module are recognised in the other
+    /// environment.
+    #[serde(default, rename = "match", skip_serializing_if = "Vec::is_empty")]
+    pub matching: Vec<String>,
+    /// The value that means no reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub none: Option<Scalar>,
+    /// Only in rows that pass this filter.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub when: BTreeMap<String, Condition>,
+}
+
+impl ReferenceRule {
+    /// A reference to a table and nothing else.
+    pub fn to_table(table: impl Into<String>) -> Self {
+        Self { choices: vec![ReferenceChoice { table: table.into(), ..Default::default() }] }
+    }
+}
+
+impl From<ReferenceRule> for Json {
+    fn from(rule: ReferenceRule) -> Self {
+        let mut choices: Vec<Json> = rule.choices.iter().map(choice_json).collect();
+        if choices.len() == 1 { choices.remove(0) } else { Json::Array(choices) }
+    }
+}
+
+fn choice_json(choice: &ReferenceChoice) -> Json {
+    let ReferenceChoice { table, matching, none, when } = choice;
+    if matching.is_empty() && none.is_none() && when.is_empty() {
+        return Json::String(table.clone());
+    }
+    serde_json::to_value(choice).expect("names and constants are JSON")
+}
+
+impl TryFrom<Json> for ReferenceRule {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        let choices = match json {
+            Json::String(table) => return Ok(Self::to_table(table)),
+            Json::Array(items) => {
+                items.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?
+            }
+            other => vec![serde_json::from_value(other)?],
+        };
+        Ok(Self { choices })
+    }
+}
+
+impl JsonSchema for ReferenceRule {
+    fn schema_name() -> Cow<'static, str> {
+        "ReferenceRule".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let choice = generator.subschema_for::<ReferenceChoice>();
+        json_schema!({
+            "description": "The table that is referred to, by name or with how its rows are recognised",
+            "oneOf": [
+                { "type": "string" },
+                choice,
+                { "type": "array", "items": choice, "minItems": 1 },
+            ],
+        })
+    }
+}
+
+/// How owned rows name their parent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
+pub enum OwnedBy {
+    /// A foreign key's name, or the one column of it.
+    Name(String),
+    /// Columns of the owned table and what each must hold.
+    Columns(BTreeMap<String, OwnedByPart>),
+}
+
+/// What a column of an owned row holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
+pub enum OwnedByPart {
+    /// The value of this column of the parent.
+    Column(String),
+    /// A constant.
+    Equals(Scalar),
+}
+
+impl From<OwnedBy> for Json {
+    fn from(by: OwnedBy) -> Self {
+        match by {
+            OwnedBy::Name(name) => Json::String(name),
+            OwnedBy::Columns(columns) => {
+                columns.into_iter().map(|(column, part)| (column, Json::from(part))).collect()
+            }
+        }
+    }
+}
+
+impl TryFrom<Json> for OwnedBy {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        match json {
+            Json::String(name) => Ok(Self::Name(name)),
+            other => serde_json::from_value(other).map(Self::Columns),
+        }
+    }
+}
+
+impl From<OwnedByPart> for Json {
+    fn from(part: OwnedByPart) -> Self {
+        match part {
+            OwnedByPart::Column(column) => Json::String(column),
+            OwnedByPart::Equals(scalar) => serde_json::json!({ "equals": scalar }),
+        }
+    }
+}
+
+impl TryFrom<Json> for OwnedByPart {
+    type Error = String;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        match json {
+            Json::String(column) => Ok(Self::Column(column)),
+            Json::Object(mut map) if map.len() == 1 && map.contains_key("equals") => {
+                let constant = map.remove("equals").unwrap_or(Json::Null);
+                Ok(Self::Equals(Scalar::try_from(constant)?))
+            }
+            _ => Err("a parent's column or {equals: CONSTANT} is needed".into()),
+        }
+    }
+}
+
+impl JsonSchema for OwnedBy {
+    fn schema_name() -> Cow<'static, str> {
+        "OwnedBy".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let scalar = generator.subschema_for::<Scalar>();
+        json_schema!({
+            "description": "A foreign key's name, a column, or a map of columns and constants",
+            "oneOf": [
+                { "type": "string" },
+                { "type": "object", "minProperties": 1, "additionalProperties": { "oneOf": [
+                    { "type": "string" },
+                    { "type": "object", "properties": { "equals": scalar },
+                      "required": ["equals"], "additionalProperties": false },
+                ] } },
+            ],
+        })
+    }
+}
+
+/// A column holding paths below the gallery root. Written as its name or as a map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Json", into = "Json")]
+pub struct FileRule {
+    pub column: String,
+    /// Only in rows that pass this filter.
+    pub when: BTreeMap<String, Condition>,
+    /// A regular expression with one group that finds the paths in a text.
+    pub pattern: Option<String>,
+}
+
+/// [`FileRule`] where it is written as a map.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct FileRuleMap {
+    column: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    when: BTreeMap<String, Condition>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pattern: Option<String>,
+}
+
+impl From<FileRule> for Json {
+    fn from(rule: FileRule) -> Self {
+        let FileRule { column, when, pattern } = rule;
+        if when.is_empty() && pattern.is_none() {
+            return Json::String(column);
+        }
+        serde_json::to_value(FileRuleMap { column, when, pattern })
+            .expect("names and constants are JSON")
+    }
+}
+
+impl TryFrom<Json> for FileRule {
+    type Error = serde_json::Error;
+
+    fn try_from(json: Json) -> Result<Self, Self::Error> {
+        if let Json::String(column) = json {
+            return Ok(Self { column, when: BTreeMap::new(), pattern: None });
+        }
+        let FileRuleMap { column, when, pattern } = serde_json::from_value(json)?;
+        Ok(Self { column, when, pattern })
+    }
+}
+
+impl JsonSchema for FileRule {
+    fn schema_name() -> Cow<'static, str> {
+        "FileRule".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let map = generator.subschema_for::<FileRuleMap>();
+        json_schema!({ "oneOf": [{ "type": "string" }, map] })
+    }
+}

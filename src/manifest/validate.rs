@@ -1,0 +1,124 @@
+//! What takes more than one key to judge: a table of named checks over all manifests.
+//!
+//! Answers for which checks there are and what they may know: the manifests, the operator's rules,
+//! and a catalogue where one is at hand. Each check is a function that adds what it finds; none
+//! depends on another. What can't be checked for want of knowledge is named by [`unchecked`].
+
+mod approvals;
+mod columns;
+mod jobs;
+mod names;
+mod parts;
+mod protection;
+mod roles;
+mod schedules;
+mod tables;
+
+use std::collections::BTreeMap;
+
+use super::module::ModuleSpec;
+use super::problem::{self, Problem};
+use super::protected::Protection;
+use super::sync_job::SyncJobSpec;
+use super::{Document, Manifests, Spec};
+use crate::catalog::Catalog;
+use crate::config::{Config, Environment};
+
+/// All that checks may know.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub manifests: &'a Manifests,
+    pub protection: &'a Protection,
+    /// The operator's file, where it is at hand.
+    pub config: Option<&'a Config>,
+    pub catalogs: &'a BTreeMap<Environment, Catalog>,
+}
+
+/// A named check.
+pub struct Check {
+    pub name: &'static str,
+    run: fn(&Context<'_>, &mut Vec<Problem>),
+}
+
+/// Every check, in the order of its module's file.
+pub static CHECKS: &[Check] = &[
+    Check { name: "names are given once", run: names::given_once },
+    Check { name: "jobs aren't named like commands", run: names::no_commands },
+    Check { name: "selected modules exist", run: jobs::modules_exist },
+    Check { name: "modules that need gallery folders get some", run: jobs::gallery_folders },
+    Check { name: "deleteMissing fits the job", run: jobs::delete_missing },
+    Check { name: "approved tables and folders are part of the job", run: approvals::part_of_job },
+    Check { name: "approvals towards PROD and deletions are pinned", run: approvals::pinned },
+    Check { name: "records are approved once", run: approvals::given_once },
+    Check { name: "cron jobs refresh TEST", run: schedules::cron_refreshes_test },
+    Check { name: "times, zones and expressions are valid", run: schedules::valid },
+    Check { name: "tables have one role", run: roles::one_role },
+    Check { name: "columns have one role", run: roles::columns },
+    Check { name: "redacted values have keyed pins", run: roles::pin_key },
+    Check { name: "nothing protected is reached", run: protection::not_reached },
+    Check { name: "nothing protected is reached by a cascade", run: protection::no_cascade },
+    Check { name: "system settings are the mobile app's", run: protection::mobile_app },
+    Check { name: "tables exist", run: tables::exist },
+    Check { name: "records have a key", run: tables::have_key },
+    Check { name: "owned rows know their parent", run: tables::have_parent },
+    Check { name: "columns exist", run: columns::exist },
+    Check { name: "columns take what is asked of them", run: columns::fit },
+];
+
+/// Runs every check; what readers found isn't repeated.
+pub fn validate(context: &Context<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for check in CHECKS {
+        (check.run)(context, &mut problems);
+    }
+    problem::sort(&mut problems);
+    problems
+}
+
+/// What these checks couldn't decide, a sentence each.
+pub fn unchecked(context: &Context<'_>) -> Vec<String> {
+    let mut unchecked = Vec::new();
+    if !context.protection.knows_operator() {
+        unchecked.push(
+            "which tables the operator allows, protects and spares: there is neither the \
+             operator's file nor a catalog.json"
+                .to_owned(),
+        );
+    }
+    for environment in [Environment::Prod, Environment::Test] {
+        if !context.catalogs.contains_key(&environment) {
+            unchecked.push(format!(
+                "tables and columns of {environment}: `reconcile validate --connect \
+                 --write-catalog` writes a catalog.json beside the manifests"
+            ));
+        }
+    }
+    unchecked
+}
+
+impl<'a> Context<'a> {
+    fn modules(&self) -> impl Iterator<Item = (&'a Document, &'a ModuleSpec)> + use<'a> {
+        self.manifests.documents.iter().filter_map(|document| match &document.spec {
+            Spec::Module(spec) => Some((document, spec)),
+            Spec::SyncJob(_) | Spec::Later(_) => None,
+        })
+    }
+
+    fn jobs(&self) -> impl Iterator<Item = (&'a Document, &'a SyncJobSpec)> + use<'a> {
+        self.manifests.documents.iter().filter_map(|document| match &document.spec {
+            Spec::SyncJob(spec) => Some((document, spec.as_ref())),
+            Spec::Module(_) | Spec::Later(_) => None,
+        })
+    }
+
+    /// The modules a job selects, as far as they exist.
+    fn selected(
+        &self,
+        job: &'a SyncJobSpec,
+    ) -> impl Iterator<Item = (&'a Document, &'a ModuleSpec)> + use<'a> {
+        let selection = job.modules.as_ref();
+        self.modules().filter(move |(document, _)| {
+            selection.is_some_and(|selection| selection.selects(&document.name))
+        })
+    }
+}

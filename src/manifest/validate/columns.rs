@@ -1,0 +1,200 @@
+//! Columns against the catalogues: that they exist, and take what a module asks of them.
+
+use super::Context;
+use super::parts::{Part, Role, parts};
+use super::tables::{Missing, environments_without};
+use crate::catalog::{Column, Kind, Table};
+use crate::manifest::Step;
+use crate::manifest::filter::{Condition, Scalar};
+use crate::manifest::problem::Problem;
+use crate::manifest::words::suggestion;
+
+/// Every column a module names is there, in the table it is named for.
+pub fn exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        for (place, column) in named(&part) {
+            problems.extend(missing(context, &part, &place, part.table(), column));
+        }
+        for (column, rule) in part.references() {
+            for choice in &rule.choices {
+                for matching in &choice.matching {
+                    let place = [
+                        Step::Key("references"),
+                        Step::Key(column),
+                        Step::Key("match"),
+                        Step::Item(matching),
+                    ];
+                    problems.extend(missing(context, &part, &place, &choice.table, matching));
+                }
+            }
+        }
+    }
+}
+
+/// Every column of the part's own table that it names, with its place.
+fn named<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str)> {
+    let mut named = Vec::new();
+    let mut list = |key: &'static str, columns: &'a [String]| {
+        for column in columns {
+            named.push((vec![Step::Key(key), Step::Item(column)], column.as_str()));
+        }
+    };
+    list("identity", part.identity());
+    list("ignore", part.ignore());
+    list("redact", part.redact());
+    list("reset", part.reset());
+    if let Role::Root(spec) = part.role {
+        list("key", &spec.key);
+        let singles =
+            [("label", &spec.label), ("updated", &spec.updated), ("created", &spec.created)];
+        for (key, column) in singles {
+            named.extend(column.iter().map(|column| (vec![Step::Key(key)], column.as_str())));
+        }
+    }
+    for file in part.files() {
+        named.push((vec![Step::Key("files"), Step::Item(&file.column)], file.column.as_str()));
+    }
+    let keys = part.rows().keys().map(|column| ("rows", column));
+    let keys = keys.chain(part.keep().keys().map(|column| ("keep", column)));
+    let keys = keys.chain(part.references().keys().map(|column| ("references", column)));
+    named.extend(
+        keys.map(|(key, column)| (vec![Step::Key(key), Step::Key(column)], column.as_str())),
+    );
+    named
+}
+
+fn missing(
+    context: &Context<'_>,
+    part: &Part<'_>,
+    place: &[Step<'_>],
+    table: &str,
+    column: &str,
+) -> Option<Problem> {
+    // Of a table that isn't there nothing more needs to be said; nor of forms that are refused.
+    let is_there = |table: &Table| table.column(column).is_some();
+    let found = environments_without(context, |catalog| catalog.table(table).is_none_or(is_there))?;
+    if column.contains([':', '~']) {
+        return None;
+    }
+    let columns = context.catalogs.values().filter_map(|catalog| catalog.table(table));
+    let columns = columns.flat_map(|table| &table.columns).map(|column| column.name.as_str());
+    let mut columns: Vec<&str> = columns.collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let problem = match found {
+        Missing::Everywhere => {
+            let message = format!("the table `{table}` has no column `{column}`");
+            Problem::error("unknown-column", message).help_if(suggestion(column, columns))
+        }
+        Missing::From(environment) => {
+            let message = format!("the table `{table}` has no column `{column}` in {environment}");
+            Problem::warning("column-missing", message)
+        }
+    };
+    let span = part.locate(place);
+    Some(part.document.origin.problem(problem, span))
+}
+
+/// Generated columns can't be kept, constants fit the columns they are compared with, and
+/// declared references are of one column to a table with one.
+pub fn fit(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        for catalog in context.catalogs.values() {
+            let Some(table) = catalog.table(part.table()) else { continue };
+            for (name, condition) in part.rows() {
+                let Some(column) = table.column(name) else { continue };
+                let place = [Step::Key("rows"), Step::Key(name)];
+                problems.extend(
+                    bad_constant(column, condition).map(|found| part.problem(&place, found)),
+                );
+            }
+            for (name, place) in written(&part) {
+                if table.column(name).is_some_and(|column| column.generated) {
+                    let message = format!("the database computes `{name}`: it is never written");
+                    let problem = Problem::error("generated-column", message);
+                    let span = part.locate(&place);
+                    problems.push(part.document.origin.problem(problem, span));
+                }
+            }
+            composite_references(catalog, &part, problems);
+        }
+    }
+}
+
+/// Columns of which a module says how they are written.
+fn written<'a>(part: &Part<'a>) -> Vec<(&'a str, [Step<'a>; 2])> {
+    let keep = part.keep().keys().map(|name| (name.as_str(), [Step::Key("keep"), Step::Key(name)]));
+    let references = part
+        .references()
+        .keys()
+        .map(|name| (name.as_str(), [Step::Key("references"), Step::Key(name)]));
+    keep.chain(references).collect()
+}
+
+fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
+    let values = match condition {
+        Condition::Equals(value) => std::slice::from_ref(value),
+        Condition::In(values) | Condition::NotIn(values) => values.as_slice(),
+        Condition::StartsWith(_) => {
+            let text = matches!(column.kind, Kind::Text | Kind::Any | Kind::Native);
+            return (!text).then(|| {
+                let message = format!(
+                    "`startsWith` needs a text column; `{}` is {}",
+                    column.name, column.declared
+                );
+                Problem::error("bad-constant", message)
+            });
+        }
+    };
+    let value = values.iter().find(|value| !fits(column.kind, value))?;
+    let kind = match value {
+        Scalar::Null => "NULL",
+        Scalar::Boolean(_) => "a boolean",
+        Scalar::Integer(_) | Scalar::Decimal(_) => "a number",
+        Scalar::Text(_) => "text",
+    };
+    let message = format!("`{}` is {}, the constant is {kind}", column.name, column.declared);
+    Some(Problem::error("bad-constant", message))
+}
+
+/// Lenient where the engine is: SQLite's types say little, and dates are written as text.
+fn fits(kind: Kind, value: &Scalar) -> bool {
+    match (kind, value) {
+        (Kind::Any | Kind::Native | Kind::Json, _) | (_, Scalar::Null) => true,
+        (Kind::Integer, Scalar::Integer(_) | Scalar::Boolean(_)) => true,
+        (Kind::Decimal | Kind::Float, Scalar::Integer(_) | Scalar::Decimal(_)) => true,
+        (Kind::Boolean, Scalar::Boolean(_) | Scalar::Integer(0 | 1)) => true,
+        (
+            Kind::Text
+            | Kind::Date
+            | Kind::Time
+            | Kind::Timestamp
+            | Kind::TimestampTz
+            | Kind::Uuid
+            | Kind::Bytes,
+            Scalar::Text(_),
+        ) => true,
+        _ => false,
+    }
+}
+
+fn composite_references(
+    catalog: &crate::catalog::Catalog,
+    part: &Part<'_>,
+    problems: &mut Vec<Problem>,
+) {
+    for (column, rule) in part.references() {
+        for choice in &rule.choices {
+            let Some(target) = catalog.table(&choice.table) else { continue };
+            if target.primary_key.len() > 1 {
+                let message = format!(
+                    "the column `{column}` can't name a row of `{}`, whose key has {} columns",
+                    target.name,
+                    target.primary_key.len()
+                );
+                let place = [Step::Key("references"), Step::Key(column)];
+                problems.push(part.problem(&place, Problem::error("bad-reference", message)));
+            }
+        }
+    }
+}

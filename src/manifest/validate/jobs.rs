@@ -1,0 +1,83 @@
+//! What a job selects.
+
+use super::Context;
+use crate::manifest::approval::Approval;
+use crate::manifest::problem::Problem;
+use crate::manifest::sync_job::{Direction, Mode, Selection};
+use crate::manifest::words::suggestion;
+use crate::manifest::{Document, Step};
+
+const MODULES: [Step<'static>; 2] = [Step::Key("spec"), Step::Key("modules")];
+const DELETE_MISSING: [Step<'static>; 2] = [Step::Key("spec"), Step::Key("deleteMissing")];
+
+/// Every module a job names exists, and is named once.
+pub fn modules_exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = context.modules().map(|(module, _)| module.name.as_str()).collect();
+    for (document, job) in context.jobs() {
+        let Some(Selection::Names(names)) = &job.modules else { continue };
+        for (index, name) in names.iter().enumerate() {
+            let place = [MODULES[0], MODULES[1], Step::Item(name)];
+            let span = document.origin.locate_value(&place);
+            if !known.contains(&name.as_str()) {
+                let problem =
+                    Problem::error("unknown-module", format!("there is no module `{name}`"))
+                        .help_if(suggestion(name, known.iter().copied()));
+                problems.push(document.origin.problem(problem, span));
+            } else if names[..index].contains(name) {
+                let problem =
+                    Problem::error("named-twice", format!("the module `{name}` is named twice"));
+                problems.push(document.origin.problem(problem, span));
+            }
+        }
+    }
+}
+
+/// Records of some modules are nothing without their images.
+pub fn gallery_folders(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for (document, job) in context.jobs() {
+        if job.gallery_folders.is_some() {
+            continue;
+        }
+        for (module, spec) in context.selected(job) {
+            if !spec.requires_gallery_folders {
+                continue;
+            }
+            let message = format!(
+                "the module `{}` needs gallery folders, and this job selects none",
+                module.name
+            );
+            let problem = Problem::error("gallery-folders-needed", message)
+                .help("add the folders its images are in, as in `galleryFolders: [mobile_app]`");
+            let place = [MODULES[0], MODULES[1], Step::Item(&module.name)];
+            problems.push(document.origin.problem(problem, document.origin.locate(&place)));
+        }
+    }
+}
+
+/// `deleteMissing` deletes what nobody looked at one by one, so it is for refreshing TEST alone.
+pub fn delete_missing(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for (document, job) in context.jobs() {
+        if !job.delete_missing {
+            continue;
+        }
+        let has_all = job
+            .approved
+            .values()
+            .flat_map(|approvals| approvals.classes())
+            .any(|(_, entries)| entries.contains(&Approval::All));
+        if job.direction.is_some_and(|direction| direction != Direction::ProdToTest) {
+            problems.push(refuse(document, "`deleteMissing` is for PROD -> TEST only"));
+        } else if job.mode == Some(Mode::NewOnly) {
+            problems.push(refuse(document, "`deleteMissing` has no effect with `mode: new-only`"));
+        } else if !has_all && job.undo.is_none() {
+            problems
+                .push(refuse(document, "`deleteMissing` needs a class approved with a bare `all`"));
+        }
+    }
+}
+
+fn refuse(document: &Document, message: &str) -> Problem {
+    let problem = Problem::error("delete-missing", message)
+        .help("approve deletions one by one, under `deleted`, with their pins");
+    document.origin.problem(problem, document.origin.locate(&DELETE_MISSING))
+}

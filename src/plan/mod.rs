@@ -1,0 +1,14 @@
+//! The plan as a plain value: built of a comparison, shown in several formats, held against
+//! approvals.
+//!
+//! Answers for nothing that needs a connection, a clock or a file: everything here is pure.
+
+pub mod approval;
+pub mod approval_problem;
+#[cfg(test)]
+mod approval_tests;
+pub mod build;
+pub mod change;
+pub mod dependency;
+pub mod heading;
+pub mod render;

@@ -1,0 +1,33 @@
+//! A plan as people and programs read it: text for a terminal, Markdown for a pull request, JSON.
+//!
+//! Answers for what is shown and how; pure functions from a plan to a string. No value acts in any
+//! of them: markup, mentions, terminal controls and hidden characters all come out as visible text.
+
+/// Appends formatted text to a `String`, which can't fail.
+macro_rules! put {
+    ($out:expr, $($text:tt)*) => {{
+        use std::fmt::Write as _;
+        let _ = write!($out, $($text)*);
+    }};
+}
+pub(crate) use put;
+
+mod difference;
+pub mod escape;
+mod json;
+
+mod markdown;
+mod outline;
+mod pins;
+mod text;
+pub mod words;
+
+pub use json::json;
+pub use markdown::markdown;
+
+pub use text::{Colour, Style, text};
+
+#[cfg(test)]
+pub mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! The words and figures that all renderers share.
+//!
+//! Answers for names of classes, kinds and answers, the summary line, and identities in brief.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use super::difference::literal;
+use super::escape::{shortened, visible};
+use crate::manifest::sync_job::{Direction, Mode};
+use crate::plan::change::{Answer, Change, Class, ConflictKind, Counts, Plan};
+
+/// The names of the environment that is read and the one that is written.
+pub fn source_and_target(direction: Direction) -> (&'static str, &'static str) {
+    match direction {
+        Direction::TestToProd => ("TEST", "PROD"),
+        Direction::ProdToTest => ("PROD", "TEST"),
+    }
+}
+
+/// `TEST -> PROD, all records`
+pub fn course(plan: &Plan) -> String {
+    let (source, target) = source_and_target(plan.direction);
+    let mode = match plan.mode {
+        Mode::All => "all records",
+        Mode::NewOnly => "new records only",
+    };
+    format!("{source} -> {target}, {mode}")
+}
+
+/// What a plan with too many changes says in their place.
+pub const COUNTS_ONLY: &str =
+    "more than 100,000 changes: only counts are kept, and nothing can be approved";
+
+/// What a plan without changes says in their place.
+pub fn nothing_to_do(plan: &Plan) -> String {
+    let (source, target) = source_and_target(plan.direction);
+    match plan.mode {
+        Mode::All => format!("Nothing to do: {target} holds what {source} holds."),
+        Mode::NewOnly => format!("Nothing to do: {source} has no record that {target} lacks."),
+    }
+}
+
+/// The last line of a plan. Its words stay the same for every number, so that scripts can read it.
+pub fn summary(counts: &Counts) -> String {
+    let Counts { conflict, new, modified, deleted, unchanged } = counts;
+    format!(
+        "Plan: {new} new, {modified} modified, {deleted} deleted, {conflict} conflict, \
+         {unchanged} unchanged"
+    )
+}
+
+pub fn class_word(class: Class) -> &'static str {
+    match class {
+        Class::Conflict => "conflict",
+        Class::New => "new",
+        Class::Modified => "modified",
+        Class::Deleted => "deleted",
+    }
+}
+
+pub fn answer_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Overwrite => "overwrite",
+        Answer::Adopt => "adopt",
+        Answer::Renumber => "renumber",
+    }
+}
+
+pub fn conflict_word(kind: ConflictKind) -> &'static str {
+    match kind {
+        ConflictKind::IdReused => "id-reused",
+        ConflictKind::IdDiffers => "id-differs",
+        ConflictKind::IdentityAmbiguous => "identity-ambiguous",
+        ConflictKind::UniqueTaken => "unique-taken",
+        ConflictKind::MissingReference => "missing-reference",
+        ConflictKind::FileTaken => "file-taken",
+        ConflictKind::StillReferenced => "still-referenced",
+        ConflictKind::SchemaDiffers => "schema-differs",
+        ConflictKind::ChangedSince => "changed-since",
+    }
+}
+
+/// `slug: spring, site: main`
+pub fn brief_identity(identity: &BTreeMap<String, Json>) -> String {
+    let part = |(column, value): (&String, &Json)| {
+        let value = match value {
+            Json::Null => Cow::Borrowed("NULL"),
+            Json::String(text) => Cow::Owned(visible(&shortened(text, 60)).into_owned()),
+            _ => Cow::Owned(shortened(&literal(value), 60).into_owned()),
+        };
+        format!("{}: {value}", visible(column))
+    };
+    identity.iter().map(part).collect::<Vec<_>>().join(", ")
+}
+
+/// `1 conflict, 2 new`: only what there is, in the order of urgency.
+pub fn tally<'a>(changes: impl IntoIterator<Item = &'a Change>) -> String {
+    let mut counts = BTreeMap::new();
+    for change in changes {
+        *counts.entry(change.class).or_insert(0u64) += 1;
+    }
+    let told = counts.iter().map(|(class, number)| match class {
+        Class::Conflict => count(*number, "conflict", "conflicts"),
+        _ => format!("{number} {}", class_word(*class)),
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
+/// `1 record was`, `2 records were`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+/// The changes module by module, in the plan's order; within a module those whose target was edited
+/// after the source come first.
+pub fn by_module<'a>(
+    changes: impl IntoIterator<Item = &'a Change>,
+) -> BTreeMap<&'a str, Vec<&'a Change>> {
+    let mut modules: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
+    for change in changes {
+        modules.entry(&change.module).or_default().push(change);
+    }
+    for changes in modules.values_mut() {
+        changes.sort_by_key(|change| !change.target_newer);
+    }
+    modules
+}
+
+/// A word as it can be typed into a shell.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./,@:+-".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", visible(&word.replace('\'', r"'\''")))
+}

@@ -1,0 +1,99 @@
+//! Databases made for one test each: an SQLite file, or a database on the PostgreSQL server that
+//! `RECONCILE_TEST_POSTGRES` names.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reconcile::database::{Access, Session};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
+
+/// A database of one test's own. PostgreSQL's is dropped by [`Place::remove`].
+pub struct Place {
+    pub url: String,
+    /// Holds the SQLite file.
+    pub directory: Option<tempfile::TempDir>,
+}
+
+impl Place {
+    pub async fn sqlite(script: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shop.db");
+        let options =
+            sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut connection: SqliteConnection = options.connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        Self { url: format!("sqlite://{}", path.display()), directory: Some(directory) }
+    }
+
+    /// `None`, with a line that says so, where no server is named.
+    pub async fn postgres(script: &str) -> Option<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let Ok(server) = std::env::var("RECONCILE_TEST_POSTGRES") else {
+            say_skipped();
+            return None;
+        };
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("reconcile_test_{}_{number}", std::process::id());
+        run_postgres(&server, &format!("CREATE DATABASE {name}")).await;
+        let place = Self { url: beside(&server, &name), directory: None };
+        run_postgres(&place.url, script).await;
+        Some(place)
+    }
+
+    pub async fn read(&self) -> Session {
+        let mut session = Session::open(&self.url, "TEST", Access::ReadOnly).await.unwrap();
+        session.begin().await.unwrap();
+        session
+    }
+
+    pub async fn write(&self) -> Session {
+        let mut session = Session::open(&self.url, "PROD", Access::Write).await.unwrap();
+        session.begin().await.unwrap();
+        session
+    }
+
+    /// Runs SQL of the test's own.
+    pub async fn run(&self, script: &str) {
+        if self.directory.is_none() {
+            return run_postgres(&self.url, script).await;
+        }
+        let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    pub async fn remove(self) {
+        if self.directory.is_none() {
+            let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
+            let name = self.url.split(['/', '?']).nth(3).unwrap();
+            run_postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
+        }
+    }
+}
+
+/// Once, and past the test harness, which keeps what passing tests print to itself.
+fn say_skipped() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        let line = "skipped: tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server";
+        writeln!(std::io::stderr(), "{line}").unwrap();
+    });
+}
+
+/// The URL of another database of the same server.
+fn beside(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, ""), |(a, o)| (a, o));
+    let base = address.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
+    if options.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{options}") }
+}
+
+/// `CURRENT_DB` stands for the database's own name, for statements that don't know it otherwise.
+async fn run_postgres(url: &str, script: &str) {
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let script = script.replace("CURRENT_DB", name);
+    let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
