@@ -70,7 +70,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// The operator's file [default: $RECONCILE_CONFIG, then ./reconcile.yaml]
+    /// The operator's file [default: $`RECONCILE_CONFIG`, then ./reconcile.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }

@@ -164,12 +164,11 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub fn open(at: At<'a>, problems: &mut Problems) -> Option<Self> {
-        match &at.node.content {
-            Content::Map(entries) => Some(Self { entries, at, known: Vec::new() }),
-            _ => {
-                problems.push(at.wrong_type("a map"));
-                None
-            }
+        if let Content::Map(entries) = &at.node.content {
+            Some(Self { entries, at, known: Vec::new() })
+        } else {
+            problems.push(at.wrong_type("a map"));
+            None
         }
     }
 

@@ -1,4 +1,4 @@
-//! The `spec` of a SyncJob, from the tree.
+//! The `spec` of a `SyncJob`, from the tree.
 //!
 //! Answers for its keys, their types and the forms that can be judged alone: IDs and pins, folders,
 //! addresses. What depends on other keys or documents is asked in `validate`.
@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
 use super::tree::Content;
 
-/// Reads the `spec` of a SyncJob.
+/// Reads the `spec` of a `SyncJob`.
 pub fn sync_job(at: At<'_>, problems: &mut Problems) -> Option<SyncJobSpec> {
     const DIRECTION: &[(&str, Direction)] =
         &[("TEST -> PROD", Direction::TestToProd), ("PROD -> TEST", Direction::ProdToTest)];

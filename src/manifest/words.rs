@@ -38,7 +38,7 @@ pub fn nearest<'a>(name: &str, valid: impl IntoIterator<Item = &'a str>) -> Opti
             (strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase()), candidate)
         })
         .filter(|(distance, candidate)| *distance <= allowed_distance(&wanted, candidate))
-        .min_by(|a, b| a.cmp(b))
+        .min_by(std::cmp::Ord::cmp)
         .map(|(_, candidate)| candidate)
 }
 

@@ -27,11 +27,13 @@ pub fn cron_refreshes_test(context: &Context<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn has_pins(job: &SyncJobSpec) -> bool {
-    job.approved.values().flat_map(|approvals| approvals.classes()).any(|(_, entries)| {
-        entries
-            .iter()
-            .any(|entry| matches!(entry, Approval::Pinned { .. } | Approval::AllOfPlan(_)))
-    })
+    job.approved.values().flat_map(super::super::approval::Approvals::classes).any(
+        |(_, entries)| {
+            entries
+                .iter()
+                .any(|entry| matches!(entry, Approval::Pinned { .. } | Approval::AllOfPlan(_)))
+        },
+    )
 }
 
 fn at(document: &Document, keys: &[&str], problem: Problem) -> Problem {
