@@ -11,6 +11,7 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod escape;
+pub mod init;
 pub mod job;
 pub mod manifest;
 pub mod plan;

@@ -4,6 +4,7 @@
 
 mod database;
 mod demo;
+mod init;
 mod places;
 mod shop;
 mod undo;

@@ -8,6 +8,7 @@ pub mod approve;
 mod approve_tests;
 pub mod completions;
 pub mod demo;
+pub mod init;
 pub mod output;
 pub mod pass;
 pub mod plan;
@@ -94,6 +95,8 @@ pub enum Command {
     Schema(schema::Args),
     /// Write a job that takes a committed run back, for review
     Undo(undo::Args),
+    /// Write a first operator's file and first modules for your own databases
+    Init(init::Args),
     /// Make a small shop and show the whole work on it: compare, approve, apply
     Demo(demo::Args),
     /// Print a shell's completion script
@@ -227,6 +230,7 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Approve(args)) => approve::command(args, &cli.global),
         Some(Command::Undo(args)) => undo::run(args, &cli.global),
+        Some(Command::Init(args)) => init::run(args),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Plan(args)) => plan::run(args, &cli.global),
         None => pass::run(&cli.pass, &cli.global),

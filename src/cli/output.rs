@@ -1,7 +1,7 @@
 //! Standard output: colour, width, and writing to it.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use crate::plan::render::Colour;
@@ -38,6 +38,8 @@ pub fn print(text: &str) -> Result<(), Error> {
 pub fn near(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    // Collected again, so that no `./` stays in the middle.
-    short.unwrap_or(path).components().collect::<PathBuf>().display().to_string()
+    let parts = short.unwrap_or(path).components();
+    // A `./` may stand at the beginning and in the middle.
+    let parts = parts.filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
 }
