@@ -10,6 +10,7 @@ pub mod compare;
 pub mod config;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod escape;
 pub mod init;
 pub mod job;

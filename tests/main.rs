@@ -4,6 +4,7 @@
 
 mod database;
 mod demo;
+mod doctor;
 mod init;
 mod places;
 mod shop;

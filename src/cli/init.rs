@@ -22,10 +22,10 @@ use crate::plan::render::words::{count, shell_word};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// PROD's database, sqlite://FILE or postgres://… [default: $PROD_DATABASE_URL]
+    /// PROD's database, as in `sqlite://FILE` or `postgres://…` [default: `$PROD_DATABASE_URL`]
     #[arg(long, value_name = "URL")]
     pub prod: Option<String>,
-    /// TEST's database [default: $TEST_DATABASE_URL]
+    /// TEST's database [default: `$TEST_DATABASE_URL`]
     #[arg(long, value_name = "URL")]
     pub test: Option<String>,
     /// Where to write reconcile.yaml, manifests/ and schemas/
@@ -69,7 +69,6 @@ pub fn run(args: &Args) -> Result<Outcome, Error> {
 
 /// One of the user's databases, and whether its URL may be written down.
 struct Database {
-    environment: Environment,
     variable: &'static str,
     url: String,
     origin: Origin,
@@ -99,7 +98,7 @@ impl Database {
                 )));
             }
         };
-        Ok(Self { environment, variable: name, url, origin })
+        Ok(Self { variable: name, url, origin })
     }
 
     fn path(&self) -> Option<&str> {
@@ -126,15 +125,8 @@ impl Database {
 
 /// Both catalogues, on connections that can't write.
 async fn read(prod: &Database, test: &Database) -> Result<BTreeMap<Environment, Catalog>, Error> {
-    let mut sessions = Vec::new();
-    for database in [prod, test] {
-        let name = database.environment.as_str();
-        sessions.push(Session::open(&database.url, name, Access::ReadOnly).await?);
-    }
-    let (mut test_session, mut prod_session) = match (sessions.pop(), sessions.pop()) {
-        (Some(test), Some(prod)) => (test, prod),
-        _ => return Err(Error::failed("the databases can't be opened")),
-    };
+    let mut prod_session = Session::open(&prod.url, "PROD", Access::ReadOnly).await?;
+    let mut test_session = Session::open(&test.url, "TEST", Access::ReadOnly).await?;
     if prod_session.engine() != test_session.engine() {
         let (prod, test) = (prod_session.engine(), test_session.engine());
         return Err(crate::job::Error::DifferentEngines { prod, test }.into());
@@ -152,7 +144,7 @@ async fn read(prod: &Database, test: &Database) -> Result<BTreeMap<Environment, 
 }
 
 /// The operator's file as it will be read.
-fn parse(args: &Args, text: &str, prod: &Database, test: &Database) -> Result<Config, Error> {
+fn parse(args: &Args, written: &str, prod: &Database, test: &Database) -> Result<Config, Error> {
     let values = |name: &str| match name {
         PIN_KEY => Some("0123456789abcdef".to_owned()),
         name if name == prod.variable => Some(prod.url.clone()),
@@ -161,7 +153,7 @@ fn parse(args: &Args, text: &str, prod: &Database, test: &Database) -> Result<Co
     };
     let path = std::path::absolute(args.directory.join("reconcile.yaml"))
         .map_err(|error| Error::failed(format!("can't tell where to write: {error}")))?;
-    config::parse(&path, text.as_bytes(), &values)
+    config::parse(&path, written.as_bytes(), &values)
         .map_err(|problems| Error::of_problems(problems, "these databases can't be written down"))
 }
 

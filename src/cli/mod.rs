@@ -8,6 +8,7 @@ pub mod approve;
 mod approve_tests;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod init;
 pub mod output;
 pub mod pass;
@@ -97,6 +98,8 @@ pub enum Command {
     Undo(undo::Args),
     /// Write a first operator's file and first modules for your own databases
     Init(init::Args),
+    /// Look for what would keep jobs from running, and say what to do about it
+    Doctor(doctor::Args),
     /// Make a small shop and show the whole work on it: compare, approve, apply
     Demo(demo::Args),
     /// Print a shell's completion script
@@ -231,6 +234,7 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Approve(args)) => approve::command(args, &cli.global),
         Some(Command::Undo(args)) => undo::run(args, &cli.global),
         Some(Command::Init(args)) => init::run(args),
+        Some(Command::Doctor(args)) => doctor::run(args, &cli.global),
         Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Plan(args)) => plan::run(args, &cli.global),
         None => pass::run(&cli.pass, &cli.global),
