@@ -81,7 +81,7 @@ pub async fn drafts(
     candidates: &Candidates,
     take: &mut impl FnMut(Draft),
 ) -> Result<(), Error> {
-    let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
+    let mut claimed: BTreeSet<Vec<Value>> = BTreeSet::new();
     let none = BTreeSet::new();
     let targets = candidates.target.get(&root).unwrap_or(&none);
     let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
@@ -93,13 +93,13 @@ pub async fn drafts(
         for draft in from_source(matcher, root, keys).await? {
             let same = matches!(draft.case, Case::Matched | Case::Renamed);
             if let (true, Some(current)) = (same, &draft.current) {
-                matched.insert(current.key(matcher.model));
+                claimed.insert(current.key(matcher.model));
             }
             take(draft);
         }
         matcher.forget();
     }
-    let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
+    let target: Vec<_> = targets.iter().filter(|key| !claimed.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
         deletions(matcher, root, keys).await?.into_iter().for_each(&mut *take);
         matcher.forget();
