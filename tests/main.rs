@@ -1,4 +1,7 @@
 //! The one integration binary: a module per feature.
 
+mod bad_input;
+mod config;
 mod database;
+mod manifests;
 mod places;

@@ -22,7 +22,10 @@ pub fn expand(node: &mut Node, variable: &dyn Fn(&str) -> Option<String>, proble
                 scalar.text = text;
                 scalar.style = Style::FilledIn;
             }
-            Err(problem) => problems.push(problem.at(node.span)),
+            Err(problem) => {
+                scalar.style = Style::Unfilled;
+                problems.push(problem.at(node.span));
+            }
         },
     }
 }

@@ -354,7 +354,7 @@ fn http(at: At<'_>, problems: &mut Problems) -> Option<Http> {
         let written = text(at.clone(), problems)?;
         if written.parse::<std::net::SocketAddr>().is_err() {
             let message = format!("`{}` must be an address and a port", at.path);
-            problems.push(at.error("bad-value", message).help("as in `127.0.0.1:8080`"));
+            problems.push(at.error("bad-address", message).help("as in `127.0.0.1:8080`"));
         }
         Some(written)
     });

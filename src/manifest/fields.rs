@@ -55,13 +55,18 @@ impl<'a> At<'a> {
         Self { node, path: format!("{}[{index}]", self.path) }
     }
 
+    /// The way to the value in backquotes; the document itself has none.
+    fn shown(&self) -> String {
+        if self.path.is_empty() { "the document".into() } else { format!("`{}`", self.path) }
+    }
+
     pub fn error(&self, code: &'static str, message: impl Into<String>) -> Problem {
         Problem::error(code, message).at(self.node.span)
     }
 
     /// Says what was expected and what was found, by type and never by value.
     pub fn wrong_type(&self, expected: &str) -> Problem {
-        let message = format!("`{}` must be {expected}, found {}", self.path, found(self.node));
+        let message = format!("{} must be {expected}, found {}", self.shown(), found(self.node));
         self.error("wrong-type", message)
     }
 
@@ -121,7 +126,7 @@ pub fn guess(text: &str) -> Guess {
         _ => {}
     }
     if matches!(lower.as_str(), ".inf" | ".nan") {
-        return Guess::Trap("infinity or not-a-number");
+        return Guess::Trap("special number");
     }
     if digits(unsigned) {
         let octal = unsigned.len() > 1 && unsigned.starts_with('0') || text.starts_with('+');
@@ -239,36 +244,35 @@ impl<'a> Fields<'a> {
     }
 
     fn missing(&self, key: &str) -> Problem {
-        let holder = match self.at.path.as_str() {
-            "" => "the document".to_owned(),
-            path => format!("`{path}`"),
-        };
-        self.at.error("missing-key", format!("{holder} needs the key `{key}`"))
+        self.at.error("missing-key", format!("{} needs the key `{key}`", self.at.shown()))
     }
 
-    /// Every key that nobody asked for is a problem, and its value, which may be anything, hidden.
+    /// Every key that nobody asked for is a problem. Unless it is a misspelt one, its value may be
+    /// anything and is hidden.
     pub fn close(self, problems: &mut Problems) {
         for entry in self.entries {
             let key = entry.key.text.as_str();
             if self.known.contains(&key) {
                 continue;
             }
-            secrets::hide_scalars(&entry.value, &mut problems.hidden);
-            problems.push(self.unknown(entry));
+            // Refused by the tree already.
+            if key == "<<" {
+                continue;
+            }
+            let near = words::did_you_mean(key, self.known.iter().copied());
+            if near.is_none() {
+                secrets::hide_scalars(&entry.value, &mut problems.hidden);
+            }
+            problems.push(self.unknown(entry, near));
         }
     }
 
-    fn unknown(&self, entry: &Entry) -> Problem {
+    fn unknown(&self, entry: &Entry, near: Option<String>) -> Problem {
         let key = escape_controls(&entry.key.text);
-        let valid = self.known.iter().copied();
-        let help = words::did_you_mean(&entry.key.text, valid.clone())
+        let help = near
             .or_else(|| operators_part(&entry.key.text))
-            .or_else(|| words::suggestion(&entry.key.text, valid));
-        let holder = match self.at.path.as_str() {
-            "" => "the document".to_owned(),
-            path => format!("`{path}`"),
-        };
-        Problem::error("unknown-key", format!("{holder} has no key `{key}`"))
+            .or_else(|| words::suggestion(&entry.key.text, self.known.iter().copied()));
+        Problem::error("unknown-key", format!("{} has no key `{key}`", self.at.shown()))
             .help_if(help)
             .at(entry.key.span)
     }
@@ -278,17 +282,21 @@ impl<'a> Fields<'a> {
 fn operators_part(key: &str) -> Option<String> {
     let parts = words::parts(key);
     let any = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
-    let what = if any(&["sql", "query", "statement", "statements", "where", "before", "after"]) {
-        "SQL statements"
-    } else if secrets::is_secret_key(key) || any(&["user", "username", "login"]) {
-        "databases and credentials"
-    } else if any(&["host", "hostname", "port", "server", "endpoint", "uri", "address"]) {
-        "hosts and addresses"
-    } else if any(&["path", "dir", "directory", "root", "filename"]) {
-        "paths and directories"
-    } else {
-        return None;
-    };
+    let what =
+        if any(&["allow", "environment", "environments", "limit", "limits", "protected", "tables"])
+        {
+            "environments, limits and the tables that may be reached"
+        } else if any(&["sql", "query", "statement", "statements", "where", "before", "after"]) {
+            "SQL statements"
+        } else if secrets::is_secret_key(key) || any(&["user", "username", "login"]) {
+            "databases and credentials"
+        } else if any(&["host", "hostname", "port", "server", "endpoint", "uri", "address"]) {
+            "hosts and addresses"
+        } else if any(&["path", "dir", "directory", "root", "filename"]) {
+            "paths and directories"
+        } else {
+            return None;
+        };
     Some(format!(
         "only the operator's reconcile.yaml names {what}; manifests hold names and constants"
     ))
@@ -302,8 +310,7 @@ pub fn list_of<'a, T>(
         let Content::List(items) = &at.node.content else {
             let mut problem = at.wrong_type("a list");
             if matches!(at.node.content, Content::Scalar(_)) {
-                problem =
-                    problem.help(format!("write `[{}]`", at.quoted().trim_matches([' ', '`'])));
+                problem = problem.help("put it in square brackets, as in `[one, two]`");
             }
             problems.push(problem);
             return None;
@@ -349,6 +356,9 @@ pub fn boolean(at: At<'_>, problems: &mut Problems) -> Option<bool> {
         }
         _ => {}
     }
+    if matches!(&at.node.content, Content::Scalar(scalar) if scalar.style == Style::Unfilled) {
+        return None;
+    }
     let help = "write `true` or `false`, in lower case and without quotes";
     problems.push(match &at.node.content {
         Content::Scalar(scalar)
@@ -380,6 +390,7 @@ pub fn whole_number(at: At<'_>, problems: &mut Problems) -> Option<u64> {
                 problems.push(trap(&at, what, "write it in decimal digits"));
                 return None;
             }
+            (Style::Unfilled, _) => return None,
             _ => {}
         }
     }
@@ -399,6 +410,9 @@ pub fn any_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
         problems.push(at.wrong_type("text"));
         return None;
     };
+    if scalar.style == Style::Unfilled {
+        return None;
+    }
     if scalar.style == Style::Plain {
         if at.node.is_null() {
             problems.push(at.wrong_type("text"));
@@ -422,14 +436,15 @@ pub fn any_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
 /// Text on one line.
 pub fn text(at: At<'_>, problems: &mut Problems) -> Option<String> {
     let value = any_text(at.clone(), problems)?;
-    if value.contains(char::is_control) {
-        problems.push(at.error(
-            "control-character",
-            format!("`{}` holds a line break, a tab or another control character", at.path),
-        ));
-        return None;
+    if !value.contains(char::is_control) {
+        return Some(value);
     }
-    Some(value)
+    // The tree has refused all others.
+    if value.contains(['\n', '\t']) {
+        let message = format!("`{}` holds a line break or a tab", at.path);
+        problems.push(at.error("control-character", message));
+    }
+    None
 }
 
 /// The name of a table, column, module or the like.

@@ -83,7 +83,7 @@ fn find_files(
 }
 
 fn file_problem(path: &Path, problem: Problem) -> Problem {
-    problem.in_source(&Arc::new(Source::new(path.display().to_string(), "", &[])))
+    problem.in_source(&Arc::new(Source::unread(path)))
 }
 
 fn read_file(path: &Path, manifests: &mut Manifests) {
@@ -111,7 +111,7 @@ pub(crate) fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Probl
 
 impl Manifests {
     fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
-        let name = path.display().to_string();
+        let name = problem::shown_path(path);
         let text = match source::read(bytes) {
             Ok(text) => text,
             Err(problems) => {
@@ -168,9 +168,10 @@ impl Parsed {
         secrets::in_tree(&tree.root, &mut problems.hidden);
         let before = problems.list.len();
         let read = envelope(&tree.root, problems);
-        let found = &mut problems.list[before..];
-        found.iter_mut().for_each(|problem| problem.document = Some(tree.number));
-        let broken = found.iter().any(Problem::is_error);
+        let found = problems.list[before..].iter_mut();
+        found.for_each(|problem| problem.document = Some(tree.number));
+        let here = problems.list.iter().filter(|problem| problem.document == Some(tree.number));
+        let broken = here.into_iter().any(Problem::is_error);
         let state = if broken { State::Broken } else { State::Healthy };
         let (name, spec) = read?;
         Some(Self { name, spec, state, number: tree.number, root: tree.root })

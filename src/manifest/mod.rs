@@ -109,6 +109,8 @@ pub enum Step<'a> {
     Index(usize),
     /// The list item of this text.
     Item(&'a str),
+    /// From a key to its value.
+    Value,
 }
 
 impl Step<'_> {
@@ -122,6 +124,7 @@ impl Step<'_> {
                 .iter()
                 .find(|node| matches!(&node.content, Content::Scalar(s) if s.text == *text))
                 .map(item),
+            (Self::Value, _) => Some(item(node)),
             _ => None,
         }
     }
@@ -160,6 +163,12 @@ impl Origin {
 }
 
 impl Manifests {
+    /// Takes in what checks over all documents found.
+    pub fn add_problems(&mut self, found: impl IntoIterator<Item = Problem>) {
+        self.problems.extend(found);
+        problem::sort(&mut self.problems);
+    }
+
     /// Errors of a job's document and of the modules it selects. A job with any can't run; others
     /// can.
     pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {

@@ -85,13 +85,17 @@ pub fn unchecked(context: &Context<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for environment in [Environment::Prod, Environment::Test] {
-        if !context.catalogs.contains_key(&environment) {
-            unchecked.push(format!(
-                "tables and columns of {environment}: `reconcile validate --connect \
-                 --write-catalog` writes a catalog.json beside the manifests"
-            ));
-        }
+    let missing: Vec<&str> = [Environment::Prod, Environment::Test]
+        .into_iter()
+        .filter(|environment| !context.catalogs.contains_key(environment))
+        .map(Environment::as_str)
+        .collect();
+    if !missing.is_empty() {
+        unchecked.push(format!(
+            "tables and columns of {}: `reconcile validate --connect --write-catalog` writes a \
+             catalog.json beside the manifests",
+            missing.join(" and ")
+        ));
     }
     unchecked
 }

@@ -7,12 +7,17 @@ use crate::manifest::approval::Approval;
 use crate::manifest::problem::Problem;
 use crate::manifest::sync_job::{Direction, Mode, Selection, SyncJobSpec};
 use crate::manifest::words::suggestion;
-use crate::manifest::{Document, Step};
+use crate::manifest::{Document, State, Step};
 
 /// Approved tables are root tables of the job's modules, approved folders its folders.
 pub fn part_of_job(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {
-        if job.undo.is_some() || job.modules.is_none() {
+        // What a broken job or module names may just not have been read.
+        let broken = context.selected(job).map(|(module, _)| module).chain([document]);
+        if job.undo.is_some()
+            || job.modules.is_none()
+            || broken.into_iter().any(|document| document.state == State::Broken)
+        {
             continue;
         }
         let records = context.selected(job).flat_map(|(_, spec)| &spec.records);

@@ -48,7 +48,9 @@ fn named<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str)> {
         let singles =
             [("label", &spec.label), ("updated", &spec.updated), ("created", &spec.created)];
         for (key, column) in singles {
-            named.extend(column.iter().map(|column| (vec![Step::Key(key)], column.as_str())));
+            // A single column is shown at its value, as an item of a list would be.
+            let place = vec![Step::Key(key), Step::Value];
+            named.extend(column.iter().map(|column| (place.clone(), column.as_str())));
         }
     }
     for file in part.files() {
