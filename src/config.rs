@@ -40,6 +40,7 @@ impl Environment {
         }
     }
 
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Prod => Self::Test,

@@ -10,5 +10,7 @@ pub mod compare;
 pub mod config;
 pub mod database;
 pub mod escape;
+pub mod job;
 pub mod manifest;
 pub mod plan;
+pub mod state;

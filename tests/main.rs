@@ -1,5 +1,7 @@
 //! The one integration binary: a module per feature.
 
+#![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+
 mod bad_input;
 mod config;
 mod database;

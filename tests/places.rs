@@ -1,6 +1,7 @@
 //! Databases made for one test each: an SQLite file, or a database on the PostgreSQL server that
 //! `RECONCILE_TEST_POSTGRES` names.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reconcile::database::{Access, Session};
@@ -29,7 +30,7 @@ impl Place {
     pub async fn postgres(script: &str) -> Option<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var("RECONCILE_TEST_POSTGRES") else {
-            eprintln!("skipped: RECONCILE_TEST_POSTGRES names no PostgreSQL server");
+            say_skipped();
             return None;
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -67,8 +68,18 @@ impl Place {
             let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
             let name = self.url.split(['/', '?']).nth(3).unwrap();
             run_postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
         }
     }
+}
+
+/// Once, and past the test harness, which keeps what passing tests print to itself.
+fn say_skipped() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        let line = b"skipped: tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server\n";
+        std::io::stderr().write_all(line).unwrap();
+    });
 }
 
 /// The URL of another database of the same server.
@@ -78,7 +89,10 @@ fn beside(server: &str, name: &str) -> String {
     if options.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{options}") }
 }
 
+/// `CURRENT_DB` stands for the database's own name, for statements that don't know it otherwise.
 async fn run_postgres(url: &str, script: &str) {
+    let name = url.split(['/', '?']).nth(3).unwrap();
+    let script = script.replace("CURRENT_DB", name);
     let mut connection = PgConnection::connect(url).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -40,6 +40,8 @@ pub struct RunRow {
     pub undo: Option<String>,
     /// UTC, RFC 3339.
     pub started_at: String,
+    /// The `request` number of the job's spec.
+    pub asked: u64,
     pub fence: i64,
     pub applied: Vec<AppliedEntry>,
 }
@@ -93,7 +95,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            run: table(
+            run: plain_table(
                 RUN,
                 &[
                     ("run", Kind::Text),
@@ -104,12 +106,12 @@ impl Default for Ledger {
                 ],
                 &["run"],
             ),
-            before_image: table(
+            before_image: plain_table(
                 BEFORE_IMAGE,
                 &[("run", Kind::Text), ("position", Kind::Integer), ("image", Kind::Text)],
                 &["run", "position"],
             ),
-            work: table(
+            work: plain_table(
                 WORK,
                 &[
                     ("run", Kind::Text),
@@ -119,7 +121,7 @@ impl Default for Ledger {
                 ],
                 &["run", "position"],
             ),
-            pair: table(
+            pair: plain_table(
                 PAIR,
                 &[
                     ("table_name", Kind::Text),
@@ -129,7 +131,7 @@ impl Default for Ledger {
                 ],
                 &["table_name", "prod_key"],
             ),
-            fence: table(FENCE, &[("name", Kind::Text), ("fence", Kind::Integer)], &["name"]),
+            fence: plain_table(FENCE, &[("name", Kind::Text), ("fence", Kind::Integer)], &["name"]),
         }
     }
 }
@@ -137,14 +139,15 @@ impl Default for Ledger {
 /// The temporary table that lists what a run wrote, for the operator's statements.
 pub fn written_table() -> Table {
     let text = Kind::Text;
-    table(
+    plain_table(
         "reconcile_written",
         &[("table_name", text), ("id", text), ("class", text)],
         &["table_name", "id"],
     )
 }
 
-fn table(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Table {
+/// A table of plain columns, none of which may be NULL.
+pub fn plain_table(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Table {
     let columns = columns
         .iter()
         .map(|(name, kind)| Column {

@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod operations;
 pub mod order;
 pub mod placement;
+pub mod undo;
 
 pub mod verify;
 
@@ -67,6 +68,8 @@ pub struct RunFacts {
     pub mode: Mode,
     pub undo: Option<String>,
     pub started_at: String,
+    /// The `request` number of the job's spec.
+    pub asked: u64,
     pub fence: i64,
     /// SQL that the operator added, by module.
     pub after_write: BTreeMap<String, Vec<String>>,
@@ -319,6 +322,7 @@ async fn record(
         mode: facts.mode,
         undo: facts.undo.clone(),
         started_at: facts.started_at.clone(),
+        asked: facts.asked,
         fence: facts.fence,
         applied: applied.entries.clone(),
     };

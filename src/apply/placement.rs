@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Error;
 use crate::compare::Entry;
-use crate::compare::draft::{Case, Draft, Link};
+use crate::compare::draft::{Draft, Link};
 use crate::compare::model::{Model, Node, NodeId, Role, Side};
 use crate::compare::record::Record;
 use crate::compare::sides::{Sides, pick};
@@ -42,7 +42,7 @@ pub async fn place(
         let choice = entry.choice(*answer).ok_or_else(|| Error::NotOffered {
             record: crate::plan::build::name(model, &entry.draft),
         })?;
-        let rekeyed = entry.draft.case == Case::IdDiffers && *answer == Some(Answer::Overwrite);
+        let rekeyed = entry.draft.takes_new_id(*answer).is_some();
         placed.push(Placed {
             current: written_into(&entry.draft, *answer).cloned(),
             draft: entry.draft.clone(),
@@ -91,9 +91,10 @@ async fn assign(
     placed: &mut [Placed],
     numbers: &mut Numbers,
 ) -> Result<(), Error> {
-    for record in placed.iter_mut().filter(|record| record.rekeyed) {
+    for record in placed.iter_mut() {
         let node = &model.nodes[record.draft.root];
-        for (column, value) in node.key.iter().zip(&record.draft.id) {
+        let Some(id) = record.draft.takes_new_id(record.answer).cloned() else { continue };
+        for (column, value) in node.key.iter().zip(&id) {
             record.wanted.rows[0].cells[*column] = Cell::Value(value.clone());
         }
     }

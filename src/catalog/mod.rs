@@ -53,6 +53,8 @@ pub struct Column {
     /// The type as the engine writes it (`character varying(40)`, `DECIMAL(10,2)`, `integer[]`).
     pub declared: String,
     pub kind: Kind,
+    /// On SQLite also true of primary keys that aren't numbers, unless declared NOT NULL: it lets
+    /// NULL in, and reading such a row in key order is an error.
     pub nullable: bool,
     /// The default as an SQL expression in the engine's own spelling.
     pub default: Option<String>,
@@ -70,7 +72,7 @@ pub struct Column {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct AutoNumber {
     /// PostgreSQL: the sequence's quoted, schema-qualified name as `pg_get_serial_sequence` gives
-    /// it. SQLite: none.
+    /// it. SQLite: `sqlite_sequence` where the column is `AUTOINCREMENT`, else none.
     pub sequence: Option<String>,
     /// PostgreSQL `GENERATED ALWAYS AS IDENTITY`: an insert must say `OVERRIDING SYSTEM VALUE`.
     pub always: bool,
@@ -120,7 +122,8 @@ pub struct ForeignKey {
     /// Always filled, also where the declaration leaves them out (then the primary key).
     pub to_columns: Vec<String>,
     pub on_delete: OnDelete,
-    /// `DEFERRABLE`: may be checked at commit.
+    /// May be checked at commit: `DEFERRABLE` on PostgreSQL, always on SQLite, where a session can
+    /// defer every foreign key.
     pub deferrable: bool,
 }
 

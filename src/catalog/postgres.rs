@@ -28,13 +28,13 @@ pub fn kind(base_type: &str) -> Kind {
 /// A declared type without its length or precision, for casts: an explicit cast to `varchar(3)`
 /// would cut the value in silence, where storing it in the column is an error.
 pub fn without_modifier(declared: &str) -> String {
-    let (base, array) = match declared.strip_suffix("[]") {
-        Some(base) => (base, "[]"),
+    let (element, array) = match declared.strip_suffix("[]") {
+        Some(element) => (element, "[]"),
         None => (declared, ""),
     };
-    let mut bare = String::with_capacity(base.len());
+    let mut bare = String::with_capacity(element.len());
     let (mut quoted, mut depth) = (false, 0);
-    for c in base.chars() {
+    for c in element.chars() {
         match c {
             '"' => quoted = !quoted,
             '(' if !quoted => depth += 1,

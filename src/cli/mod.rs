@@ -3,7 +3,14 @@
 //! Answers for the tree of commands, for what an error is (a kind, a message, hints) and for the
 //! exit code of each kind. What commands do is left to the modules they call.
 
+pub mod approve;
+#[cfg(test)]
+mod approve_tests;
 pub mod completions;
+pub mod output;
+pub mod pass;
+pub mod plan;
+pub mod prepare;
 pub mod schema;
 pub mod validate;
 
@@ -48,10 +55,12 @@ pub const COMMANDS: [&str; 24] = [
 
 /// Compares two shop databases and applies what people approved.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, max_term_width = 100)]
+#[command(name = "reconcile", version, max_term_width = 100, subcommand_precedence_over_arg = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
+    #[command(flatten)]
+    pub pass: pass::Args,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -59,20 +68,24 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// The operator's file [default: $RECONCILE_CONFIG, then ./reconcile.yaml]
+    /// The operator's file [default: `$RECONCILE_CONFIG`, then ./reconcile.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
 
 /// Whom a listing is written for; commands with more formats have an enum of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    #[default]
     Text,
     Json,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Compare one job and show the plan
+    Plan(plan::Args),
+    Approve(approve::Args),
     /// Check the manifests, every problem at once, without touching a database
     Validate(validate::Args),
     /// Print the JSON Schema of the manifests, for editors
@@ -145,6 +158,24 @@ impl Error {
     }
 }
 
+impl From<crate::job::Error> for Error {
+    fn from(error: crate::job::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::database::Error> for Error {
+    fn from(error: crate::database::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+impl From<crate::state::Error> for Error {
+    fn from(error: crate::state::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 /// Whether a problem is the never-synchronize list's.
 fn is_refusal(problem: &Problem) -> bool {
     matches!(problem.code, "never-synchronized" | "table-not-allowed")
@@ -188,7 +219,9 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Validate(args)) => validate::run(args, &cli.global),
         Some(Command::Schema(args)) => schema::run(args),
         Some(Command::Completions(args)) => completions::run(args),
-        None => Err(Error::new(ErrorKind::Usage, "which command?").hint("see `reconcile --help`")),
+        Some(Command::Approve(args)) => approve::command(args, &cli.global),
+        Some(Command::Plan(args)) => plan::run(args, &cli.global),
+        None => pass::run(&cli.pass, &cli.global),
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Error, Format, Global, Outcome, block_on, print};
 use crate::catalog::Catalog;
-use crate::config::{Config, Environment, ManifestSource};
+use crate::config::{Config, Environment};
 use crate::database::{Access, Session};
 use crate::manifest::catalog_file::{self, CatalogFile};
 use crate::manifest::problem::{self, Problem};
@@ -40,7 +40,7 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = if args.connect { Some(global.config()?) } else { global.find_config()? };
-    let directory = directory(args, config.as_ref())?;
+    let directory = super::prepare::directory(args.manifests.as_deref(), config.as_ref())?;
     let manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "nothing could be checked"))?;
     let file = CatalogFile::read(&directory)
@@ -65,18 +65,6 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     problems.extend(validate(&context));
     problem::sort(&mut problems);
     report(args.format, &manifests, problems, &unchecked(&context))
-}
-
-fn directory(args: &Args, config: Option<&Config>) -> Result<PathBuf, Error> {
-    match (&args.manifests, config.map(|config| &config.manifests)) {
-        (Some(directory), _) => Ok(directory.clone()),
-        (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
-        (None, Some(ManifestSource::Git(_))) => {
-            Err(Error::failed("the operator's file takes the manifests from git")
-                .hint("name a directory to check with `--manifests`"))
-        }
-        (None, None) => Ok("manifests".into()),
-    }
 }
 
 fn catalogs_of(file: Option<CatalogFile>) -> Catalogs {

@@ -11,7 +11,7 @@ use super::draft::{Case, Draft, Link};
 use super::model::{Model, Node, Presence, Role};
 use super::scan::is_default;
 use super::sides::{Sides, pick};
-use super::wanted::{Cell, Wanted, WantedRow, wanted, written_into};
+use super::wanted::{Cell, Wanted, WantedRow, wanted_by, written_into};
 use crate::catalog::Table;
 use crate::database::Value;
 use crate::plan::change::{Answer, ConflictKind};
@@ -75,7 +75,7 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
             answers
         }
         Case::IdDiffers if inside => vec![Some(Answer::Adopt), Some(Answer::Overwrite)],
-        Case::IdDiffers | Case::IdentityAmbiguous => vec![],
+        Case::IdDiffers | Case::IdentityAmbiguous | Case::ChangedSince => vec![],
     };
     if draft.case == Case::IdDiffers && draft.in_the_way.is_some() {
         answers.retain(|answer| *answer != Some(Answer::Overwrite));
@@ -84,7 +84,7 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
         .into_iter()
         .map(|answer| Choice {
             answer,
-            wanted: wanted(model, draft, written_into(draft, answer)),
+            wanted: wanted_by(model, draft, answer),
             reasons: BTreeMap::new(),
             needs: BTreeSet::new(),
         })
@@ -341,9 +341,7 @@ impl Checks<'_> {
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let Some(current) = written_into(&self.drafts[at], choice.answer) else { continue };
-                let rekeyed = (self.drafts[at].case == Case::IdDiffers
-                    && choice.answer == Some(Answer::Overwrite))
-                .then_some(0);
+                let rekeyed = self.drafts[at].takes_new_id(choice.answer).map(|_| 0);
                 for index in choice.wanted.removed.iter().copied().chain(rekeyed) {
                     let row = &current.rows[index];
                     let node = &self.model.nodes[row.node];
@@ -371,10 +369,11 @@ impl Checks<'_> {
                 }
             }
             for ((at, which), count) in counts {
-                let rows = if count == 1 { "row" } else { "rows" };
+                let refer = if count == 1 { "row of {} refers" } else { "rows of {} refer" };
+                let refer = refer.replace("{}", &holder.name);
                 self.choices[at][which].object(
                     ConflictKind::StillReferenced,
-                    format!("{count} {rows} of {} refer to this {referred}", holder.name),
+                    format!("{count} {refer} to this {referred}"),
                 );
             }
         }

@@ -13,6 +13,7 @@ use super::record::{Record, load};
 use super::scan::Candidates;
 use super::sides::pick;
 use crate::database::Value;
+use crate::plan::change::Answer;
 
 /// What a record is, before other records are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Case {
     IdReused,
     IdDiffers,
     IdentityAmbiguous,
+    /// Only when undoing: the record isn't what the run left behind.
+    ChangedSince,
 }
 
 /// A record that may become a change.
@@ -40,6 +43,8 @@ pub struct Draft {
     pub current: Option<Record>,
     /// `id-differs`: the target's record with the source's ID, which is something else.
     pub in_the_way: Option<Record>,
+    /// Only when undoing: the matched record takes this ID back.
+    pub former_id: Option<Vec<Value>>,
     /// By index of the source record's row and of the reference in its node.
     pub links: Links,
     /// The same for the rows of `current`, names only: for the target's fingerprint.
@@ -79,7 +84,12 @@ pub async fn drafts(
     let mut kept = Vec::new();
     let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
     let none = BTreeSet::new();
-    let source: Vec<_> = candidates.source.get(&root).unwrap_or(&none).iter().cloned().collect();
+    let targets = candidates.target.get(&root).unwrap_or(&none);
+    let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
+    // A row that differs on both sides is looked at from the source's side already.
+    let target_only: BTreeSet<_> = targets.difference(&source).cloned().collect();
+    source.extend(partners(matcher, root, &target_only).await?);
+    let source: Vec<_> = source.into_iter().collect();
     for keys in source.chunks(CHUNK) {
         for draft in from_source(matcher, root, keys).await? {
             let same = matches!(draft.case, Case::Matched | Case::Renamed);
@@ -91,18 +101,29 @@ pub async fn drafts(
             }
         }
     }
-    let target: Vec<_> = candidates
-        .target
-        .get(&root)
-        .unwrap_or(&none)
-        .iter()
-        .filter(|key| !matched.contains(*key))
-        .cloned()
-        .collect();
+    let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
         kept.extend(deletions(matcher, root, keys).await?.into_iter().filter(|draft| keep(draft)));
     }
     Ok(kept)
+}
+
+/// Source records whose counterpart is a candidate only because of a row that the target alone has.
+async fn partners(
+    matcher: &mut Matcher<'_>,
+    root: NodeId,
+    targets: &BTreeSet<Vec<Value>>,
+) -> Result<Vec<Vec<Value>>, Error> {
+    let matching = &matcher.model.matchings[matcher.model.nodes[root].matching];
+    let targets: Vec<_> = targets.iter().cloned().collect();
+    let mut partners = Vec::new();
+    for keys in targets.chunks(CHUNK) {
+        for outcome in outcomes(matcher, Side::Target, root, keys).await? {
+            let rows = outcome.same.iter().chain(&outcome.by_id);
+            partners.extend(rows.map(|row| pick(row, &matching.key)));
+        }
+    }
+    Ok(partners)
 }
 
 async fn from_source(
@@ -141,6 +162,7 @@ async fn from_source(
             source: Some(record),
             current: current.and_then(|key| targets.get(&key).cloned()),
             in_the_way: in_the_way.and_then(|key| targets.remove(&key)),
+            former_id: None,
             links: Links::new(),
             current_links: Links::new(),
         });
@@ -206,6 +228,7 @@ async fn deletions(
                 source: None,
                 current: Some(record),
                 in_the_way: None,
+                former_id: None,
                 links: Links::new(),
                 current_links: Links::new(),
             });
@@ -216,7 +239,7 @@ async fn deletions(
 }
 
 /// Follows every reference of the drafts' rows, batched by reference.
-async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
+pub async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
     for side in [Side::Source, Side::Target] {
         let mut by_reference: BTreeMap<(NodeId, usize), Vec<(usize, usize, Vec<Value>)>> =
             BTreeMap::new();
@@ -285,4 +308,14 @@ async fn follow(
         }
     };
     Ok(wanted.iter().map(link).collect())
+}
+
+impl Draft {
+    /// Carrying the draft out gives the target's record another ID.
+    pub fn takes_new_id(&self, answer: Option<Answer>) -> Option<&Vec<Value>> {
+        match (self.case, answer) {
+            (Case::IdDiffers, Some(Answer::Overwrite)) => Some(&self.id),
+            _ => self.former_id.as_ref(),
+        }
+    }
 }

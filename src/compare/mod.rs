@@ -176,6 +176,7 @@ fn entry(draft: Draft, mut choices: Vec<Choice>) -> Entry {
         Case::IdReused => Some(ConflictKind::IdReused),
         Case::IdDiffers => Some(ConflictKind::IdDiffers),
         Case::IdentityAmbiguous => Some(ConflictKind::IdentityAmbiguous),
+        Case::ChangedSince => Some(ConflictKind::ChangedSince),
         Case::Matched | Case::Renamed | Case::New | Case::Deleted => None,
     };
     for (kind, details) in choices.iter().flat_map(|choice| &choice.reasons) {
@@ -198,7 +199,9 @@ fn own_class(case: Case) -> Class {
         Case::New => Class::New,
         Case::Matched | Case::Renamed => Class::Modified,
         Case::Deleted => Class::Deleted,
-        Case::IdReused | Case::IdDiffers | Case::IdentityAmbiguous => Class::Conflict,
+        Case::IdReused | Case::IdDiffers | Case::IdentityAmbiguous | Case::ChangedSince => {
+            Class::Conflict
+        }
     }
 }
 

@@ -57,17 +57,34 @@ pub struct Wanted {
     pub removed: Vec<usize>,
 }
 
-/// Works out what the target's rows become. `current` is the record the source's content goes into;
-/// none: everything is inserted.
-pub fn wanted(model: &Model, draft: &Draft, current: Option<&Record>) -> Wanted {
-    let Some(source) = &draft.source else {
-        let rows = current.map_or(0, |record| record.rows.len());
-        return Wanted { rows: Vec::new(), removed: (0..rows).collect() };
+/// Works out what the target's rows become when a draft is carried out with an answer.
+pub fn wanted_by(model: &Model, draft: &Draft, answer: Option<Answer>) -> Wanted {
+    let mut pairing = match Pairing::new(model, draft, written_into(draft, answer)) {
+        Ok(pairing) => pairing,
+        Err(removal) => return removal,
     };
-    let mut pairing =
-        Pairing { model, source, links: &draft.links, current, wanted: Wanted::default() };
-    pairing.add(0, None, current.map(|_| 0));
-    pairing.wanted
+    pairing.numbering = match answer {
+        Some(Answer::Renumber) => Numbering::Drawn,
+        _ => Numbering::Source,
+    };
+    pairing.finish()
+}
+
+/// The same for a given target record, which the source's content goes into; none: everything is
+/// inserted.
+pub fn wanted(model: &Model, draft: &Draft, current: Option<&Record>) -> Wanted {
+    match Pairing::new(model, draft, current) {
+        Ok(pairing) => pairing.finish(),
+        Err(removal) => removal,
+    }
+}
+
+/// Where a new root takes its ID from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbering {
+    Source,
+    /// The run draws one; until then it stands open.
+    Drawn,
 }
 
 /// Which target record an answer writes into.
@@ -83,10 +100,31 @@ struct Pairing<'a> {
     source: &'a Record,
     links: &'a Links,
     current: Option<&'a Record>,
+    numbering: Numbering,
     wanted: Wanted,
 }
 
-impl Pairing<'_> {
+impl<'a> Pairing<'a> {
+    /// `Err` for a deletion, which pairs nothing: every row goes.
+    fn new(
+        model: &'a Model,
+        draft: &'a Draft,
+        current: Option<&'a Record>,
+    ) -> Result<Self, Wanted> {
+        let Some(source) = &draft.source else {
+            let rows = current.map_or(0, |record| record.rows.len());
+            return Err(Wanted { rows: Vec::new(), removed: (0..rows).collect() });
+        };
+        let (links, wanted) = (&draft.links, Wanted::default());
+        Ok(Self { model, source, links, current, numbering: Numbering::Source, wanted })
+    }
+
+    fn finish(mut self) -> Wanted {
+        let current = self.current.map(|_| 0);
+        self.add(0, None, current);
+        self.wanted
+    }
+
     /// Adds a source row and all rows below it.
     fn add(&mut self, source: usize, parent: Option<usize>, current: Option<usize>) {
         let row = &self.source.rows[source];
@@ -219,6 +257,9 @@ impl Pairing<'_> {
                 | (_, Role::Generated) => Cell::Leave,
                 (Presence::Both, Role::Place) => match here {
                     Some(here) => Cell::Value(here.values[index].clone()),
+                    None if parent.is_none() && self.numbering == Numbering::Drawn => {
+                        Cell::Open(row.values[index].clone())
+                    }
                     None => Cell::Value(row.values[index].clone()),
                 },
                 (Presence::Both, Role::Content | Role::Ignored) => {

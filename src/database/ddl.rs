@@ -96,8 +96,9 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
     if !column.nullable {
         sql.push_str(" NOT NULL");
     }
-    if let Some(default) = &column.default {
-        sql.push_str(&format!(" DEFAULT {default}"));
+    if let (Some(default), None) = (&column.default, &column.auto) {
+        sql.push_str(" DEFAULT ");
+        sql.push_str(default);
     }
     sql
 }

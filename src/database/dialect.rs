@@ -27,8 +27,7 @@ pub(super) trait Dialect: Sync {
     fn integer_equals(&self, sql: &str, column: &Column, number: usize) -> Option<String>;
     fn text_equals(&self, sql: &str, column: &Column, number: usize) -> Option<String>;
     fn starts_with(&self, sql: &str, column: &Column, number: usize) -> Option<String>;
-    /// The table of wanted keys that [`super::Session::find`] joins with: `rows` are lists of
-    /// placeholders, led by the row's number.
+    /// How [`super::Session::find`] joins the wanted keys with the table.
     fn wanted_join(&self) -> &'static str;
     fn parameter(&self, column: &Column, value: &Value) -> Result<Parameter, String>;
     fn value(&self, column: &Column, cell: Cell) -> Result<Value, String>;

@@ -93,6 +93,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether the failure says nothing about the work itself: a server that is away, locked, full
+    /// or shutting down. Also a commit of which nobody knows: the ledger tells later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Connect { .. }
+            | Self::LockTimeout { .. }
+            | Self::Serialization { .. }
+            | Self::CommitUnknown { .. }
+            | Self::ReadOnlyTarget { .. } => true,
+            // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system) of SQLSTATE;
+            // without a code the connection itself failed.
+            Self::Statement { code, .. } => code.as_deref().is_none_or(|code| {
+                code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2])
+            }),
+            _ => false,
+        }
+    }
+}
+
 fn of_table(table: Option<&str>) -> String {
     table.map(|table| format!(" table {table}")).unwrap_or_default()
 }
@@ -128,13 +148,11 @@ impl Doing<'_> {
         let (environment, table) = self.names();
         let action = self.action;
         let code = error.code().unwrap_or_default().into_owned();
-        if let Some(kind) = constraint_kind(error.kind(), &code) {
+        if let Some(kind) = constraint_kind(&error.kind(), &code) {
             return Error::Constraint {
                 environment,
                 table: error.table().map(str::to_owned).or(table).unwrap_or_default(),
-                name: error
-                    .constraint()
-                    .map_or_else(|| sqlite_name(error.message()), str::to_owned),
+                name: constraint_name(error),
                 kind,
             };
         }
@@ -157,7 +175,7 @@ impl Doing<'_> {
     }
 }
 
-fn constraint_kind(kind: ErrorKind, code: &str) -> Option<ConstraintKind> {
+fn constraint_kind(kind: &ErrorKind, code: &str) -> Option<ConstraintKind> {
     match kind {
         ErrorKind::UniqueViolation => Some(ConstraintKind::Unique),
         ErrorKind::ForeignKeyViolation => Some(ConstraintKind::ForeignKey),
@@ -170,6 +188,17 @@ fn constraint_kind(kind: ErrorKind, code: &str) -> Option<ConstraintKind> {
             "2579" => Some(ConstraintKind::Unique),
             _ => None,
         },
+    }
+}
+
+/// PostgreSQL names a column instead where NULL isn't allowed.
+fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    if let Some(name) = error.constraint() {
+        return name.to_owned();
+    }
+    match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+        Some(error) => format!("({})", error.column().unwrap_or("without a name")),
+        None => sqlite_name(error.message()),
     }
 }
 

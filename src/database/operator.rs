@@ -68,12 +68,28 @@ fn first_words(sql: &str) -> Vec<String> {
                     .find(|other| std::mem::replace(&mut last, *other) == '*' && *other == '/');
                 statement.push(' ');
             }
+            '$' => skip_dollar_quoted(&mut rest),
             ';' => words.extend(first_word(&std::mem::take(&mut statement))),
             c => statement.push(c),
         }
     }
     words.extend(first_word(&statement));
     words
+}
+
+/// PostgreSQL's `$tag$ … $tag$`, as bodies of DO have it. A `$` that opens nothing is passed over.
+fn skip_dollar_quoted(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) {
+    let mut ahead = rest.clone();
+    let tag: String = ahead.by_ref().take_while(|c| *c != '$').collect();
+    if !tag.chars().all(|c| c.is_alphanumeric() || c == '_') {
+        return;
+    }
+    let body: String = ahead.collect();
+    let closing = format!("${tag}$");
+    if let Some((quoted, _)) = body.split_once(&closing) {
+        let skipped = tag.chars().count() + 1 + quoted.chars().count() + closing.chars().count();
+        rest.by_ref().take(skipped).for_each(drop);
+    }
 }
 
 fn first_word(statement: &str) -> Option<String> {
@@ -91,6 +107,9 @@ mod tests {
         assert_eq!(first_words("update a set b = ';commit'; -- ; x\n"), ["UPDATE"]);
         assert_eq!(first_words("/* ; */ commit"), ["COMMIT"]);
         assert_eq!(first_words("UPDATE a SET b = 1; COMMIT"), ["UPDATE", "COMMIT"]);
+        assert_eq!(first_words("DO $x$ BEGIN COMMIT; END $x$ ; "), ["DO"]);
+        assert_eq!(first_words("SELECT '$'; COMMIT; SELECT '$'"), ["SELECT", "COMMIT", "SELECT"]);
+        assert_eq!(first_words("SELECT a$b; COMMIT; SELECT c$d"), ["SELECT", "COMMIT", "SELECT"]);
         assert_eq!(first_words(" ; "), Vec::<String>::new());
     }
 }

@@ -21,7 +21,8 @@ use crate::catalog::{Column, Kind};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `row_security = off` makes a read that a policy would filter an error; a missing row must never
-/// look deleted. Limits stay below the time after which a stopped process loses its lease.
+/// look deleted. Limits stay below the time after which a stopped process loses its lease. The cost
+/// of a random page is that of today's disks, so that lookups by key go through the index.
 const SETTINGS: &str = "
     SET client_encoding = 'UTF8';
     SET standard_conforming_strings = on;
@@ -35,6 +36,7 @@ const SETTINGS: &str = "
     SET lock_timeout = '10s';
     SET statement_timeout = '5min';
     SET cursor_tuple_fraction = 1;
+    SET random_page_cost = 1.1;
     SET client_min_messages = 'warning'";
 const WRITING: &str = "SET idle_in_transaction_session_timeout = '60s'";
 /// A reader holds no locks, and waits while the other side is read.

@@ -33,11 +33,15 @@ impl Session {
         filter: &Filter,
     ) -> Result<Scan<'s>> {
         let shape = Shape::new(self, table, columns, key)?;
-        let mut statement =
-            Statement::once(format!("SELECT {} FROM {}", shape.select(""), quote(&table.name)));
+        let mut statement = Statement::once(format!(
+            "SELECT {} FROM {} AS t",
+            shape.select("t."),
+            quote(&table.name)
+        ));
         push_where(&mut statement, self.dialect(), table, filter)
             .map_err(|what| self.unsupported(what))?;
-        statement.sql.push_str(&format!(" ORDER BY {}", shape.order(self)?));
+        statement.sql.push_str(" ORDER BY ");
+        statement.sql.push_str(&shape.order(self)?);
         let rows = match self.engine() {
             Engine::Sqlite => Rows::Stream(self.connection.stream(statement)),
             Engine::Postgres => {
@@ -285,7 +289,9 @@ impl Shape {
                 );
                 return Err(session.unsupported(what));
             }
-            parts.push(self.dialect.order(&quote(&column.name), column));
+            // Without the alias, PostgreSQL would take the name for the column as it is
+            // selected, which is its text.
+            parts.push(self.dialect.order(&format!("t.{}", quote(&column.name)), column));
         }
         if parts.is_empty() {
             return Err(

@@ -32,6 +32,10 @@ pub(super) async fn open(path: &Path, environment: &str, access: Access) -> Resu
     if !path.is_file() {
         return Err(failed(format!("there is no file {}", path.display())));
     }
+    if access == Access::Write && std::fs::OpenOptions::new().append(true).open(path).is_err() {
+        let (environment, reason) = (environment.to_owned(), "the file may not be written".into());
+        return Err(Error::ReadOnlyTarget { environment, reason });
+    }
     let mut options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)

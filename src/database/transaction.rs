@@ -47,7 +47,7 @@ impl Session {
     /// # Guarantees
     ///
     /// `Ok` means it is committed, [`Error::CommitUnknown`] that nobody can say, any other error
-    /// that it isn't.
+    /// that it isn't. A commit that is dropped before its answer is as unknown.
     pub async fn commit(&mut self) -> Result<()> {
         if !self.in_transaction {
             return Err(self.unsupported("there is no transaction to commit"));
@@ -56,7 +56,7 @@ impl Session {
         self.script("commit", "SELECT 1").await?;
         match self.connection.script("COMMIT").await {
             Ok(()) => {}
-            Err(sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_)) => {
+            Err(error) if leaves_doubt(&error) => {
                 return Err(Error::CommitUnknown { environment: self.environment.clone() });
             }
             Err(error) => return Err(self.doing("commit", None).failed(&error)),
@@ -70,7 +70,12 @@ impl Session {
         if !self.in_transaction {
             return Ok(());
         }
-        let rolled_back = self.connection.script("ROLLBACK").await;
+        let mut rolled_back = self.connection.script("ROLLBACK").await;
+        // A statement that was given up before its answer came answers here first, with its error.
+        if self.engine() == Engine::Postgres && matches!(rolled_back, Err(sqlx::Error::Database(_)))
+        {
+            rolled_back = self.connection.script("ROLLBACK").await;
+        }
         self.forget_transaction();
         match rolled_back {
             Ok(()) => Ok(()),
@@ -144,6 +149,19 @@ impl Session {
     /// where dropping the session is enough.
     pub fn cancel_handle(&self) -> Option<CancelHandle> {
         self.cancel.clone()
+    }
+}
+
+/// Whether an error leaves open what the server did: the connection broke, or the server was
+/// stopped (SQLSTATE class 57P) or lost track itself (class 08, 40003).
+fn leaves_doubt(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.len() == 5
+                && (code.starts_with("57P") || code.starts_with("08") || code == "40003")
+        }),
+        sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
+        _ => false,
     }
 }
 

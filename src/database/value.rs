@@ -169,7 +169,7 @@ enum Number {
         digits: String,
     },
     Infinity,
-    NotANumber,
+    Nan,
     /// Text that is no number at all; kept apart so that nothing compares equal by accident.
     Unreadable(String),
 }
@@ -185,7 +185,7 @@ impl Number {
             None => (false, text.strip_prefix('+').unwrap_or(text)),
         };
         match rest.to_ascii_lowercase().as_str() {
-            "nan" => return Self::NotANumber,
+            "nan" => return Self::Nan,
             "inf" | "infinity" if negative => return Self::NegativeInfinity,
             "inf" | "infinity" => return Self::Infinity,
             _ => {}
@@ -198,7 +198,7 @@ impl Number {
         let digits = format!("{whole}{fraction}");
         match exponent {
             Some(exponent) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
-                Self::finite(negative, &digits, exponent.saturating_sub(fraction.len() as i64))
+                Self::finite(negative, &digits, exponent.saturating_sub(length(fraction)))
             }
             _ => Self::Unreadable(text.to_owned()),
         }
@@ -210,7 +210,7 @@ impl Number {
         if leading.is_empty() {
             return Self::Finite { negative: false, magnitude: 0, digits: String::new() };
         }
-        let magnitude = exponent.saturating_add(leading.len() as i64 - 1);
+        let magnitude = exponent.saturating_add(length(leading) - 1);
         Self::Finite { negative, magnitude, digits: leading.trim_end_matches('0').to_owned() }
     }
 
@@ -221,7 +221,7 @@ impl Number {
             }
             Self::NegativeInfinity => "-infinity".into(),
             Self::Infinity => "infinity".into(),
-            Self::NotANumber => "nan".into(),
+            Self::Nan => "nan".into(),
             Self::Unreadable(text) => format!("?{text}"),
         }
     }
@@ -231,7 +231,7 @@ impl Number {
             Self::NegativeInfinity => 0,
             Self::Finite { .. } => 1,
             Self::Infinity => 2,
-            Self::NotANumber => 3,
+            Self::Nan => 3,
             Self::Unreadable(_) => 4,
         }
     }
@@ -264,6 +264,10 @@ impl Ord for Number {
         let absolute = a_magnitude.cmp(b_magnitude).then_with(|| a_digits.cmp(b_digits));
         if a_sign < 0 { absolute.reverse() } else { absolute }
     }
+}
+
+fn length(digits: &str) -> i64 {
+    i64::try_from(digits.len()).unwrap_or(i64::MAX)
 }
 
 /// JSON with keys in order and numbers normalised. Text that doesn't parse stands for itself.

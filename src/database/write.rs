@@ -37,7 +37,7 @@ impl Session {
                 .iter()
                 .map(|column| self.dialect().order(&format!("t.{}", quote(&column.name)), column));
             let order = order.collect::<Vec<_>>().join(", ");
-            statement.sql.push_str(&format!(" ORDER BY {order} FOR UPDATE OF t"));
+            statement.sql = format!("{} ORDER BY {order} FOR UPDATE OF t", statement.sql);
             self.rows("lock rows of", Some(table), statement).await?;
         }
         Ok(())
@@ -61,7 +61,7 @@ impl Session {
         }
         let names = quote_all(values.iter().map(|(name, _)| *name));
         let placeholders = placeholders.join(", ");
-        statement.sql.push_str(&format!(" ({names}){overriding} VALUES ({placeholders})"));
+        statement.sql = format!("{} ({names}){overriding} VALUES ({placeholders})", statement.sql);
         self.touch_one("insert into", table, statement).await
     }
 

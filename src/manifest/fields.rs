@@ -168,14 +168,12 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub fn open(at: At<'a>, problems: &mut Problems) -> Option<Self> {
-        match &at.node.content {
-            Content::Map(entries) => Some(Self { entries, at, known: Vec::new() }),
-            _ => {
-                problems.push(at.wrong_type("a map"));
-                None
-            }
-        }
+    pub fn open(at: &At<'a>, problems: &mut Problems) -> Option<Self> {
+        let Content::Map(entries) = &at.node.content else {
+            problems.push(at.wrong_type("a map"));
+            return None;
+        };
+        Some(Self { entries, at: at.clone(), known: Vec::new() })
     }
 
     /// Reads a key that may be absent.
@@ -183,7 +181,7 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         problems: &mut Problems,
-        read: impl FnOnce(At<'a>, &mut Problems) -> Option<T>,
+        read: impl FnOnce(&At<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key.text == key)?;
@@ -196,7 +194,7 @@ impl<'a> Fields<'a> {
             );
             return None;
         }
-        read(at, problems)
+        read(&at, problems)
     }
 
     /// Reads a key that may be absent and may be null.
@@ -204,11 +202,11 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         problems: &mut Problems,
-        read: impl FnOnce(At<'a>, &mut Problems) -> Option<T>,
+        read: impl FnOnce(&At<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
         self.known.push(key);
         let entry = self.entries.iter().find(|entry| entry.key.text == key)?;
-        read(self.at.key(entry), problems)
+        read(&self.at.key(entry), problems)
     }
 
     /// Reads a key that must be there.
@@ -216,7 +214,7 @@ impl<'a> Fields<'a> {
         &mut self,
         key: &'static str,
         problems: &mut Problems,
-        read: impl FnOnce(At<'a>, &mut Problems) -> Option<T>,
+        read: impl FnOnce(&At<'a>, &mut Problems) -> Option<T>,
     ) -> Option<T> {
         self.require(key, problems);
         self.get(key, problems, read)
@@ -304,8 +302,8 @@ fn operators_part(key: &str) -> Option<String> {
 
 /// A list, each item read on its own.
 pub fn list_of<'a, T>(
-    read: impl Fn(At<'a>, &mut Problems) -> Option<T>,
-) -> impl FnOnce(At<'a>, &mut Problems) -> Option<Vec<T>> {
+    read: impl Fn(&At<'a>, &mut Problems) -> Option<T>,
+) -> impl FnOnce(&At<'a>, &mut Problems) -> Option<Vec<T>> {
     move |at, problems| {
         let Content::List(items) = &at.node.content else {
             let mut problem = at.wrong_type("a list");
@@ -317,7 +315,7 @@ pub fn list_of<'a, T>(
         };
         let mut read_items = Vec::with_capacity(items.len());
         for (index, node) in items.iter().enumerate() {
-            read_items.extend(read(at.index(node, index), problems));
+            read_items.extend(read(&at.index(node, index), problems));
         }
         Some(read_items)
     }
@@ -325,8 +323,8 @@ pub fn list_of<'a, T>(
 
 /// A map whose keys are names of the user's own.
 pub fn map_of<'a, T>(
-    read: impl Fn(At<'a>, &mut Problems) -> Option<T>,
-) -> impl FnOnce(At<'a>, &mut Problems) -> Option<BTreeMap<String, T>> {
+    read: impl Fn(&At<'a>, &mut Problems) -> Option<T>,
+) -> impl FnOnce(&At<'a>, &mut Problems) -> Option<BTreeMap<String, T>> {
     move |at, problems| {
         let Content::Map(entries) = &at.node.content else {
             problems.push(at.wrong_type("a map"));
@@ -337,7 +335,7 @@ pub fn map_of<'a, T>(
             if let Some(problem) = bad_name(&entry.key.text) {
                 problems.push(problem.at(entry.key.span));
             }
-            if let Some(value) = read(at.key(entry), problems) {
+            if let Some(value) = read(&at.key(entry), problems) {
                 map.insert(entry.key.text.clone(), value);
             }
         }
@@ -346,7 +344,7 @@ pub fn map_of<'a, T>(
 }
 
 /// Exactly `true` or `false`.
-pub fn boolean(at: At<'_>, problems: &mut Problems) -> Option<bool> {
+pub fn boolean(at: &At<'_>, problems: &mut Problems) -> Option<bool> {
     match &at.node.content {
         Content::Scalar(scalar) if scalar.style != Style::Quoted && scalar.text == "true" => {
             return Some(true);
@@ -364,7 +362,7 @@ pub fn boolean(at: At<'_>, problems: &mut Problems) -> Option<bool> {
         Content::Scalar(scalar)
             if scalar.style == Style::Plain && guess(&scalar.text) == Guess::Trap("boolean") =>
         {
-            trap(&at, "boolean", help)
+            trap(at, "boolean", help)
         }
         _ => at.wrong_type("`true` or `false`").help(help),
     });
@@ -372,7 +370,7 @@ pub fn boolean(at: At<'_>, problems: &mut Problems) -> Option<bool> {
 }
 
 /// A whole number from 0 on.
-pub fn whole_number(at: At<'_>, problems: &mut Problems) -> Option<u64> {
+pub fn whole_number(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
     if let Content::Scalar(scalar) = &at.node.content {
         let text = scalar.text.as_str();
         match (scalar.style, guess(text)) {
@@ -387,7 +385,7 @@ pub fn whole_number(at: At<'_>, problems: &mut Problems) -> Option<u64> {
                 return value;
             }
             (Style::Plain, Guess::Trap(what)) => {
-                problems.push(trap(&at, what, "write it in decimal digits"));
+                problems.push(trap(at, what, "write it in decimal digits"));
                 return None;
             }
             (Style::Unfilled, _) => return None,
@@ -405,7 +403,7 @@ fn trap(at: &At<'_>, what: &str, help: &str) -> Problem {
 }
 
 /// Text of any form, unquoted only where every reader of YAML takes it for text.
-pub fn any_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
+pub fn any_text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let Content::Scalar(scalar) = &at.node.content else {
         problems.push(at.wrong_type("text"));
         return None;
@@ -421,7 +419,7 @@ pub fn any_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
         match guess(&scalar.text) {
             Guess::Text => {}
             Guess::Trap(what) => {
-                problems.push(trap(&at, what, "put it in quotes if the text is meant"));
+                problems.push(trap(at, what, "put it in quotes if the text is meant"));
                 return None;
             }
             Guess::Boolean | Guess::Integer | Guess::Decimal => {
@@ -434,8 +432,8 @@ pub fn any_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 /// Text on one line.
-pub fn text(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = any_text(at.clone(), problems)?;
+pub fn text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let value = any_text(at, problems)?;
     if !value.contains(char::is_control) {
         return Some(value);
     }
@@ -448,8 +446,8 @@ pub fn text(at: At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 /// The name of a table, column, module or the like.
-pub fn name(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = text(at.clone(), problems)?;
+pub fn name(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let value = text(at, problems)?;
     match bad_name(&value) {
         Some(problem) => {
             problems.push(problem.at(at.node.span));
@@ -492,7 +490,7 @@ fn bad_name(name: &str) -> Option<Problem> {
 
 /// An internal ID or an approved entry. Digits may stand unquoted and keep their zeros, since only
 /// text comes of them; whatever else YAML's readers disagree about needs quotes.
-pub fn id_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
+pub fn id_text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     if let Content::Scalar(scalar) = &at.node.content {
         let digits = scalar.text.strip_prefix('-').unwrap_or(&scalar.text);
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -505,9 +503,9 @@ pub fn id_text(at: At<'_>, problems: &mut Problems) -> Option<String> {
 /// One of a few words.
 pub fn word<T: Copy>(
     choices: &'static [(&'static str, T)],
-) -> impl Fn(At<'_>, &mut Problems) -> Option<T> {
+) -> impl Fn(&At<'_>, &mut Problems) -> Option<T> {
     move |at, problems| {
-        let value = text(at.clone(), problems)?;
+        let value = text(at, problems)?;
         let found = choices.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice);
         if found.is_none() {
             let all: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();

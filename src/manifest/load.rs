@@ -61,7 +61,8 @@ fn find_files(
         let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
         if hidden {
             continue;
-        } else if kind.is_symlink() {
+        }
+        if kind.is_symlink() {
             problems.push(file_problem(
                 &path,
                 Problem::error("symlink", "symbolic links aren't followed among manifests")
@@ -190,7 +191,7 @@ impl Parsed {
 }
 
 fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
-    let mut fields = Fields::open(At::new(root, ""), problems)?;
+    let mut fields = Fields::open(&At::new(root, ""), problems)?;
     fields.need("apiVersion", problems, api_version);
     let kind = fields.need("kind", problems, kind);
     let name = fields.need("metadata", problems, metadata);
@@ -203,8 +204,8 @@ fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
     Some((name?, spec?))
 }
 
-fn api_version(at: At<'_>, problems: &mut Problems) -> Option<()> {
-    let version = text(at.clone(), problems)?;
+fn api_version(at: &At<'_>, problems: &mut Problems) -> Option<()> {
+    let version = text(at, problems)?;
     if version != API_VERSION {
         let message = format!("`apiVersion` must be `{API_VERSION}`, found{}", at.quoted());
         problems.push(at.error("api-version", message));
@@ -212,8 +213,8 @@ fn api_version(at: At<'_>, problems: &mut Problems) -> Option<()> {
     Some(())
 }
 
-fn kind(at: At<'_>, problems: &mut Problems) -> Option<&'static str> {
-    let written = text(at.clone(), problems)?;
+fn kind(at: &At<'_>, problems: &mut Problems) -> Option<&'static str> {
+    let written = text(at, problems)?;
     let known = KINDS.into_iter().find(|kind| *kind == written);
     if known.is_none() {
         let message = format!("there is no kind{}", at.quoted());
@@ -223,10 +224,10 @@ fn kind(at: At<'_>, problems: &mut Problems) -> Option<&'static str> {
     known
 }
 
-fn metadata(at: At<'_>, problems: &mut Problems) -> Option<String> {
+fn metadata(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let mut fields = Fields::open(at, problems)?;
     let name = fields.need("name", problems, |at, problems| {
-        let name = text(at.clone(), problems)?;
+        let name = text(at, problems)?;
         let good = name.len() <= MAX_NAME_BYTES
             && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
@@ -246,7 +247,7 @@ fn metadata(at: At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 /// Kinds of a later release: their keys are known, so that a misspelt one is found today.
-fn read_later(kind: &'static str, at: At<'_>, problems: &mut Problems) -> Option<Spec> {
+fn read_later(kind: &'static str, at: &At<'_>, problems: &mut Problems) -> Option<Spec> {
     let keys: &[&'static str] = match kind {
         "Resource" => &["entity", "stores", "locales", "document", "storage", "search"],
         _ => &["action", "resources", "ids", "environment", "schedule", "suspend", "notify"],

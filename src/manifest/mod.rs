@@ -6,8 +6,12 @@
 
 pub mod approval;
 pub mod catalog_file;
+pub mod edit;
+#[cfg(test)]
+mod edit_tests;
 pub mod fields;
 pub mod filter;
+pub mod layout;
 mod load;
 pub mod module;
 pub mod problem;
@@ -16,14 +20,18 @@ pub mod quote;
 mod read_job;
 mod read_module;
 pub mod reference;
+pub mod save;
 pub mod schedule;
 pub mod schema;
 pub(crate) mod secrets;
 pub mod source;
+mod splice;
 pub mod sync_job;
 pub mod tree;
 pub mod validate;
+mod wanted;
 pub mod words;
+pub mod write;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

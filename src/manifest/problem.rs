@@ -341,9 +341,8 @@ impl SourceCode for Line<'_> {
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A file that couldn't be read as text has no line to show; its name must still be said.
-        match (&self.line, self.problem.file()) {
-            (None, Some(file)) => write!(out, "{}: ", escape_controls(file))?,
-            _ => {}
+        if let (None, Some(file)) = (&self.line, self.problem.file()) {
+            write!(out, "{}: ", escape_controls(file))?;
         }
         out.write_str(&self.problem.message)
     }

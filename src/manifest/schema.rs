@@ -59,7 +59,7 @@ fn as_users_write(schema: &mut Json) {
 
 fn is_empty(value: &Json) -> bool {
     value.as_array().is_some_and(Vec::is_empty)
-        || value.as_object().is_some_and(|map| map.is_empty())
+        || value.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
 fn kind<T: JsonSchema>(kind: &str, generator: &mut SchemaGenerator) -> Json {

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 pub use super::approval::{Approval, Approvals};
 
-/// The `spec` of a SyncJob. Either `undo`, or `direction`, `mode` and `modules`, are present.
+/// The `spec` of a `SyncJob`. Either `undo`, or `direction`, `mode` and `modules`, are present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SyncJobSpec {

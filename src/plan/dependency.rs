@@ -10,7 +10,7 @@ use super::change::{Class, Plan};
 use crate::plan::render::escape::visible;
 
 /// An approved change that can't be applied without another.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 #[error("{} is approved but needs {}, which is neither approved nor on the target; approve it too, or use --with-dependencies", visible(.name), visible(.needs))]
 pub struct Dependency {
     /// `table/ID` of the approved change.

@@ -3,6 +3,7 @@
 //!
 //! Answers for nothing that needs a connection, a clock or a file: everything here is pure.
 
+pub mod amend;
 pub mod approval;
 pub mod approval_problem;
 #[cfg(test)]
@@ -11,4 +12,5 @@ pub mod build;
 pub mod change;
 pub mod dependency;
 pub mod heading;
+pub mod pattern;
 pub mod render;

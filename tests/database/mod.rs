@@ -1,10 +1,13 @@
 //! Databases: what is read is what is written back, in an order both engines share.
 
 mod postgres;
+mod postgres_catalog;
 mod sqlite;
 
 use std::collections::BTreeSet;
 
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 use reconcile::catalog::{Catalog, Table};
 use reconcile::database::{Row, Session, Value};
 use reconcile::manifest::filter::{Condition, Filter, Scalar, passes};
@@ -142,4 +145,54 @@ pub async fn filters_mean_the_same_in_sql(place: &Place) {
         told_apart += usize::from(!found.is_empty() && found.len() < rows.len());
     }
     assert!(told_apart > 15, "the rows tell only {told_apart} filters apart");
+}
+
+/// Values nobody thought of, each once.
+fn random(strategy: impl Strategy<Value = Value>) -> BTreeSet<Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..300).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// Writes random keys into `words` and `numbers` and reads them back in their order; then looks
+/// each of them up.
+pub async fn random_keys_keep_their_order(place: &Place) {
+    let mut session = place.write().await;
+    let catalog = session.catalog().await.unwrap();
+    let words = random("\\PC{0,6}|[a-zA-Z _%]{0,3}".prop_map(Value::Text));
+    let number = (-99_999_999_999_i64..99_999_999_999, 0_u32..9);
+    let numbers =
+        random(number.prop_map(|(digits, scale)| Value::Decimal(format!("{digits}e-{scale}"))));
+    for (name, values) in [("words", words), ("numbers", numbers)] {
+        let table = table(&catalog, name);
+        for value in &values {
+            session.insert(table, &[("k", value)]).await.unwrap();
+        }
+        let expected: Vec<Row> = values.iter().map(|value| vec![value.clone()]).collect();
+        assert_eq!(all(&mut session, table).await, expected);
+        let found =
+            session.find(table, &strings(&["k"]), &strings(&["k"]), &expected).await.unwrap();
+        assert_eq!(found, expected.into_iter().enumerate().collect::<Vec<_>>());
+    }
+}
+
+/// Dynamic SQL has to pass through `AssertSqlSafe`, so where that stands SQL is built.
+#[test]
+fn only_the_database_folder_builds_sql() {
+    fn sources(directory: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { sources(&path, found) } else { found.push(path) }
+        }
+    }
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let builds_sql = |path: &std::path::PathBuf| {
+        std::fs::read_to_string(path).unwrap().contains("AssertSqlSafe")
+    };
+    let (inside, outside): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .filter(builds_sql)
+        .partition(|path| path.starts_with(root.join("database")));
+    assert!(!inside.is_empty() && outside.is_empty(), "{outside:?}");
 }

@@ -97,6 +97,15 @@ async fn rows_come_in_the_order_of_values() {
 }
 
 #[tokio::test]
+async fn random_keys_keep_their_order() {
+    let place = Place::sqlite(
+        "CREATE TABLE words (k TEXT PRIMARY KEY); CREATE TABLE numbers (k DECIMAL PRIMARY KEY)",
+    )
+    .await;
+    super::random_keys_keep_their_order(&place).await;
+}
+
+#[tokio::test]
 async fn a_key_that_comes_twice_is_an_error() {
     let place = Place::sqlite(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, k TEXT); INSERT INTO t(k) VALUES ('a'), ('a');
@@ -328,6 +337,18 @@ async fn a_reading_session_cant_write_and_sees_one_moment() {
     writer.insert(page, &[]).await.unwrap();
     writer.commit().await.unwrap();
     assert!(reader.is_empty(page, &Filter::new()).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_file_that_another_session_writes_may_be_tried_again() {
+    let place = Place::sqlite("CREATE TABLE page (id INTEGER PRIMARY KEY)").await;
+    let mut second = Session::open(&place.url, "PROD", Access::Write).await.unwrap();
+    second.execute_operator_statement("PRAGMA busy_timeout = 0").await.unwrap();
+    let first = place.write().await;
+    let error = second.begin().await.unwrap_err();
+    assert!(matches!(error, Error::Serialization { .. }) && error.is_retryable(), "{error:?}");
+    first.close().await.unwrap();
+    second.begin().await.unwrap();
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a job selects.
 
 use super::Context;
-use crate::manifest::approval::Approval;
+use crate::manifest::approval::{Approval, Approvals};
 use crate::manifest::problem::Problem;
 use crate::manifest::sync_job::{Direction, Mode, Selection};
 use crate::manifest::words::suggestion;
@@ -63,7 +63,7 @@ pub fn delete_missing(context: &Context<'_>, problems: &mut Vec<Problem>) {
         let has_all = job
             .approved
             .values()
-            .flat_map(|approvals| approvals.classes())
+            .flat_map(Approvals::classes)
             .any(|(_, entries)| entries.contains(&Approval::All));
         if job.direction.is_some_and(|direction| direction != Direction::ProdToTest) {
             problems.push(refuse(document, "`deleteMissing` is for PROD -> TEST only"));

@@ -156,8 +156,8 @@ impl Page {
             .changes
             .iter()
             .filter(|change| matches!(change.class, Class::New | Class::Modified));
-        for (at, (module, changes)) in by_module(rest).into_iter().enumerate() {
-            let title = if at == 0 { "### New and modified\n\n" } else { "" };
+        let mut title = "### New and modified\n\n";
+        for (module, changes) in by_module(rest) {
             let name = html(&visible(&shortened(module, 100)));
             let tally = tally(changes.iter().copied());
             let opening =
@@ -170,6 +170,7 @@ impl Page {
             }
             let fence = self.fence(plan, &changes, end - frame);
             if !fence.is_empty() {
+                title = "";
                 self.out.push_str(&opening);
                 self.out.push_str(&fence);
                 self.out.push_str(closing);

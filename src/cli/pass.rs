@@ -1,0 +1,282 @@
+//! `reconcile [--dry-run] [JOB…]`: one pass over the manifests.
+//!
+//! Answers for showing each job's report, for progress and interruption, and for the exit code of
+//! several jobs. What a job does is `job::run`'s.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::prepare::{self, Prepared, block_on, prepare};
+use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
+use crate::apply::{Applied, Error as ApplyError, Watch};
+use crate::job::Context;
+use crate::job::report::{Outcome, RefusalKind, Report};
+use crate::job::run::{Wish, pass};
+use crate::manifest::Manifests;
+use crate::plan::render::escape::visible;
+use crate::plan::render::{Style, text};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Compare and check everything, write nothing: no lock, state, result, mail or file
+    #[arg(long)]
+    pub dry_run: bool,
+    /// End with 2 when there are changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+    /// Whom the output is written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// The jobs to look at [default: all]
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
+    let config = global.config()?;
+    let wish = if args.dry_run { Wish::DryRun } else { Wish::Apply };
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let (manifests, reports) = block_on(async {
+        let Prepared { manifests } = prepare(&config).await?;
+        let names = names(args, &manifests)?;
+        listen(&interrupted);
+        let context = Context::new(&config, &manifests);
+        let mut reports = Vec::new();
+        for name in names {
+            if let Ok(job) = prepare::job(&manifests, &name) {
+                let mut progress = Progress::new(&name, Arc::clone(&interrupted));
+                let now = jiff::Timestamp::now();
+                reports.push(pass(&context, job, wish, now, &mut progress).await);
+                progress.bar.finish_and_clear();
+            }
+            if interrupted.load(Ordering::SeqCst) {
+                break;
+            }
+        }
+        Ok((manifests, reports))
+    })?;
+    show(args, &manifests, &reports)?;
+    end(args, &manifests, &reports)
+}
+
+/// Jobs named on the command line must exist; without any, all do their part.
+fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
+    for name in &args.jobs {
+        prepare::job(manifests, name)?;
+    }
+    if args.jobs.is_empty() {
+        return Ok(manifests.jobs.keys().cloned().collect());
+    }
+    Ok(args.jobs.clone())
+}
+
+/// Ctrl-C asks the run to stop at the next write; a second one ends the process at once, which rolls
+/// back as well.
+fn listen(interrupted: &Arc<AtomicBool>) {
+    let interrupted = Arc::clone(interrupted);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if interrupted.swap(true, Ordering::SeqCst) {
+                eprintln!("stopped; whatever wasn't committed is rolled back");
+                std::process::exit(130);
+            }
+            eprintln!("stopping: rolling back (once more to stop at once)");
+        }
+    });
+}
+
+struct Progress {
+    bar: ProgressBar,
+    job: String,
+    interrupted: Arc<AtomicBool>,
+    told: usize,
+}
+
+/// Without a terminal, a line for each of this many parts.
+const LINES: usize = 10;
+
+impl Progress {
+    fn new(job: &str, interrupted: Arc<AtomicBool>) -> Self {
+        let bar = match std::io::stderr().is_terminal() {
+            true => ProgressBar::new(0).with_message(job.to_owned()),
+            false => ProgressBar::hidden(),
+        };
+        let style = ProgressStyle::with_template("{msg}: {bar:40} {pos}/{len} writes, {eta} left");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Self { bar, job: job.to_owned(), interrupted, told: 0 }
+    }
+}
+
+impl Watch for Progress {
+    fn step(&mut self, done: usize, all: usize) -> Result<(), ApplyError> {
+        if self.interrupted.load(Ordering::SeqCst) {
+            return Err(ApplyError::Interrupted);
+        }
+        self.bar.set_length(all as u64);
+        self.bar.set_position(done as u64);
+        let part = (done * LINES).checked_div(all).unwrap_or(LINES);
+        if self.bar.is_hidden() && all >= 1000 && part > self.told {
+            self.told = part;
+            eprintln!("{}: {done} of {all} writes", self.job);
+        }
+        Ok(())
+    }
+}
+
+fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
+    if args.format == Format::Json {
+        let jobs: Vec<_> = reports.iter().map(to_json).collect();
+        return output::print(&format!("{:#}\n", serde_json::json!({ "jobs": jobs })));
+    }
+    let style = Style { colour: output::colour(), width: output::width() };
+    for report in reports {
+        output::print(&shown(report, style))?;
+    }
+    let errors = manifests.problems.iter().filter(|problem| problem.is_error()).count();
+    if errors > 0 {
+        super::show_problems(&manifests.problems);
+    }
+    Ok(())
+}
+
+fn shown(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    if let Some(plan) = &report.plan {
+        out.push_str(&text(plan, style));
+    }
+    out.push_str(&format!("{}: {}\n", report.job, sentence(&report.outcome)));
+    if let Outcome::Refused(refusal) = &report.outcome {
+        for reason in &refusal.reasons {
+            out.push_str(&format!("  {}\n", visible(reason)));
+        }
+    }
+    for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
+        for sentence in list {
+            out.push_str(&format!("  {word}: {}\n", visible(sentence)));
+        }
+    }
+    out.push('\n');
+    out
+}
+
+/// What became of a job, in one line.
+fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NothingToDo { why } => format!("nothing to do, {why}"),
+        Outcome::AwaitingApproval => "awaiting approval; nothing was written".into(),
+        Outcome::Scheduled { at } => format!("scheduled for {at}"),
+        Outcome::WouldApply { count, test_import: false } => {
+            format!("dry run: {} would be applied", records(*count))
+        }
+        Outcome::WouldApply { count, test_import: true } => {
+            format!("dry run: a test import of {} would be made", records(*count))
+        }
+        Outcome::Applied { run, applied } => {
+            format!("Success: run {run} applied {}", what(applied))
+        }
+        Outcome::TestImport { run, applied } => {
+            format!("test import {run} went through, nothing was saved: {}", what(applied))
+        }
+        Outcome::Held(ended) => format!(
+            "{:?} on {}: {}; change the job, or its `request`, to ask again",
+            ended.phase, ended.at, ended.why
+        ),
+        Outcome::Suspended { why } => format!("suspended: {}", visible(why)),
+        Outcome::Refused(refusal) => match refusal.kind {
+            RefusalKind::Stale => "Stale, nothing was written:".into(),
+            RefusalKind::Missed => "Missed, nothing was written:".into(),
+            _ => "refused, nothing was written:".into(),
+        },
+        Outcome::Failed { error } => {
+            format!("FAILURE, nothing was changed: {}", visible(error))
+        }
+    }
+}
+
+fn records(count: usize) -> String {
+    if count == 1 { "1 record".into() } else { format!("{count} records") }
+}
+
+fn what(applied: &Applied) -> String {
+    let Applied { entries, inserted, updated, deleted } = applied;
+    format!(
+        "{} ({inserted} rows inserted, {updated} updated, {deleted} deleted)",
+        records(entries.len())
+    )
+}
+
+fn to_json(report: &Report) -> serde_json::Value {
+    let reasons = match &report.outcome {
+        Outcome::Refused(refusal) => refusal.reasons.clone(),
+        _ => Vec::new(),
+    };
+    serde_json::json!({
+        "job": report.job,
+        "phase": phase(&report.outcome),
+        "why": sentence(&report.outcome),
+        "reasons": reasons,
+        "skipped": report.skipped,
+        "leftOut": report.left_out,
+        "plan": report.plan,
+    })
+}
+
+fn phase(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NothingToDo { .. } | Outcome::Applied { .. } | Outcome::TestImport { .. } => {
+            "Succeeded".into()
+        }
+        Outcome::AwaitingApproval => "AwaitingApproval".into(),
+        Outcome::Scheduled { .. } | Outcome::WouldApply { .. } => "Scheduled".into(),
+        Outcome::Held(ended) => format!("{:?}", ended.phase),
+        Outcome::Suspended { .. } => "Suspended".into(),
+        Outcome::Refused(refusal) => match refusal.kind {
+            RefusalKind::Stale => "Stale",
+            RefusalKind::Missed => "Missed",
+            _ => "Failed",
+        }
+        .into(),
+        Outcome::Failed { .. } => "Failed".into(),
+    }
+}
+
+/// Of several ends the gravest counts.
+fn end(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<End, Error> {
+    let broken = args.jobs.is_empty() && manifests.problems.iter().any(|p| p.is_error());
+    let kinds = reports.iter().filter_map(|report| kind(args, &report.outcome));
+    let kinds = kinds.chain(broken.then_some(ErrorKind::Failed));
+    if let Some(kind) = kinds.min() {
+        let failed = reports.iter().filter(|r| kind_matters(args, &r.outcome)).count();
+        let message = match (failed, broken) {
+            (0, _) => "some manifests are broken".to_owned(),
+            (1, _) => "1 job wasn't carried out".to_owned(),
+            (several, _) => format!("{several} jobs weren't carried out"),
+        };
+        return Err(Error::new(kind, message));
+    }
+    let changes = reports.iter().any(|r| r.plan.as_ref().is_some_and(|plan| !plan.noop));
+    Ok(if args.detailed_exitcode && changes { End::Changes } else { End::Fine })
+}
+
+fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
+    kind(args, outcome).is_some()
+}
+
+fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
+    match outcome {
+        Outcome::Failed { .. } => Some(ErrorKind::Failed),
+        Outcome::Refused(refusal) => Some(match refusal.kind {
+            RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,
+            RefusalKind::Limit => ErrorKind::Refused,
+            RefusalKind::Stale => ErrorKind::Stale,
+            RefusalKind::CannotRun => ErrorKind::CannotRun,
+        }),
+        Outcome::Suspended { .. } if !args.jobs.is_empty() => Some(ErrorKind::Unavailable),
+        _ => None,
+    }
+}

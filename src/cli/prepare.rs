@@ -1,0 +1,103 @@
+//! What commands on jobs have in common: manifests checked against both live catalogues.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Error, ErrorKind};
+use crate::catalog::Catalog;
+use crate::compare::Scope;
+use crate::config::{Config, Environment, ManifestSource};
+use crate::database::{Access, Session};
+use crate::manifest::protected::Protection;
+use crate::manifest::validate::{Context, validate};
+use crate::manifest::{self, Manifests, SyncJob};
+use crate::plan::change::Plan;
+use crate::state::keep_plan;
+
+/// Manifests with everything that is wrong with them in [`Manifests::problems`].
+pub struct Prepared {
+    pub manifests: Manifests,
+}
+
+/// Loads the manifests and checks them against the operator's rules and both databases.
+pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
+    let directory = directory(None, Some(config))?;
+    let mut manifests = manifest::load(&directory)
+        .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
+    let catalogs = catalogs(config).await?;
+    let protection = Protection::new(config);
+    let problems = validate(&Context {
+        manifests: &manifests,
+        protection: &protection,
+        config: Some(config),
+        catalogs: &catalogs,
+    });
+    manifests.problems.extend(problems);
+    Ok(Prepared { manifests })
+}
+
+/// The directory of the manifests: the one named, else the operator's, else `./manifests`.
+pub fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<PathBuf, Error> {
+    match (named, config.map(|config| &config.manifests)) {
+        (Some(directory), _) => Ok(directory.to_owned()),
+        (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
+        (None, Some(ManifestSource::Git(_))) => Err(Error::failed(
+            "the operator's file takes the manifests from git, which only the \
+                               daemon reads; it is not yet built",
+        )
+        .hint("name a checkout as `manifests` in the operator's file")),
+        (None, None) => Ok("manifests".into()),
+    }
+}
+
+/// Compares a job and keeps the plan, so that `all@DIGEST` can name it.
+pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
+    let Prepared { manifests } = prepare(config).await?;
+    let job = self::job(&manifests, name)?;
+    let context = crate::job::Context::new(config, &manifests);
+    let mut opened = crate::job::open::open(&context, job).await?;
+    let (mut plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await?;
+    crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
+    keep_plan(config, &plan)?;
+    Ok(plan)
+}
+
+/// The structure of both databases as they are now.
+pub async fn catalogs(config: &Config) -> Result<BTreeMap<Environment, Catalog>, Error> {
+    let mut catalogs = BTreeMap::new();
+    for (environment, settings) in
+        [(Environment::Prod, &config.prod), (Environment::Test, &config.test)]
+    {
+        let url = settings.database.expose();
+        let mut session = Session::open(url, environment.as_str(), Access::ReadOnly).await?;
+        catalogs.insert(environment, session.catalog().await?);
+        session.close().await?;
+    }
+    Ok(catalogs)
+}
+
+/// A healthy job by name, or what is wrong with it.
+pub fn job<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Error> {
+    let problems: Vec<_> = manifests.problems_of_job(name).into_iter().cloned().collect();
+    if !problems.is_empty() {
+        return Err(Error::of_problems(problems, format!("the job {name} can't be used")));
+    }
+    manifests.jobs.get(name).ok_or_else(|| {
+        let nearest = manifest::words::nearest(name, manifests.jobs.keys().map(String::as_str));
+        let error = Error::new(ErrorKind::Usage, format!("there is no job {name}"));
+        match nearest {
+            Some(nearest) => error.hint(format!("did you mean {nearest}?")),
+            None => error.hint("jobs are SyncJob manifests; `reconcile validate` lists problems"),
+        }
+    })
+}
+
+/// Runs a future to its end.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Error::failed(format!("can't start: {error}")))?;
+    runtime.block_on(future)
+}

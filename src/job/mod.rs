@@ -1,0 +1,80 @@
+//! One job from its manifest to its outcome: open both databases, compare, hold the approvals
+//! against the plan, apply.
+//!
+//! Answers for the order of these steps and for what each may touch. It prints nothing; commands and
+//! the daemon show the [`report::Report`] it returns.
+
+pub mod decision;
+pub mod open;
+pub mod report;
+pub mod run;
+
+use std::collections::BTreeMap;
+
+use crate::config::Config;
+use crate::manifest::module::ModuleSpec;
+use crate::manifest::protected::Protection;
+use crate::manifest::{Manifests, SyncJob};
+use crate::{apply, compare, database, state};
+
+/// Why a job couldn't be compared or carried out. Whatever it is, the target is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] database::Error),
+    #[error(transparent)]
+    Compare(#[from] compare::Error),
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+    #[error(transparent)]
+    State(#[from] state::Error),
+    /// PROD and TEST of the operator's file are one database.
+    #[error("PROD and TEST are the same database; name two different ones in the operator's file")]
+    SameDatabase,
+    #[error(
+        "PROD runs on {prod:?} and TEST on {test:?}; pairs of different engines are not yet supported"
+    )]
+    DifferentEngines { prod: crate::catalog::Engine, test: crate::catalog::Engine },
+    /// A column is redacted, so pins must be keyed with something that nobody can guess.
+    #[error(
+        "{table}.{column} is redacted, so pins need a key: set `pinKey` in the operator's file, for \
+         example to \"${{PIN_KEY}}\""
+    )]
+    NoPinKey { table: String, column: String },
+    /// `undo` names a run that neither ledger knows.
+    #[error(
+        "no run {0} stands in the ledger of PROD or TEST; `reconcile undo` needs a committed run"
+    )]
+    UnknownRun(String),
+    /// No module of the job could be compared.
+    #[error("no module of the job could be compared: {0}")]
+    NothingComparable(String),
+    /// The manifest lacks what validation asks for.
+    #[error("the job says neither `undo` nor `direction`, `mode` and `modules`")]
+    Incomplete,
+}
+
+/// What every job of one pass shares.
+pub struct Context<'a> {
+    pub config: &'a Config,
+    pub manifests: &'a Manifests,
+    pub protection: Protection,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(config: &'a Config, manifests: &'a Manifests) -> Self {
+        Self { config, manifests, protection: Protection::new(config) }
+    }
+
+    /// The specs of all healthy modules, by name.
+    pub fn modules(&self) -> BTreeMap<String, ModuleSpec> {
+        let modules = self.manifests.modules.iter();
+        modules.map(|(name, module)| (name.clone(), module.spec.clone())).collect()
+    }
+
+    /// The modules a job selects, in the order of their names.
+    pub fn selected(&self, job: &SyncJob) -> Vec<String> {
+        let Some(selection) = &job.spec.modules else { return Vec::new() };
+        self.manifests.modules.keys().filter(|name| selection.selects(name)).cloned().collect()
+    }
+}

@@ -1,0 +1,262 @@
+//! Opens both databases for a job and compares them.
+//!
+//! Answers for who is source and who is target, for refusing a pair that is one database, and for the
+//! model being built of catalogues read from the same sessions.
+
+use super::{Context, Error};
+use crate::apply::ledger::{Image, Ledger, RunRow};
+use crate::apply::undo;
+use crate::catalog::Catalog;
+use crate::compare::fingerprint::PinKey;
+use crate::compare::matching::Pairs;
+use crate::compare::model::Model;
+use crate::compare::resolve::{Input, Rules, resolve};
+use crate::compare::sides::Sides;
+use crate::compare::{Comparison, Scope, compare};
+use crate::config::Environment;
+use crate::database::{Access, Session, same_database};
+use crate::manifest::SyncJob;
+use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
+use crate::manifest::sync_job::{Direction, Mode};
+use crate::plan::build::{Heading, build};
+use crate::plan::change::Plan;
+
+/// A job with both databases at hand.
+pub struct Opened {
+    pub sides: Sides,
+    pub model: Model,
+    pub direction: Direction,
+    pub mode: Mode,
+    pub key: PinKey,
+    pub basis: Basis,
+    /// Committed runs of this job, from the target's ledger.
+    pub runs: Vec<RunRow>,
+    pub target_catalog: Catalog,
+}
+
+/// What the target is compared with.
+pub enum Basis {
+    /// The other environment.
+    Source(Pairs),
+    /// What a run found before it wrote.
+    Images { run: String, images: Vec<Image> },
+}
+
+/// Opens a job for comparing. Both sessions stand in their snapshots; nothing is locked or created.
+pub async fn open(context: &Context<'_>, job: &SyncJob) -> Result<Opened, Error> {
+    match (&job.spec.undo, job.spec.direction, job.spec.mode) {
+        (Some(run), _, _) => open_undo(context, job, run).await,
+        (None, Some(direction), Some(mode)) => open_sync(context, job, direction, mode).await,
+        _ => Err(Error::Incomplete),
+    }
+}
+
+async fn open_sync(
+    context: &Context<'_>,
+    job: &SyncJob,
+    direction: Direction,
+    mode: Mode,
+) -> Result<Opened, Error> {
+    let (from, to) = environments(direction);
+    let mut source = session(context, from, Access::ReadOnly).await?;
+    let mut target = session(context, to, Access::ReadOnly).await?;
+    if source.engine() != target.engine() {
+        let (prod, test) = match from {
+            Environment::Prod => (source.engine(), target.engine()),
+            Environment::Test => (target.engine(), source.engine()),
+        };
+        return Err(Error::DifferentEngines { prod, test });
+    }
+    if same_database(&mut source, &mut target).await? {
+        return Err(Error::SameDatabase);
+    }
+    let (source_catalog, target_catalog) = (source.catalog().await?, target.catalog().await?);
+    let modules = context.modules();
+    let selected = context.selected(job);
+    let rules = OperatorRules { context };
+    let model = resolve(Input {
+        modules: &modules,
+        selected: &selected,
+        source: &source_catalog,
+        target: &target_catalog,
+        rules: &rules,
+    });
+    if model.roots.is_empty() {
+        let reasons: Vec<String> =
+            model.failed.iter().map(|(module, reason)| format!("{module}: {reason}")).collect();
+        return Err(Error::NothingComparable(reasons.join("; ")));
+    }
+    source.begin().await?;
+    target.begin().await?;
+    let ledger = Ledger::default();
+    let mut pairs = Pairs::default();
+    for (session, catalog) in [(&mut source, &source_catalog), (&mut target, &target_catalog)] {
+        if ledger.exists(catalog) {
+            ledger.pairs(session, direction, &mut pairs).await?;
+        }
+    }
+    let runs = match ledger.exists(&target_catalog) {
+        true => ledger.runs_of(&mut target, &job.name).await?,
+        false => Vec::new(),
+    };
+    Ok(Opened {
+        key: pin_key(context, &model)?,
+        sides: Sides { source, target },
+        model,
+        direction,
+        mode,
+        basis: Basis::Source(pairs),
+        runs,
+        target_catalog,
+    })
+}
+
+async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Opened, Error> {
+    let ledger = Ledger::default();
+    for environment in [Environment::Prod, Environment::Test] {
+        let mut target = session(context, environment, Access::ReadOnly).await?;
+        let catalog = target.catalog().await?;
+        if !ledger.exists(&catalog) {
+            continue;
+        }
+        let Some(row) = ledger.run(&mut target, run).await? else { continue };
+        let images = ledger.images(&mut target, run).await?;
+        let runs = ledger.runs_of(&mut target, &job.name).await?;
+        let modules = context.modules().into_iter().map(|(name, spec)| (name, keeping_all(spec)));
+        let modules = modules.collect();
+        let mut selected: Vec<String> = images.iter().map(|image| image.module.clone()).collect();
+        selected.sort();
+        selected.dedup();
+        let rules = OperatorRules { context };
+        let model = resolve(Input {
+            modules: &modules,
+            selected: &selected,
+            source: &catalog,
+            target: &catalog,
+            rules: &rules,
+        });
+        // Both sessions read the same database. The first stands outside any transaction, so that
+        // it holds no lock that the run's commit would wait for.
+        let source = session(context, environment, Access::ReadOnly).await?;
+        target.begin().await?;
+        return Ok(Opened {
+            key: pin_key(context, &model)?,
+            sides: Sides { source, target },
+            model,
+            direction: row.direction,
+            mode: Mode::All,
+            basis: Basis::Images { run: run.to_owned(), images },
+            runs,
+            target_catalog: catalog,
+        });
+    }
+    Err(Error::UnknownRun(run.to_owned()))
+}
+
+/// A restored record takes back what its kept columns held.
+fn keeping_all(mut spec: ModuleSpec) -> ModuleSpec {
+    fn owned(specs: &mut [OwnedSpec]) {
+        for spec in specs {
+            spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+            owned(&mut spec.owns);
+        }
+    }
+    for record in &mut spec.records {
+        record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+        owned(&mut record.owns);
+    }
+    spec
+}
+
+impl Opened {
+    /// Compares, whole or in part.
+    pub async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
+        match &self.basis {
+            Basis::Source(pairs) => {
+                Ok(compare(&mut self.sides, &self.model, pairs, self.mode, scope).await?)
+            }
+            Basis::Images { images, .. } => {
+                Ok(undo::compare(&mut self.sides, &self.model, images).await?)
+            }
+        }
+    }
+
+    /// Compares and makes the plan. An index into the plan's changes is one into the comparison's
+    /// entries.
+    pub async fn plan(
+        &mut self,
+        job: &SyncJob,
+        scope: Scope,
+        notes: Vec<String>,
+    ) -> Result<(Plan, Comparison), Error> {
+        let mut comparison = self.compare(scope).await?;
+        let heading = Heading {
+            job: &job.name,
+            direction: self.direction,
+            mode: self.mode,
+            key: &self.key,
+            notes,
+        };
+        let plan = build(heading, &self.model, &mut comparison);
+        Ok((plan, comparison))
+    }
+
+    pub fn target_environment(&self) -> Environment {
+        environments(self.direction).1
+    }
+}
+
+/// Source and target of a direction.
+pub fn environments(direction: Direction) -> (Environment, Environment) {
+    match direction {
+        Direction::TestToProd => (Environment::Test, Environment::Prod),
+        Direction::ProdToTest => (Environment::Prod, Environment::Test),
+    }
+}
+
+pub async fn session(
+    context: &Context<'_>,
+    environment: Environment,
+    access: Access,
+) -> Result<Session, Error> {
+    let settings = match environment {
+        Environment::Prod => &context.config.prod,
+        Environment::Test => &context.config.test,
+    };
+    Ok(Session::open(settings.database.expose(), environment.as_str(), access).await?)
+}
+
+/// The key of pins. Without the operator's, nothing that is redacted may be fingerprinted.
+fn pin_key(context: &Context<'_>, model: &Model) -> Result<PinKey, Error> {
+    let secret = context.config.pin_key.as_ref().map(|secret| secret.expose());
+    if secret.is_none() {
+        for node in &model.nodes {
+            if let Some(column) = node.columns.iter().find(|column| column.redacted) {
+                return Err(Error::NoPinKey {
+                    table: node.table.clone(),
+                    column: column.name.clone(),
+                });
+            }
+        }
+    }
+    Ok(PinKey::new(secret))
+}
+
+/// The operator's file as the comparison asks it.
+struct OperatorRules<'a> {
+    context: &'a Context<'a>,
+}
+
+impl Rules for OperatorRules<'_> {
+    fn never_synchronized(&self, table: &str) -> bool {
+        self.context.protection.class_of(table).is_some()
+    }
+
+    fn redacted(&self, table: &str, column: &str) -> bool {
+        self.context.config.redact_matches(table, column)
+    }
+
+    fn matched_by(&self, table: &str) -> Option<&[String]> {
+        self.context.config.tables.matching.get(table).map(Vec::as_slice)
+    }
+}

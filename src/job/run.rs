@@ -1,0 +1,522 @@
+//! Carries a job as far as it goes in one pass: compare, decide, apply.
+//!
+//! Answers for a request being carried out once, for nothing being written outside PROD's instance,
+//! and for pins being checked again inside the writing transaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decision::{Decision, Question, decide, named_records, tables_to_count, with_needs};
+use super::open::{Basis, Opened, open, session};
+use super::report::{Outcome, Refusal, RefusalKind, Report};
+use super::{Context, Error};
+use crate::apply::ledger::Ledger;
+use crate::apply::{Ending, RunFacts, Watch, apply};
+use crate::compare::record::Record;
+use crate::compare::scan::Candidates;
+use crate::compare::sides::pick;
+use crate::compare::{Comparison, Entry, Scope};
+use crate::config::Environment;
+use crate::database::{Access, Session};
+use crate::manifest::SyncJob;
+use crate::manifest::sync_job::{Selection, Suspend};
+use crate::plan::change::{Answer, Plan};
+use crate::state::{Ended, Phase, State, keep_plan, kept_plans, random_word};
+
+/// What the caller wants of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Apply what is approved and due.
+    Apply,
+    /// Compare and check only: no lock, state, result or file.
+    DryRun,
+}
+
+/// A single pass that starts later than this after `at` has missed it.
+const LATENESS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Attempts at one transaction while the database says that another one was in the way.
+const ATTEMPTS: usize = 3;
+
+/// Carries one job as far as it goes. Errors become [`Outcome::Failed`].
+pub async fn pass(
+    context: &Context<'_>,
+    job: &SyncJob,
+    wish: Wish,
+    now: Timestamp,
+    watch: &mut dyn Watch,
+) -> Report {
+    let mut report = Report {
+        job: job.name.clone(),
+        plan: None,
+        outcome: Outcome::AwaitingApproval,
+        left_out: left_out(context, job),
+        skipped: Vec::new(),
+    };
+    report.outcome = match carry(context, job, wish, now, watch, &mut report).await {
+        Ok(outcome) => outcome,
+        Err(error) => Outcome::Failed { error: error.to_string() },
+    };
+    report
+}
+
+async fn carry(
+    context: &Context<'_>,
+    job: &SyncJob,
+    wish: Wish,
+    now: Timestamp,
+    watch: &mut dyn Watch,
+    report: &mut Report,
+) -> Result<Outcome, Error> {
+    if let Some(why) = suspended(job, now) {
+        return Ok(Outcome::Suspended { why });
+    }
+    let request = job.spec.request_hash();
+    let mut state = match wish {
+        Wish::Apply => Some(State::open(context.config).await?),
+        Wish::DryRun => None,
+    };
+    if let Some(state) = &mut state
+        && let Some(ended) = state.ended(&job.name, &request).await?
+    {
+        return Ok(Outcome::Held(ended));
+    }
+    let mut opened = open(context, job).await?;
+    if let Some(ended) = committed(&opened, &request) {
+        return Ok(Outcome::Held(ended));
+    }
+    let (plan, comparison) = opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
+    let decided = decision(context, job, &mut opened, &plan, &comparison).await?;
+    let mut shown = plan.clone();
+    if let Ok(decision) = &decided {
+        mark(&mut shown, decision);
+    }
+    if wish == Wish::Apply {
+        keep_plan(context.config, &shown)?;
+    }
+    report.plan = Some(shown);
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(refusal) => return refuse(&mut state, job, &request, now, refusal).await,
+    };
+    report.skipped.clone_from(&decision.skipped);
+    if decision.selected.is_empty() {
+        return Ok(nothing_selected(&plan, &decision));
+    }
+    if let Some(outcome) = due(job, &mut state, &request, now).await? {
+        return Ok(outcome);
+    }
+    let Some(mut state) = state else {
+        let (count, test_import) = (decision.selected.len(), job.spec.dry_run);
+        return Ok(Outcome::WouldApply { count, test_import });
+    };
+    if context.config.instance != Environment::Prod {
+        let reasons = vec![format!(
+            "this installation says `instance: {}`; only the one on PROD applies",
+            context.config.instance
+        )];
+        return Ok(Outcome::Refused(Refusal { kind: RefusalKind::Limit, reasons }));
+    }
+    let facts = facts(context, job, &state, &opened, &plan, now)?;
+    let applying =
+        Applying { context, job, plan: &plan, comparison: &comparison, decision: &decision };
+    let outcome = applying.run(opened, facts, watch).await;
+    remember(&mut state, job, &request, now, &outcome).await?;
+    outcome
+}
+
+/// Marks in a plan what the job's approvals select now, for showing it. What stands against them is
+/// said when the job runs.
+pub async fn mark_approved(
+    context: &Context<'_>,
+    job: &SyncJob,
+    opened: &mut Opened,
+    plan: &mut Plan,
+    comparison: &Comparison,
+) -> Result<(), Error> {
+    if let Ok(decision) = decision(context, job, opened, plan, comparison).await? {
+        mark(plan, &decision);
+    }
+    Ok(())
+}
+
+fn mark(plan: &mut Plan, decision: &Decision) {
+    plan.done.clone_from(&decision.done);
+    for (at, _) in &decision.selected {
+        plan.changes[*at].approved = true;
+    }
+}
+
+fn suspended(job: &SyncJob, now: Timestamp) -> Option<String> {
+    if !job.spec.suspend.holds_at(now, job.spec.schedule.as_ref()) {
+        return None;
+    }
+    Some(match &job.spec.suspend {
+        Suspend::Because { reason, until: Some(until) } => format!("{reason} (until {until})"),
+        Suspend::Because { reason, until: None } => reason.clone(),
+        Suspend::Yes | Suspend::No => "the manifest says `suspend: true`".into(),
+    })
+}
+
+/// What a run of this job leaves out, since it isn't built yet.
+fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
+    let mut left = Vec::new();
+    match &job.spec.gallery_folders {
+        Some(Selection::All) => {
+            left.push("gallery folders aren't copied: not yet supported".into())
+        }
+        Some(Selection::Names(names)) if !names.is_empty() => left.push(format!(
+            "the gallery folders {} aren't copied: not yet supported",
+            names.join(", ")
+        )),
+        _ => {}
+    }
+    for name in context.selected(job) {
+        let records = &context.manifests.modules[&name].spec.records;
+        if records.iter().any(|record| !record.republish.is_empty()) {
+            left.push(format!("records of {name} aren't republished: not yet supported"));
+        }
+        if records.iter().any(|record| !record.files.is_empty()) {
+            left.push(format!(
+                "files that records of {name} name aren't copied: not yet supported"
+            ));
+        }
+    }
+    if !job.spec.notify.is_empty() {
+        left.push("nobody is notified by mail: not yet supported".into());
+    }
+    left
+}
+
+/// The ledger knows the request: it was committed, whatever the state store says.
+fn committed(opened: &Opened, request: &str) -> Option<Ended> {
+    let run = opened.runs.iter().find(|run| run.request == request)?;
+    Some(Ended {
+        phase: Phase::Succeeded,
+        run: run.run.clone(),
+        why: format!("run {} is committed", run.run),
+        at: run.started_at.clone(),
+    })
+}
+
+async fn decision(
+    context: &Context<'_>,
+    job: &SyncJob,
+    opened: &mut Opened,
+    plan: &Plan,
+    comparison: &Comparison,
+) -> Result<Result<Decision, Refusal>, Error> {
+    let mut rows = BTreeMap::new();
+    for table in tables_to_count(plan) {
+        if let Some(known) = opened.target_catalog.table(&table) {
+            let count = opened.sides.target.count(known, &BTreeMap::new()).await?;
+            rows.insert(table, count);
+        }
+    }
+    let others = context.manifests.jobs.values().filter(|other| other.name != job.name);
+    let elsewhere: BTreeSet<String> =
+        others.flat_map(|other| named_records(&other.spec.approved)).collect();
+    Ok(decide(&Question {
+        spec: &job.spec,
+        plan,
+        runs: &opened.runs,
+        elsewhere: &elsewhere,
+        stored: &kept_plans(context.config, &job.name),
+        limits: &context.config.limits,
+        rows: &rows,
+        empty_sources: &comparison.empty_sources,
+    }))
+}
+
+/// A refusal ends the request: the same approvals wouldn't fare better. What a limit or another
+/// installation refuses may be mended without a new approval.
+async fn refuse(
+    state: &mut Option<State>,
+    job: &SyncJob,
+    request: &str,
+    now: Timestamp,
+    refusal: Refusal,
+) -> Result<Outcome, Error> {
+    if let (Some(state), RefusalKind::Stale) = (state, refusal.kind) {
+        let ended = Ended {
+            phase: Phase::Stale,
+            run: String::new(),
+            why: refusal.reasons.join("; "),
+            at: now.to_string(),
+        };
+        state.end(&job.name, request, &ended).await?;
+    }
+    Ok(Outcome::Refused(refusal))
+}
+
+fn nothing_selected(plan: &Plan, decision: &Decision) -> Outcome {
+    if plan.noop {
+        return Outcome::NothingToDo { why: "both sides are equal".into() };
+    }
+    if decision.done.is_empty() {
+        return Outcome::AwaitingApproval;
+    }
+    Outcome::NothingToDo { why: "everything approved is applied already".into() }
+}
+
+/// Whether the job's time has come; an outcome where it hasn't or has passed.
+async fn due(
+    job: &SyncJob,
+    state: &mut Option<State>,
+    request: &str,
+    now: Timestamp,
+) -> Result<Option<Outcome>, Error> {
+    let Some(schedule) = &job.spec.schedule else { return Ok(None) };
+    if schedule.cron.is_some() {
+        let why = "cron schedules are carried out by the daemon, which is not yet built".into();
+        return Ok(Some(Outcome::Suspended { why }));
+    }
+    let Ok(Some(resolved)) = schedule.instant() else { return Ok(None) };
+    if now < resolved.instant {
+        return Ok(Some(Outcome::Scheduled { at: resolved.instant }));
+    }
+    if now.duration_since(resolved.instant) <= LATENESS {
+        return Ok(None);
+    }
+    let why = format!(
+        "it was due at {} and is now {}, more than 24 hours later; set a new time",
+        resolved.instant, now
+    );
+    if let Some(state) = state {
+        let phase = Phase::Missed;
+        let ended = Ended { phase, run: String::new(), why: why.clone(), at: now.to_string() };
+        state.end(&job.name, request, &ended).await?;
+    }
+    Ok(Some(Outcome::Refused(Refusal { kind: RefusalKind::Missed, reasons: vec![why] })))
+}
+
+fn facts(
+    context: &Context<'_>,
+    job: &SyncJob,
+    state: &State,
+    opened: &Opened,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<RunFacts, Error> {
+    let modules = context.config.modules.iter();
+    Ok(RunFacts {
+        run: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), random_word(6)),
+        installation: state.installation()?,
+        job: job.name.clone(),
+        request: job.spec.request_hash(),
+        plan_digest: plan.digest.clone(),
+        direction: opened.direction,
+        mode: opened.mode,
+        undo: match &opened.basis {
+            Basis::Images { run, .. } => Some(run.clone()),
+            Basis::Source(_) => None,
+        },
+        started_at: now.to_string(),
+        asked: job.spec.request,
+        fence: 0,
+        after_write: modules
+            .map(|(name, module)| (name.clone(), module.after_write.clone()))
+            .collect(),
+    })
+}
+
+/// Remembers how the request ended. An error that may pass leaves it open.
+async fn remember(
+    state: &mut State,
+    job: &SyncJob,
+    request: &str,
+    now: Timestamp,
+    outcome: &Result<Outcome, Error>,
+) -> Result<(), Error> {
+    let (phase, run, why) = match outcome {
+        Ok(Outcome::Applied { run, .. }) => {
+            (Phase::Succeeded, run.clone(), format!("run {run} is committed"))
+        }
+        Ok(Outcome::TestImport { run, .. }) => (
+            Phase::Succeeded,
+            run.clone(),
+            format!("test import {run} went through, nothing was saved"),
+        ),
+        Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Stale => {
+            (Phase::Stale, String::new(), refusal.reasons.join("; "))
+        }
+        Err(error) if !is_passing(error) => (Phase::Failed, String::new(), error.to_string()),
+        _ => return Ok(()),
+    };
+    let ended = Ended { phase, run, why, at: now.to_string() };
+    Ok(state.end(&job.name, request, &ended).await?)
+}
+
+/// Errors that say nothing about the request itself: the same one may succeed later.
+fn is_passing(error: &Error) -> bool {
+    match error {
+        Error::Database(error) | Error::Apply(crate::apply::Error::Database(error)) => {
+            error.is_passing()
+        }
+        Error::Apply(crate::apply::Error::Interrupted | crate::apply::Error::NoLedger { .. }) => {
+            true
+        }
+        Error::State(_) => true,
+        _ => false,
+    }
+}
+
+/// An approved run with everything that was decided about it.
+struct Applying<'a> {
+    context: &'a Context<'a>,
+    job: &'a SyncJob,
+    plan: &'a Plan,
+    comparison: &'a Comparison,
+    decision: &'a Decision,
+}
+
+impl Applying<'_> {
+    async fn run(
+        &self,
+        mut opened: Opened,
+        mut facts: RunFacts,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, Error> {
+        let target = opened.target_environment();
+        let writer = session(self.context, target, Access::Write).await?;
+        // The reading session is closed first: on SQLite it would hold up the commit.
+        std::mem::replace(&mut opened.sides.target, writer).close().await?;
+        Ledger::default().create(&mut opened.sides.target).await?;
+        let mut attempt = 1;
+        loop {
+            let result = self.attempt(&mut opened, &mut facts, watch).await;
+            match result {
+                Err(
+                    Error::Apply(crate::apply::Error::Database(error)) | Error::Database(error),
+                ) if error.is_retryable() && attempt < ATTEMPTS => {
+                    attempt += 1;
+                    opened.sides.target.rollback().await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// One transaction: fence, compare again, pins, locks, writes.
+    async fn attempt(
+        &self,
+        opened: &mut Opened,
+        facts: &mut RunFacts,
+        watch: &mut dyn Watch,
+    ) -> Result<Outcome, Error> {
+        let ledger = Ledger::default();
+        opened.sides.target.begin().await?;
+        facts.fence = ledger.raise_fence(&mut opened.sides.target).await?;
+        if let Some(run) = self.raced(&mut opened.sides.target, &ledger, facts).await? {
+            opened.sides.target.rollback().await?;
+            return Ok(Outcome::Held(run));
+        }
+        let scope = self.scope(opened);
+        let (plan, comparison) = opened.plan(self.job, scope, Vec::new()).await?;
+        let approved = match self.approved(&plan, &comparison) {
+            Ok(approved) => approved,
+            Err(refusal) => {
+                opened.sides.target.rollback().await?;
+                return Ok(Outcome::Refused(refusal));
+            }
+        };
+        lock(opened, &approved).await?;
+        let ending = if self.job.spec.dry_run { Ending::RollBack } else { Ending::Commit };
+        let Opened { sides, model, .. } = opened;
+        let applied = apply(sides, model, facts, &approved, ending, watch).await?;
+        let run = facts.run.clone();
+        Ok(match ending {
+            Ending::Commit => Outcome::Applied { run, applied },
+            Ending::RollBack => Outcome::TestImport { run, applied },
+        })
+    }
+
+    /// Another process carried the request out since it was looked up.
+    async fn raced(
+        &self,
+        target: &mut Session,
+        ledger: &Ledger,
+        facts: &RunFacts,
+    ) -> Result<Option<Ended>, Error> {
+        let runs = ledger.runs_of(target, &self.job.name).await?;
+        Ok(runs.into_iter().find(|run| run.request == facts.request).map(|run| Ended {
+            phase: Phase::Succeeded,
+            why: format!("run {} is committed", run.run),
+            at: run.started_at,
+            run: run.run,
+        }))
+    }
+
+    /// The approved records with everything they need.
+    fn scope(&self, opened: &Opened) -> Scope {
+        let mut candidates = Candidates::default();
+        for at in with_needs(self.plan, &self.decision.selected) {
+            let draft = &self.comparison.entries[at].draft;
+            if draft.source.is_some() {
+                candidates.source.entry(draft.root).or_default().insert(draft.id.clone());
+            } else {
+                candidates.target.entry(draft.root).or_default().insert(draft.id.clone());
+            }
+        }
+        debug_assert!(candidates.source.keys().all(|root| opened.model.roots.contains(root)));
+        Scope::Only(candidates)
+    }
+
+    /// The approved entries as they stand inside the transaction, with their pins.
+    fn approved<'c>(
+        &self,
+        plan: &Plan,
+        comparison: &'c Comparison,
+    ) -> Result<Vec<(&'c Entry, Option<Answer>, String)>, Refusal> {
+        let places: BTreeMap<(&str, &str), usize> = plan
+            .changes
+            .iter()
+            .enumerate()
+            .map(|(at, change)| ((change.table.as_str(), change.id.as_str()), at))
+            .collect();
+        let mut approved = Vec::new();
+        let mut reasons = Vec::new();
+        for (at, answer) in &self.decision.selected {
+            let change = &self.plan.changes[*at];
+            let now = places
+                .get(&(change.table.as_str(), change.id.as_str()))
+                .filter(|now| plan.changes[**now].pin == change.pin);
+            match now {
+                Some(now) => {
+                    let pin = change.pin.rsplit('@').next().unwrap_or_default().to_owned();
+                    approved.push((&comparison.entries[*now], *answer, pin));
+                }
+                None => reasons
+                    .push(format!("{}/{} changed while the run began", change.table, change.id)),
+            }
+        }
+        match reasons.is_empty() {
+            true => Ok(approved),
+            false => Err(Refusal { kind: RefusalKind::Stale, reasons }),
+        }
+    }
+}
+
+/// Locks every row of the target that the approved records may write.
+async fn lock(
+    opened: &mut Opened,
+    approved: &[(&Entry, Option<Answer>, String)],
+) -> Result<(), Error> {
+    let model = &opened.model;
+    let mut keys: BTreeMap<usize, BTreeSet<Vec<crate::database::Value>>> = BTreeMap::new();
+    let records = approved.iter().flat_map(|(entry, _, _)| {
+        let draft = &entry.draft;
+        draft.current.iter().chain(&draft.in_the_way).flat_map(|record: &Record| &record.rows)
+    });
+    for row in records {
+        let key = pick(&row.values, &model.nodes[row.node].key);
+        keys.entry(row.node).or_default().insert(key);
+    }
+    for (node, keys) in keys {
+        let node = &model.nodes[node];
+        let keys: Vec<_> = keys.into_iter().collect();
+        opened.sides.target.lock(&node.target, &node.names(&node.key), &keys).await?;
+    }
+    Ok(())
+}

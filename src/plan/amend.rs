@@ -1,0 +1,303 @@
+//! A job's approvals changed as someone asks: records of a plan added by pattern, others taken
+//! back.
+//!
+//! Answers for which pins the manifest shall hold afterwards and for what to say about it. Pure;
+//! editing the file is `manifest::edit`'s. Nothing is approved that the plan doesn't hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::approval::{Approving, Missing, Selected, approve, name};
+use super::approval_problem::{did_you_mean, nearest};
+use super::change::{Change, Class, Plan};
+use super::dependency::{Dependency, missing_dependencies, with_dependencies};
+use super::heading::Heading;
+use super::pattern::{Pattern, patterns};
+use crate::manifest::sync_job::{Approval, Approvals};
+use crate::plan::render::escape::visible;
+use crate::plan::render::words::class_word;
+
+pub type ApprovalMap = BTreeMap<String, Approvals>;
+
+/// What shall be approved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub add: Vec<(Heading, String)>,
+    pub dependencies: Dependencies,
+}
+
+/// What to do about changes that an approved one needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dependencies {
+    /// Say which are missing.
+    Name,
+    /// Approve them too.
+    Add,
+}
+
+/// One record under one heading.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    pub heading: &'static str,
+    /// `table/ID`.
+    pub name: String,
+    /// As it stands in the manifest.
+    pub entry: String,
+}
+
+/// The approvals afterwards, and what became of the wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Amended {
+    pub approved: ApprovalMap,
+    /// What was asked for, with its pin.
+    pub added: Vec<Item>,
+    /// Dependencies added besides.
+    pub dependencies: Vec<Item>,
+    /// Dependencies that are still missing.
+    pub missing: Vec<Dependency>,
+    /// Records that `all` or a `*` would have covered, but for their target having been edited
+    /// after the source. They have to be named.
+    pub target_newer: Vec<String>,
+}
+
+/// Why something can't be approved or taken back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("--{}: the plan holds no {}{}", .heading.word(), visible(.pattern), did_you_mean(.nearest.as_deref()))]
+    Unknown { heading: Heading, pattern: String, nearest: Option<String> },
+    /// It is there, but not as this.
+    #[error("--{}: {}", .heading.word(), .reason)]
+    Unfit { heading: Heading, reason: String },
+    #[error("{} is asked for under both --{} and --{}", visible(.name), .headings[0].word(), .headings[1].word())]
+    Contradiction { name: String, headings: [Heading; 2] },
+    /// A dependency can't simply be added.
+    #[error("{} needs {}, which is in conflict: answer that first", visible(&.0.name), visible(&.0.needs))]
+    Unanswered(Dependency),
+    #[error("--remove: nothing approved is named {}{}", visible(.pattern), did_you_mean(.nearest.as_deref()))]
+    NotApproved { pattern: String, nearest: Option<String> },
+}
+
+/// Adds what is wished for. An approval of the same record under another heading gives way.
+pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended, Vec<Refusal>> {
+    let mut choosing = Choosing::new(plan);
+    for (heading, argument) in &wish.add {
+        for pattern in patterns(argument, |name| choosing.places.contains_key(name)) {
+            choosing.choose(*heading, pattern);
+        }
+    }
+    let Choosing { chosen, target_newer, mut refused, .. } = choosing;
+    let mut approved = current.clone();
+    let added: Vec<Item> = chosen
+        .iter()
+        .map(|(at, heading)| put(&mut approved, &plan.changes[*at], *heading))
+        .collect();
+    let mut dependencies = Vec::new();
+    if wish.dependencies == Dependencies::Add {
+        let closure = with_dependencies(plan, &selected(plan, &approved), &plan.done);
+        refused.extend(closure.unanswered.into_iter().map(Refusal::Unanswered));
+        for at in closure.added {
+            let change = &plan.changes[at];
+            let heading = Heading::fitting(change).first().copied();
+            dependencies.extend(heading.map(|heading| put(&mut approved, change, heading)));
+        }
+    }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let missing = missing_dependencies(plan, &selected(plan, &approved), &plan.done);
+    let named: BTreeSet<&str> = added.iter().chain(&dependencies).map(|it| &*it.name).collect();
+    let target_newer =
+        target_newer.into_iter().filter(|name| !named.contains(name.as_str())).collect();
+    Ok(Amended { approved, added, dependencies, missing, target_newer })
+}
+
+/// Takes approvals back. Entries are named `table/ID`, whatever their pins; `table/all` names a
+/// table's `all`.
+pub fn take_back(
+    current: &ApprovalMap,
+    arguments: &[String],
+) -> Result<(ApprovalMap, Vec<Item>), Vec<Refusal>> {
+    let entries: Vec<(&str, Heading, &Approval)> = current
+        .iter()
+        .flat_map(|(table, approvals)| {
+            let headings = Heading::ALL.into_iter();
+            headings.flat_map(move |heading| {
+                heading.entries(approvals).iter().map(move |entry| (table.as_str(), heading, entry))
+            })
+        })
+        .collect();
+    let names: BTreeSet<String> =
+        entries.iter().map(|(table, _, entry)| entry_name(table, entry)).collect();
+    let (mut gone, mut refused) = (BTreeSet::new(), Vec::new());
+    for argument in arguments {
+        for pattern in patterns(argument, |name| names.contains(name)) {
+            let before = gone.len();
+            gone.extend(names.iter().filter(|name| pattern.selects(name)).cloned());
+            let is_known = names.iter().any(|name| pattern.selects(name));
+            if gone.len() == before && !is_known && pattern != Pattern::All {
+                refused.push(not_approved(pattern, &names));
+            }
+        }
+    }
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut approved = current.clone();
+    let mut removed = Vec::new();
+    for (table, heading, entry) in entries {
+        let name = entry_name(table, entry);
+        if gone.contains(&name) {
+            if let Some(approvals) = approved.get_mut(table) {
+                heading.entries_mut(approvals).retain(|other| other != entry);
+            }
+            removed.push(Item { heading: heading.word(), name, entry: entry.to_string() });
+        }
+    }
+    Ok((approved, removed))
+}
+
+fn not_approved(pattern: Pattern<'_>, names: &BTreeSet<String>) -> Refusal {
+    let (Pattern::Exact(text) | Pattern::Glob(text)) = pattern else {
+        return Refusal::NotApproved { pattern: "all".into(), nearest: None };
+    };
+    let alike = names.iter().map(|name| (strsim::jaro_winkler(name, text), name));
+    let nearest = alike.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
+    Refusal::NotApproved { pattern: text.into(), nearest: nearest.map(|(_, name)| name.clone()) }
+}
+
+fn entry_name(table: &str, entry: &Approval) -> String {
+    match entry {
+        Approval::All | Approval::AllOfPlan(_) => format!("{table}/all"),
+        Approval::Id(id) | Approval::Pinned { id, .. } => format!("{table}/{id}"),
+    }
+}
+
+struct Choosing<'a> {
+    plan: &'a Plan,
+    places: BTreeMap<String, usize>,
+    chosen: BTreeMap<usize, Heading>,
+    target_newer: BTreeSet<String>,
+    refused: Vec<Refusal>,
+}
+
+impl<'a> Choosing<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let places =
+            plan.changes.iter().enumerate().map(|(at, change)| (name(change), at)).collect();
+        Self {
+            plan,
+            places,
+            chosen: BTreeMap::new(),
+            target_newer: BTreeSet::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    fn choose(&mut self, heading: Heading, pattern: Pattern<'_>) {
+        match pattern {
+            Pattern::Exact(text) => match self.places.get(text).copied() {
+                Some(at) => self.choose_one(heading, at),
+                None => self.unknown(heading, text),
+            },
+            Pattern::Glob(text) => self.choose_many(heading, pattern, text),
+            Pattern::All => self.choose_many(heading, pattern, "all"),
+        }
+    }
+
+    fn choose_one(&mut self, heading: Heading, at: usize) {
+        let change = &self.plan.changes[at];
+        if !heading.fits(change) {
+            let reason = unfit(change);
+            return self.refused.push(Refusal::Unfit { heading, reason });
+        }
+        let before = *self.chosen.entry(at).or_insert(heading);
+        if before != heading {
+            let headings = [before, heading];
+            self.refused.push(Refusal::Contradiction { name: name(change), headings });
+        }
+    }
+
+    /// A `*` is as blind as `all`: it never covers a record whose target was edited later.
+    fn choose_many(&mut self, heading: Heading, pattern: Pattern<'_>, text: &str) {
+        let named = self.places.iter().filter(|(name, _)| pattern.selects(name));
+        let named: Vec<usize> = named.map(|(_, at)| *at).collect();
+        let fitting = named.iter().copied().filter(|at| heading.fits(&self.plan.changes[*at]));
+        let fitting: Vec<usize> = fitting.collect();
+        match (named.first(), fitting.is_empty()) {
+            (None, _) if pattern != Pattern::All => return self.unknown(heading, text),
+            (Some(first), true) if pattern != Pattern::All => {
+                let reason = unfit(&self.plan.changes[*first]);
+                return self.refused.push(Refusal::Unfit { heading, reason });
+            }
+            _ => {}
+        }
+        for at in fitting {
+            let change = &self.plan.changes[at];
+            if change.target_newer {
+                self.target_newer.insert(name(change));
+            } else {
+                self.choose_one(heading, at);
+            }
+        }
+    }
+
+    fn unknown(&mut self, heading: Heading, text: &str) {
+        let nearest = nearest(self.plan, text);
+        self.refused.push(Refusal::Unknown { heading, pattern: text.into(), nearest });
+    }
+}
+
+/// What a change is, and how it is approved.
+fn unfit(change: &Change) -> String {
+    let told = name(change);
+    let told = visible(&told);
+    let options: Vec<String> =
+        Heading::fitting(change).iter().map(|heading| format!("--{}", heading.word())).collect();
+    match (change.class, options.as_slice()) {
+        (_, []) => format!("{told} is in conflict and can't be approved, only mended"),
+        (Class::Conflict, options) => {
+            format!("{told} is in conflict: answer with {}", options.join(" or "))
+        }
+        (class, options) => {
+            format!("{told} is {}: use {}", class_word(class), options.join(" or "))
+        }
+    }
+}
+
+/// Writes a change's pin under a heading, in the place of an older one.
+fn put(approved: &mut ApprovalMap, change: &Change, heading: Heading) -> Item {
+    let approvals = approved.entry(change.table.clone()).or_default();
+    let is_same = |entry: &Approval| match entry {
+        Approval::Id(id) | Approval::Pinned { id, .. } => *id == change.id,
+        Approval::All | Approval::AllOfPlan(_) => false,
+    };
+    for other in Heading::ALL.into_iter().filter(|other| *other != heading) {
+        other.entries_mut(approvals).retain(|entry| !is_same(entry));
+    }
+    let entry = pin(change);
+    let entries = heading.entries_mut(approvals);
+    match entries.iter().position(is_same) {
+        Some(at) => entries[at] = entry,
+        None => entries.push(entry),
+    }
+    Item { heading: heading.word(), name: name(change), entry: change.pin.clone() }
+}
+
+fn pin(change: &Change) -> Approval {
+    let digits = change.pin.rsplit_once('@').map_or("", |(_, digits)| digits);
+    Approval::Pinned { id: change.id.clone(), pin: digits.to_owned() }
+}
+
+/// What the approvals select; those by the digest of this very plan are known too.
+fn selected(plan: &Plan, approved: &ApprovalMap) -> Vec<(usize, Selected)> {
+    let digest = plan.digest.chars().take(16).collect();
+    let approving = Approving {
+        plan,
+        approved,
+        done: &BTreeSet::new(),
+        missing: Missing::Keep,
+        elsewhere: &BTreeSet::new(),
+        stored: &BTreeMap::from([(digest, plan.clone())]),
+    };
+    approve(&approving).selected
+}
