@@ -14,6 +14,7 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, Session, Value};
 use crate::plan::change::Plan;
+use crate::plan::render::put;
 
 /// Why the state can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -209,7 +210,7 @@ pub fn random_word(length: usize) -> String {
                 .duration_since(std::time::UNIX_EPOCH)
                 .map_or(0, |since| since.as_nanos()),
         );
-        word.push_str(&format!("{:016x}", hasher.finish()));
+        put!(word, "{:016x}", hasher.finish());
     }
     word.truncate(length);
     word

@@ -7,3 +7,4 @@ mod config;
 mod database;
 mod manifests;
 mod places;
+mod validate;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reconcile::config::{self, Config};
 use reconcile::manifest::approval::Approval;
 use reconcile::manifest::filter::{Condition, Scalar};
 use reconcile::manifest::protected::Protection;
@@ -33,6 +34,13 @@ fn example_folders() -> Vec<PathBuf> {
     }
     folders.retain(|folder| folder.is_dir());
     folders
+}
+
+/// The operator's file beside an example, whatever its variables.
+fn operators_file(manifests: &Path) -> Option<Config> {
+    let path = manifests.parent()?.join("reconcile.yaml");
+    let variable = |_: &str| Some("postgres://somewhere".to_owned());
+    path.is_file().then(|| config::load(&path, &variable).unwrap())
 }
 
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
@@ -78,10 +86,11 @@ fn every_example_passes_the_schema_and_the_reader() {
             }
         }
         let manifests = load(&folder).unwrap();
+        let config = operators_file(&folder);
         let context = Context {
             manifests: &manifests,
-            protection: &Protection::built_in(),
-            config: None,
+            protection: &config.as_ref().map_or_else(Protection::built_in, Protection::new),
+            config: config.as_ref(),
             catalogs: &BTreeMap::new(),
         };
         let mut problems = manifests.problems.clone();
@@ -89,6 +98,21 @@ fn every_example_passes_the_schema_and_the_reader() {
         problems.retain(reconcile::manifest::problem::Problem::is_error);
         assert!(problems.is_empty(), "{problems:#?}");
     }
+}
+
+/// The demo's file lies elsewhere, since it is copied to where a user runs it.
+#[test]
+fn the_demos_operator_allows_the_default_modules() {
+    let path = root().join("src/demo/reconcile.yaml");
+    let config = config::load(&path, &|_| None).unwrap();
+    let manifests = load(&root().join("manifests")).unwrap();
+    let context = Context {
+        manifests: &manifests,
+        protection: &Protection::new(&config),
+        config: Some(&config),
+        catalogs: &BTreeMap::new(),
+    };
+    assert!(validate(&context).is_empty(), "{:#?}", validate(&context));
 }
 
 #[test]

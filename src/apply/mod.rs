@@ -75,6 +75,16 @@ pub struct RunFacts {
     pub after_write: BTreeMap<String, Vec<String>>,
 }
 
+/// One record to be written, as its manifest approves it.
+#[derive(Debug, Clone)]
+pub struct Approved<'c> {
+    pub entry: &'c Entry,
+    /// Present exactly where the entry is a conflict.
+    pub answer: Option<Answer>,
+    /// 16 hex digits.
+    pub pin: String,
+}
+
 /// Whether the transaction is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -114,7 +124,7 @@ pub async fn apply(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    approved: &[(&Entry, Option<Answer>, String)],
+    approved: &[Approved<'_>],
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
@@ -141,12 +151,11 @@ async fn write(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    approved: &[(&Entry, Option<Answer>, String)],
+    approved: &[Approved<'_>],
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
-    let chosen: Vec<_> = approved.iter().map(|(entry, answer, _)| (*entry, *answer)).collect();
-    let placed = place(sides, model, &chosen).await?;
+    let placed = place(sides, model, approved).await?;
     let ordered = order::order(model, operations(model, &placed))?;
     if ordered.deferred {
         sides.target.defer_constraints().await?;
@@ -169,7 +178,7 @@ async fn write(
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;
     let now = verify::read_back(sides, model, &placed).await?;
-    let pins = approved.iter().map(|(_, _, pin)| pin);
+    let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
     record(sides, model, facts, &placed, &now, &applied).await?;

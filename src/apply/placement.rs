@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Error;
-use crate::compare::Entry;
+use super::{Approved, Error};
 use crate::compare::draft::{Draft, Link};
 use crate::compare::model::{Model, Node, NodeId, Role, Side};
 use crate::compare::record::Record;
@@ -35,10 +34,10 @@ type Overlay = HashMap<(String, Vec<Value>), (usize, usize)>;
 pub async fn place(
     sides: &mut Sides,
     model: &Model,
-    approved: &[(&Entry, Option<Answer>)],
+    approved: &[Approved<'_>],
 ) -> Result<Vec<Placed>, Error> {
     let mut placed: Vec<Placed> = Vec::with_capacity(approved.len());
-    for (entry, answer) in approved {
+    for Approved { entry, answer, .. } in approved {
         let choice = entry.choice(*answer).ok_or_else(|| Error::NotOffered {
             record: crate::plan::build::name(model, &entry.draft),
         })?;

@@ -17,7 +17,7 @@ use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::{Wish, pass};
 use crate::manifest::Manifests;
 use crate::plan::render::escape::visible;
-use crate::plan::render::{Style, text};
+use crate::plan::render::{Style, put, text};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -149,15 +149,15 @@ fn shown(report: &Report, style: Style) -> String {
     if let Some(plan) = &report.plan {
         out.push_str(&text(plan, style));
     }
-    out.push_str(&format!("{}: {}\n", report.job, sentence(&report.outcome)));
+    put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
     if let Outcome::Refused(refusal) = &report.outcome {
         for reason in &refusal.reasons {
-            out.push_str(&format!("  {}\n", visible(reason)));
+            put!(out, "  {}\n", visible(reason));
         }
     }
     for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
         for sentence in list {
-            out.push_str(&format!("  {word}: {}\n", visible(sentence)));
+            put!(out, "  {word}: {}\n", visible(sentence));
         }
     }
     out.push('\n');
@@ -247,7 +247,8 @@ fn phase(outcome: &Outcome) -> String {
 
 /// Of several ends the gravest counts.
 fn end(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<End, Error> {
-    let broken = args.jobs.is_empty() && manifests.problems.iter().any(|p| p.is_error());
+    let broken = args.jobs.is_empty()
+        && manifests.problems.iter().any(super::super::manifest::problem::Problem::is_error);
     let kinds = reports.iter().filter_map(|report| kind(args, &report.outcome));
     let kinds = kinds.chain(broken.then_some(ErrorKind::Failed));
     if let Some(kind) = kinds.min() {

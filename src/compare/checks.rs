@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Error;
 use super::draft::{Case, Draft, Link};
-use super::model::{Model, Node, Presence, Role};
+use super::model::{Model, Node, Presence, Referrer, Role};
 use super::scan::is_default;
 use super::sides::{Sides, pick};
 use super::wanted::{Cell, Wanted, WantedRow, wanted_by, written_into};
@@ -345,9 +345,9 @@ impl Checks<'_> {
                 for index in choice.wanted.removed.iter().copied().chain(rekeyed) {
                     let row = &current.rows[index];
                     let node = &self.model.nodes[row.node];
-                    for (holder, columns, to) in self.holders(&node.table) {
+                    for Referrer { holder, columns, to_columns } in self.holders(&node.table) {
                         let to: Vec<usize> =
-                            to.iter().filter_map(|name| node.column(name)).collect();
+                            to_columns.iter().filter_map(|name| node.column(name)).collect();
                         let values = pick(&row.values, &to);
                         if values.iter().any(Value::is_null) {
                             continue;
@@ -380,25 +380,13 @@ impl Checks<'_> {
         Ok(())
     }
 
-    /// Foreign keys and declared references to a table: who holds them, in which columns.
-    fn holders(&self, table: &str) -> Vec<(Table, Vec<String>, Vec<String>)> {
-        let declared = self
-            .model
-            .declared
-            .iter()
-            .filter(|declared| declared.to_table == table)
-            .map(|d| (d.holder.clone(), d.columns.clone(), d.to_columns.clone()));
-        let mut holders: Vec<_> = self
-            .model
-            .referrers
-            .get(table)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .chain(declared)
-            .collect();
-        holders.sort_by(|a, b| (&a.0.name, &a.1).cmp(&(&b.0.name, &b.1)));
-        holders.dedup_by(|a, b| a.0.name == b.0.name && a.1 == b.1);
+    /// Foreign keys and declared references to a table.
+    fn holders(&self, table: &str) -> Vec<Referrer> {
+        let declared = self.model.declared.iter().filter(|(to, _)| to == table).map(|(_, r)| r);
+        let known = self.model.referrers.get(table).into_iter().flatten();
+        let mut holders: Vec<Referrer> = known.chain(declared).cloned().collect();
+        holders.sort_by(|a, b| (&a.holder.name, &a.columns).cmp(&(&b.holder.name, &b.columns)));
+        holders.dedup_by(|a, b| a.holder.name == b.holder.name && a.columns == b.columns);
         holders
     }
 

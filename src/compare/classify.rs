@@ -18,7 +18,8 @@ pub struct Facts {
     pub there: usize,
 }
 
-/// What is known of Ti.
+/// What is known of Ti. Each fact is asked of another place, and every combination can happen.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each named where it is set")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdHolder {
     pub same_identity: bool,

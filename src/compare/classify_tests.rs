@@ -15,6 +15,7 @@ fn made_together() -> IdHolder {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn each_named_case() {
     let same = IdHolder { same_identity: true, ..holder() };
     let null = |holder| Facts { identity: Identity::NullPart, by_id: holder, ..Facts::default() };

@@ -73,15 +73,14 @@ pub enum Link {
 /// Records are loaded this many at a time.
 const CHUNK: usize = 500;
 
-/// Classifies every candidate of one root table. `keep` says whether a draft is a change at all, so
-/// that equal records are forgotten at once.
+/// Classifies every candidate of one root table and hands each draft over, so that equal records
+/// are forgotten at once.
 pub async fn drafts(
     matcher: &mut Matcher<'_>,
     root: NodeId,
     candidates: &Candidates,
-    mut keep: impl FnMut(&Draft) -> bool,
-) -> Result<Vec<Draft>, Error> {
-    let mut kept = Vec::new();
+    take: &mut impl FnMut(Draft),
+) -> Result<(), Error> {
     let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
     let none = BTreeSet::new();
     let targets = candidates.target.get(&root).unwrap_or(&none);
@@ -96,16 +95,16 @@ pub async fn drafts(
             if let (true, Some(current)) = (same, &draft.current) {
                 matched.insert(current.key(matcher.model));
             }
-            if keep(&draft) {
-                kept.push(draft);
-            }
+            take(draft);
         }
+        matcher.forget();
     }
     let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
-        kept.extend(deletions(matcher, root, keys).await?.into_iter().filter(|draft| keep(draft)));
+        deletions(matcher, root, keys).await?.into_iter().for_each(&mut *take);
+        matcher.forget();
     }
-    Ok(kept)
+    Ok(())
 }
 
 /// Source records whose counterpart is a candidate only because of a row that the target alone has.
@@ -238,11 +237,13 @@ async fn deletions(
     Ok(drafts)
 }
 
+/// A draft, one of its rows, and the values that the row's reference holds.
+type Holder = (usize, usize, Vec<Value>);
+
 /// Follows every reference of the drafts' rows, batched by reference.
 pub async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
     for side in [Side::Source, Side::Target] {
-        let mut by_reference: BTreeMap<(NodeId, usize), Vec<(usize, usize, Vec<Value>)>> =
-            BTreeMap::new();
+        let mut by_reference: BTreeMap<(NodeId, usize), Vec<Holder>> = BTreeMap::new();
         for (at, draft) in drafts.iter().enumerate() {
             let record = match side {
                 Side::Source => &draft.source,

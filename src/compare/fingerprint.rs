@@ -10,6 +10,7 @@ use super::record::Record;
 use super::shown_key;
 use crate::manifest::sync_job::Direction;
 use crate::plan::change::{Class, ConflictKind};
+use crate::plan::render::put;
 
 /// The key of all fingerprints of one installation.
 #[derive(Clone)]
@@ -124,5 +125,8 @@ fn short(hasher: &blake3::Hasher) -> Fingerprint {
 }
 
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        put!(digits, "{byte:02x}");
+        digits
+    })
 }

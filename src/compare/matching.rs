@@ -84,6 +84,16 @@ impl<'a> Matcher<'a> {
         }
     }
 
+    /// Forgets what was read once it is much, so that memory doesn't grow with the tables.
+    pub fn forget(&mut self) {
+        const MUCH: usize = 50_000;
+        if self.rows.len() > MUCH {
+            self.rows.clear();
+            self.counterparts.clear();
+            self.names.clear();
+        }
+    }
+
     /// Rows of `side` whose `by` columns hold the values, with the matching's columns.
     pub async fn rows(
         &mut self,

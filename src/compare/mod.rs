@@ -94,25 +94,47 @@ pub async fn compare(
         Scope::Everything => scan(sides, model).await?,
         Scope::Only(candidates) => candidates,
     };
-    let mut found: Vec<Draft> = Vec::new();
-    let mut counts = Counts::default();
+    let mut found = Found { drafts: Vec::new(), counts: Counts::default(), total: 0 };
     let mut matcher = Matcher::new(model, sides, pairs);
     for root in &model.roots {
-        let differs = |draft: &Draft| differs(model, draft) && wanted_in(mode, draft.case);
-        let more = drafts(&mut matcher, *root, &candidates, differs).await?;
-        let changed = more.iter().filter(|draft| draft.source.is_some()).count() as u64;
+        let mut changed = 0;
+        let mut take = |draft: Draft| {
+            if differs(model, &draft) && wanted_in(mode, draft.case) {
+                changed += u64::from(draft.source.is_some());
+                found.take(draft);
+            }
+        };
+        drafts(&mut matcher, *root, &candidates, &mut take).await?;
         let rows = candidates.source_rows.get(root).copied().unwrap_or(changed);
-        counts.unchanged += rows.saturating_sub(changed);
-        found.extend(more);
+        found.counts.unchanged += rows.saturating_sub(changed);
     }
-    let empty_sources = empty_sources(sides, model, &found).await?;
-    if found.len() > MAX_CHANGES {
-        for draft in &found {
-            count(&mut counts, own_class(draft.case));
-        }
+    let Found { drafts, counts, total } = found;
+    let empty_sources = empty_sources(sides, model, &drafts).await?;
+    if total > MAX_CHANGES {
         return Ok(Comparison { entries: Vec::new(), counts, counts_only: true, empty_sources });
     }
-    judge(sides, model, mode, found, counts, empty_sources).await
+    let counts = Counts { unchanged: counts.unchanged, ..Counts::default() };
+    judge(sides, model, mode, drafts, counts, empty_sources).await
+}
+
+/// Changes as they are found: their records, or only how many there are.
+struct Found {
+    drafts: Vec<Draft>,
+    /// By each draft's own class; what others say of it isn't known yet.
+    counts: Counts,
+    total: usize,
+}
+
+impl Found {
+    fn take(&mut self, draft: Draft) {
+        self.total += 1;
+        count(&mut self.counts, own_class(draft.case));
+        if self.total <= MAX_CHANGES {
+            self.drafts.push(draft);
+        } else {
+            self.drafts = Vec::new();
+        }
+    }
 }
 
 /// Adds what other records say to each draft, and decides its final class.

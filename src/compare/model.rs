@@ -17,6 +17,7 @@ pub enum Side {
 }
 
 impl Side {
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Source => Self::Target,
@@ -41,11 +42,10 @@ pub struct Model {
     pub matchings: Vec<Matching>,
     /// The default matching of a table.
     pub by_table: BTreeMap<String, MatchingId>,
-    /// Declared references of any loaded module: who refers to a table without a foreign key.
-    pub declared: Vec<Declared>,
-    /// Foreign keys of the target to each table of the job: who holds them, in which columns, and
-    /// what they name there.
-    pub referrers: BTreeMap<String, Vec<(Table, Vec<String>, Vec<String>)>>,
+    /// Declared references of any loaded module, with the table that they refer to.
+    pub declared: Vec<(String, Referrer)>,
+    /// Foreign keys of the target, by the table of the job that they refer to.
+    pub referrers: BTreeMap<String, Vec<Referrer>>,
     /// What a reviewer should know of the whole.
     pub notes: Vec<String>,
     /// Modules that can't be compared, with the reason.
@@ -190,12 +190,11 @@ pub enum Basis {
     Id,
 }
 
-/// A reference that a manifest declares, seen from the table that is referred to.
+/// A reference seen from the table that is referred to.
 #[derive(Debug, Clone)]
-pub struct Declared {
+pub struct Referrer {
     pub holder: Table,
     pub columns: Vec<String>,
-    pub to_table: String,
     pub to_columns: Vec<String>,
 }
 

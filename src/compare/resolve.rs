@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::model::{
-    Basis, Column, Declared, Matching, MatchingId, Model, Node, NodeId, Parent, Presence,
-    Reference, Role, Side,
+    Basis, Column, Matching, MatchingId, Model, Node, NodeId, Parent, Presence, Reference,
+    Referrer, Role, Side,
 };
 use crate::catalog::{self, Catalog, Kind, Table};
 use crate::database::Value;
@@ -66,7 +66,7 @@ pub fn resolve(input: Input<'_>) -> Model {
     builder.finish()
 }
 
-impl<'a> Builder<'a> {
+impl Builder<'_> {
     fn module(&mut self, name: &str, spec: &ModuleSpec) -> Result<(), Refusal> {
         let mut records: Vec<&RecordSpec> = spec.records.iter().collect();
         records.sort_by(|a, b| a.table.cmp(&b.table));
@@ -239,12 +239,12 @@ impl<'a> Builder<'a> {
             if let (Some(holder), Some(referred)) = found
                 && referred.primary_key.len() == 1
             {
-                self.model.declared.push(Declared {
+                let referrer = Referrer {
                     holder: holder.clone(),
                     columns: vec![column.clone()],
-                    to_table: choice.table.clone(),
                     to_columns: referred.primary_key.clone(),
-                });
+                };
+                self.model.declared.push((choice.table.clone(), referrer));
             }
         }
         for owned in written.owns {
@@ -264,8 +264,11 @@ impl<'a> Builder<'a> {
         for node in &self.model.nodes {
             columns::note_differences(node, &mut self.model.notes);
             let referrers = self.input.target.referrers(&node.table);
-            let referrers = referrers
-                .map(|(holder, key)| (holder.clone(), key.columns.clone(), key.to_columns.clone()));
+            let referrers = referrers.map(|(holder, key)| Referrer {
+                holder: holder.clone(),
+                columns: key.columns.clone(),
+                to_columns: key.to_columns.clone(),
+            });
             self.model.referrers.insert(node.table.clone(), referrers.collect());
         }
         self.model.notes.dedup();

@@ -9,9 +9,8 @@ use super::{
     MessageFormat, MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret,
     Tables, Target, Token, Values, Window, WindowKind,
 };
-use crate::manifest::fields::{
-    At, Fields, Problems, any_text, boolean, list_of, map_of, name, text, whole_number, word,
-};
+use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
+use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
 use crate::manifest::tree::Content;
 
 /// Shortest key that pins of redacted values may be made with, in bytes.

@@ -196,12 +196,11 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
             ));
         }
     }
-    match reasons.is_empty() {
-        true => Ok(()),
-        false => {
-            reasons.push("limits stand in the operator's file".into());
-            Err(Refusal { kind: RefusalKind::Limit, reasons })
-        }
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        reasons.push("limits stand in the operator's file".into());
+        Err(Refusal { kind: RefusalKind::Limit, reasons })
     }
 }
 

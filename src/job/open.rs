@@ -228,7 +228,7 @@ pub async fn session(
 
 /// The key of pins. Without the operator's, nothing that is redacted may be fingerprinted.
 fn pin_key(context: &Context<'_>, model: &Model) -> Result<PinKey, Error> {
-    let secret = context.config.pin_key.as_ref().map(|secret| secret.expose());
+    let secret = context.config.pin_key.as_ref().map(super::super::config::Secret::expose);
     if secret.is_none() {
         for node in &model.nodes {
             if let Some(column) = node.columns.iter().find(|column| column.redacted) {

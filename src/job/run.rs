@@ -12,16 +12,16 @@ use super::open::{Basis, Opened, open, session};
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
 use crate::apply::ledger::Ledger;
-use crate::apply::{Ending, RunFacts, Watch, apply};
+use crate::apply::{Approved, Ending, RunFacts, Watch, apply};
 use crate::compare::record::Record;
 use crate::compare::scan::Candidates;
 use crate::compare::sides::pick;
-use crate::compare::{Comparison, Entry, Scope};
+use crate::compare::{Comparison, Scope};
 use crate::config::Environment;
 use crate::database::{Access, Session};
 use crate::manifest::SyncJob;
 use crate::manifest::sync_job::{Selection, Suspend};
-use crate::plan::change::{Answer, Plan};
+use crate::plan::change::Plan;
 use crate::state::{Ended, Phase, State, keep_plan, kept_plans, random_word};
 
 /// What the caller wants of a pass.
@@ -164,7 +164,7 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
     let mut left = Vec::new();
     match &job.spec.gallery_folders {
         Some(Selection::All) => {
-            left.push("gallery folders aren't copied: not yet supported".into())
+            left.push("gallery folders aren't copied: not yet supported".into());
         }
         Some(Selection::Names(names)) if !names.is_empty() => left.push(format!(
             "the gallery folders {} aren't copied: not yet supported",
@@ -354,10 +354,10 @@ fn is_passing(error: &Error) -> bool {
         Error::Database(error) | Error::Apply(crate::apply::Error::Database(error)) => {
             error.is_passing()
         }
-        Error::Apply(crate::apply::Error::Interrupted | crate::apply::Error::NoLedger { .. }) => {
+        Error::State(_)
+        | Error::Apply(crate::apply::Error::Interrupted | crate::apply::Error::NoLedger { .. }) => {
             true
         }
-        Error::State(_) => true,
         _ => false,
     }
 }
@@ -468,7 +468,7 @@ impl Applying<'_> {
         &self,
         plan: &Plan,
         comparison: &'c Comparison,
-    ) -> Result<Vec<(&'c Entry, Option<Answer>, String)>, Refusal> {
+    ) -> Result<Vec<Approved<'c>>, Refusal> {
         let places: BTreeMap<(&str, &str), usize> = plan
             .changes
             .iter()
@@ -485,7 +485,11 @@ impl Applying<'_> {
             match now {
                 Some(now) => {
                     let pin = change.pin.rsplit('@').next().unwrap_or_default().to_owned();
-                    approved.push((&comparison.entries[*now], *answer, pin));
+                    approved.push(Approved {
+                        entry: &comparison.entries[*now],
+                        answer: *answer,
+                        pin,
+                    });
                 }
                 None => reasons
                     .push(format!("{}/{} changed while the run began", change.table, change.id)),
@@ -499,14 +503,11 @@ impl Applying<'_> {
 }
 
 /// Locks every row of the target that the approved records may write.
-async fn lock(
-    opened: &mut Opened,
-    approved: &[(&Entry, Option<Answer>, String)],
-) -> Result<(), Error> {
+async fn lock(opened: &mut Opened, approved: &[Approved<'_>]) -> Result<(), Error> {
     let model = &opened.model;
     let mut keys: BTreeMap<usize, BTreeSet<Vec<crate::database::Value>>> = BTreeMap::new();
-    let records = approved.iter().flat_map(|(entry, _, _)| {
-        let draft = &entry.draft;
+    let records = approved.iter().flat_map(|approved| {
+        let draft = &approved.entry.draft;
         draft.current.iter().chain(&draft.in_the_way).flat_map(|record: &Record| &record.rows)
     });
     for row in records {

@@ -1,19 +1,18 @@
 //! Typed reading of a tree: every problem, not only the first.
 //!
-//! Answers for the primitives (text, names, numbers, lists, maps) and for the keys of a map:
-//! missing, unknown, of the wrong type. A reader returns nothing where it found a problem; the
-//! problem is in the list by then. What a kind's keys are is said in `read`.
+//! Answers for lists, maps and the keys of a map: missing, unknown, without a value. A reader returns
+//! nothing where it found a problem; the problem is in the list by then. Single values are read in
+//! `scalars`; what keys a kind has is said in `read_module` and `read_job`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::guess::{BOOLEAN, Guess, guess};
 use super::problem::{Problem, Span};
+use super::scalars::bad_name;
 use super::tree::{Content, Entry, Node, Style};
 use super::{secrets, words};
-use crate::escape::{escape_controls, is_deceptive, is_invisible};
-
-/// Longest name of a table, column, module or job, in characters.
-const MAX_NAME_CHARS: usize = 128;
+use crate::escape::escape_controls;
 
 /// What readers found in one file.
 #[derive(Debug, Default)]
@@ -94,68 +93,10 @@ fn found(node: &Node) -> &'static str {
         Content::Scalar(_) if node.is_null() => "nothing",
         Content::Scalar(scalar) if scalar.style == Style::Quoted => "text",
         Content::Scalar(scalar) => match guess(&scalar.text) {
-            Guess::Boolean | Guess::Trap("boolean") => "a boolean",
+            Guess::Boolean | BOOLEAN => "a boolean",
             Guess::Integer | Guess::Decimal | Guess::Trap(_) => "a number",
             Guess::Text => "text",
         },
-    }
-}
-
-/// What YAML's readers take an unquoted scalar for. They disagree about traps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Guess {
-    Text,
-    Boolean,
-    Integer,
-    Decimal,
-    Trap(&'static str),
-}
-
-/// Judges an unquoted scalar. Integers with leading zeros are octal to some readers.
-pub fn guess(text: &str) -> Guess {
-    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let lower = unsigned.to_ascii_lowercase();
-    match text {
-        "true" | "false" => return Guess::Boolean,
-        _ if matches!(lower.as_str(), "true" | "false" | "yes" | "no" | "on" | "off")
-            && unsigned.len() == text.len() =>
-        {
-            return Guess::Trap("boolean");
-        }
-        _ => {}
-    }
-    if matches!(lower.as_str(), ".inf" | ".nan") {
-        return Guess::Trap("special number");
-    }
-    if digits(unsigned) {
-        let octal = unsigned.len() > 1 && unsigned.starts_with('0') || text.starts_with('+');
-        return if octal { Guess::Trap("octal number") } else { Guess::Integer };
-    }
-    let prefixed = lower.len() > 2
-        && (lower.starts_with("0x") && lower[2..].bytes().all(|b| b.is_ascii_hexdigit())
-            || lower.starts_with("0o") && digits(&lower[2..])
-            || lower.starts_with("0b") && digits(&lower[2..]));
-    if prefixed {
-        return Guess::Trap("hexadecimal, octal or binary number");
-    }
-    if unsigned.contains(':') && unsigned.split(':').all(digits) {
-        return Guess::Trap("number to the base of 60");
-    }
-    if unsigned.contains('_') && digits(&unsigned.replace('_', "")) && !unsigned.starts_with('_') {
-        return Guess::Trap("number with underscores");
-    }
-    let (mantissa, exponent) = lower.split_once('e').map_or((&*lower, None), |(m, e)| (m, Some(e)));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_number = (digits(whole) || whole.is_empty() && mantissa.contains('.'))
-        && (digits(fraction) || fraction.is_empty() && mantissa != ".");
-    match exponent {
-        Some(e) if is_number && digits(e.strip_prefix(['-', '+']).unwrap_or(e)) => {
-            Guess::Trap("number with an exponent")
-        }
-        None if is_number && digits(whole) && digits(fraction) => Guess::Decimal,
-        None if is_number => Guess::Trap("number"),
-        _ => Guess::Text,
     }
 }
 
@@ -340,213 +281,5 @@ pub fn map_of<'a, T>(
             }
         }
         Some(map)
-    }
-}
-
-/// Exactly `true` or `false`.
-pub fn boolean(at: &At<'_>, problems: &mut Problems) -> Option<bool> {
-    match &at.node.content {
-        Content::Scalar(scalar) if scalar.style != Style::Quoted && scalar.text == "true" => {
-            return Some(true);
-        }
-        Content::Scalar(scalar) if scalar.style != Style::Quoted && scalar.text == "false" => {
-            return Some(false);
-        }
-        _ => {}
-    }
-    if matches!(&at.node.content, Content::Scalar(scalar) if scalar.style == Style::Unfilled) {
-        return None;
-    }
-    let help = "write `true` or `false`, in lower case and without quotes";
-    problems.push(match &at.node.content {
-        Content::Scalar(scalar)
-            if scalar.style == Style::Plain && guess(&scalar.text) == Guess::Trap("boolean") =>
-        {
-            trap(at, "boolean", help)
-        }
-        _ => at.wrong_type("`true` or `false`").help(help),
-    });
-    None
-}
-
-/// A whole number from 0 on.
-pub fn whole_number(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
-    if let Content::Scalar(scalar) = &at.node.content {
-        let text = scalar.text.as_str();
-        match (scalar.style, guess(text)) {
-            (Style::Plain | Style::FilledIn, Guess::Integer) => {
-                let value = text.parse().ok();
-                if value.is_none() {
-                    problems.push(at.error(
-                        "out-of-range",
-                        format!("`{}` must lie between 0 and {}", at.path, u64::MAX),
-                    ));
-                }
-                return value;
-            }
-            (Style::Plain, Guess::Trap(what)) => {
-                problems.push(trap(at, what, "write it in decimal digits"));
-                return None;
-            }
-            (Style::Unfilled, _) => return None,
-            _ => {}
-        }
-    }
-    problems.push(at.wrong_type("a whole number"));
-    None
-}
-
-fn trap(at: &At<'_>, what: &str, help: &str) -> Problem {
-    let message =
-        format!("`{}`:{} unquoted is a {what} to some readers of YAML", at.path, at.quoted());
-    at.error("yaml-trap", message).help(help.to_owned())
-}
-
-/// Text of any form, unquoted only where every reader of YAML takes it for text.
-pub fn any_text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
-    let Content::Scalar(scalar) = &at.node.content else {
-        problems.push(at.wrong_type("text"));
-        return None;
-    };
-    if scalar.style == Style::Unfilled {
-        return None;
-    }
-    if scalar.style == Style::Plain {
-        if at.node.is_null() {
-            problems.push(at.wrong_type("text"));
-            return None;
-        }
-        match guess(&scalar.text) {
-            Guess::Text => {}
-            Guess::Trap(what) => {
-                problems.push(trap(at, what, "put it in quotes if the text is meant"));
-                return None;
-            }
-            Guess::Boolean | Guess::Integer | Guess::Decimal => {
-                problems.push(at.wrong_type("text").help("put it in quotes if the text is meant"));
-                return None;
-            }
-        }
-    }
-    Some(scalar.text.clone())
-}
-
-/// Text on one line.
-pub fn text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = any_text(at, problems)?;
-    if !value.contains(char::is_control) {
-        return Some(value);
-    }
-    // The tree has refused all others.
-    if value.contains(['\n', '\t']) {
-        let message = format!("`{}` holds a line break or a tab", at.path);
-        problems.push(at.error("control-character", message));
-    }
-    None
-}
-
-/// The name of a table, column, module or the like.
-pub fn name(at: &At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = text(at, problems)?;
-    match bad_name(&value) {
-        Some(problem) => {
-            problems.push(problem.at(at.node.span));
-            None
-        }
-        None => Some(value),
-    }
-}
-
-/// Why something can't be a name. Which names exist is asked elsewhere.
-fn bad_name(name: &str) -> Option<Problem> {
-    if name.is_empty() {
-        return Some(Problem::error("bad-name", "a name is empty"));
-    }
-    if name.chars().count() > MAX_NAME_CHARS {
-        let message = format!("a name is longer than {MAX_NAME_CHARS} characters");
-        return Some(Problem::error("bad-name", message));
-    }
-    if let Some(found) = name.chars().find(|c| is_deceptive(*c) || is_invisible(*c)) {
-        let message = format!(
-            "the name `{}` holds U+{:04X}, which can't be seen",
-            escape_controls(name),
-            u32::from(found)
-        );
-        return Some(Problem::error("invisible-character", message));
-    }
-    // Letters that look alike in two scripts, in one word: no shop needs them.
-    let latin = name.chars().any(|c| c.is_ascii_alphabetic());
-    let foreign =
-        name.chars().find(|c| matches!(c, '\u{370}'..='\u{52f}' | '\u{ff00}'..='\u{ffef}'));
-    if let (true, Some(found)) = (latin, foreign) {
-        let message = format!(
-            "the name `{name}` mixes scripts: U+{:04X} looks like a Latin letter, but is none",
-            u32::from(found)
-        );
-        return Some(Problem::error("mixed-scripts", message));
-    }
-    None
-}
-
-/// An internal ID or an approved entry. Digits may stand unquoted and keep their zeros, since only
-/// text comes of them; whatever else YAML's readers disagree about needs quotes.
-pub fn id_text(at: &At<'_>, problems: &mut Problems) -> Option<String> {
-    if let Content::Scalar(scalar) = &at.node.content {
-        let digits = scalar.text.strip_prefix('-').unwrap_or(&scalar.text);
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(scalar.text.clone());
-        }
-    }
-    text(at, problems)
-}
-
-/// One of a few words.
-pub fn word<T: Copy>(
-    choices: &'static [(&'static str, T)],
-) -> impl Fn(&At<'_>, &mut Problems) -> Option<T> {
-    move |at, problems| {
-        let value = text(at, problems)?;
-        let found = choices.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice);
-        if found.is_none() {
-            let all: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
-            let message =
-                format!("`{}` must be {}, found{}", at.path, all.join(" or "), at.quoted());
-            let near = words::did_you_mean(&value, choices.iter().map(|(word, _)| *word));
-            problems.push(at.error("bad-value", message).help_if(near));
-        }
-        found
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traps_of_yaml_are_told_from_text() {
-        for text in [
-            "no", "Yes", "ON", "True", "041", "0x10", "0o17", "1e3", "12:30", ".inf", "-.INF",
-            ".nan", "1_000", "+1", "1.", ".5",
-        ] {
-            assert!(matches!(guess(text), Guess::Trap(_)), "{text}");
-        }
-        for text in [
-            "slug",
-            "nonsense",
-            "2026-12-01T02:00",
-            "a:b",
-            "1.2.3",
-            "e3",
-            "TEST -> PROD",
-            ".",
-            "-",
-            "_1",
-            "0 2 * * 1",
-        ] {
-            assert_eq!(guess(text), Guess::Text, "{text}");
-        }
-        assert_eq!(guess("-41"), Guess::Integer);
-        assert_eq!(guess("99999999999999999999999999999999999999"), Guess::Integer);
-        assert_eq!(guess("1.10"), Guess::Decimal);
     }
 }

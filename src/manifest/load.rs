@@ -8,8 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fields::{At, Fields, Problems, text};
+use super::fields::{At, Fields, Problems};
 use super::problem::{self, Problem, Source};
+use super::scalars::text;
 use super::tree::{Document as Tree, Node};
 use super::{Document, Manifests, Module, Origin, Spec, State, SyncJob};
 use super::{read_job, read_module, secrets, source, tree, words};

@@ -4,9 +4,9 @@
 //! addresses. What depends on other keys or documents is asked in `validate`.
 
 use super::approval::{Approval, Approvals};
-use super::fields::{At, Fields, Problems, boolean, id_text, list_of, map_of, name, text};
-use super::fields::{whole_number, word};
+use super::fields::{At, Fields, Problems, list_of, map_of};
 use super::problem::Problem;
+use super::scalars::{boolean, id_text, name, text, whole_number, word};
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
 use super::tree::Content;
 

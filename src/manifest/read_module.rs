@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use super::fields::{
-    At, Fields, Guess, Problems, any_text, boolean, guess, list_of, map_of, name, text,
-    whole_number, word,
-};
+use super::fields::{At, Fields, Problems, list_of, map_of};
 use super::filter::{Condition, Scalar};
+use super::guess::{Guess, guess};
 use super::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
 use super::problem::{Problem, Span};
 use super::reference::{FileRule, OwnedBy, OwnedByPart, ReferenceChoice, ReferenceRule};
+use super::scalars::{any_text, boolean, name, text, whole_number, word};
 use super::tree::{Content, Style};
 
 /// Reads the `spec` of a Module.

@@ -44,6 +44,7 @@ pub struct Check {
 pub static CHECKS: &[Check] = &[
     Check { name: "names are given once", run: names::given_once },
     Check { name: "jobs aren't named like commands", run: names::no_commands },
+    Check { name: "the operator's modules exist", run: names::operators_modules },
     Check { name: "selected modules exist", run: jobs::modules_exist },
     Check { name: "modules that need gallery folders get some", run: jobs::gallery_folders },
     Check { name: "deleteMissing fits the job", run: jobs::delete_missing },

@@ -158,50 +158,12 @@ impl Builder<'_> {
                 return Some(root_plan(record, key));
             }
             for owned in &record.owns {
-                if let Some(plan) = self.owned_plan(owned, &record.table, target, key) {
+                if let Some(plan) = owned_plan(owned, &record.table, target, key) {
                     return Some(plan);
                 }
             }
         }
         None
-    }
-
-    /// An owned row is recognised by its parent and, within it, by its identity; by its ID where
-    /// none is declared.
-    fn owned_plan(
-        &self,
-        owned: &OwnedSpec,
-        above: &str,
-        target: &Table,
-        key: &[String],
-    ) -> Option<Plan> {
-        if owned.table != target.name {
-            return owned
-                .owns
-                .iter()
-                .find_map(|below| self.owned_plan(below, &owned.table, target, key));
-        }
-        let written = Written::owned(owned);
-        let link = target
-            .foreign_keys
-            .iter()
-            .find(|foreign| match &written.by {
-                Some(crate::manifest::reference::OwnedBy::Name(name)) => {
-                    foreign.name == *name || foreign.columns == [name.as_str()]
-                }
-                _ => foreign.to_table == above,
-            })
-            .map(|foreign| foreign.columns.clone());
-        let mut identity = link.unwrap_or_default();
-        let own = if owned.identity.is_empty() { key } else { &owned.identity };
-        for column in own {
-            if !identity.contains(column) {
-                identity.push(column.clone());
-            }
-        }
-        let basis = Some(Basis::Module);
-        let declared = owned.references.clone();
-        Some(Plan { identity, key: key.to_vec(), basis, declared, ..Plan::default() })
     }
 
     /// References among the key and identity columns of a matching.
@@ -257,6 +219,35 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
         basis: Some(Basis::Module),
         declared: record.references.clone(),
     }
+}
+
+/// An owned row is recognised by its parent and, within it, by its identity; by its ID where
+/// none is declared.
+fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) -> Option<Plan> {
+    if owned.table != target.name {
+        return owned.owns.iter().find_map(|below| owned_plan(below, &owned.table, target, key));
+    }
+    let written = Written::owned(owned);
+    let link = target
+        .foreign_keys
+        .iter()
+        .find(|foreign| match &written.by {
+            Some(crate::manifest::reference::OwnedBy::Name(name)) => {
+                foreign.name == *name || foreign.columns == [name.as_str()]
+            }
+            _ => foreign.to_table == above,
+        })
+        .map(|foreign| foreign.columns.clone());
+    let mut identity = link.unwrap_or_default();
+    let own = if owned.identity.is_empty() { key } else { &owned.identity };
+    for column in own {
+        if !identity.contains(column) {
+            identity.push(column.clone());
+        }
+    }
+    let basis = Some(Basis::Module);
+    let declared = owned.references.clone();
+    Some(Plan { identity, key: key.to_vec(), basis, declared, ..Plan::default() })
 }
 
 /// A primary key that isn't a mere number or UUID, else the first unique key without NULL that
