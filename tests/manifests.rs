@@ -271,3 +271,21 @@ fn thirty_two_levels_are_read_and_one_more_is_not() {
     assert_eq!(codes(&read(&nested(32))), ["wrong-type"]);
     assert_eq!(codes(&read(&nested(33))), ["yaml-depth"]);
 }
+
+#[test]
+fn a_file_full_of_one_mistake_is_answered_in_good_time() {
+    let ids: Vec<String> = (0..100_000).map(|id| id.to_string()).collect();
+    let job = REFRESH.replace("PROD -> TEST", "TEST -> PROD")
+        + &format!("  approved: {{cms_page: {{new: [{}]}}}}\n", ids.join(","));
+    let manifests = read(&format!("{PAGES}---\n{job}"));
+    assert_eq!(codes(&manifests), Vec::<&str>::new());
+    let started = std::time::Instant::now();
+    let problems = validate(&Context {
+        manifests: &manifests,
+        protection: &Protection::built_in(),
+        config: None,
+        catalogs: &BTreeMap::new(),
+    });
+    assert_eq!(problems.len(), 20);
+    assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}

@@ -34,6 +34,9 @@ pub struct Context<'a> {
     pub catalogs: &'a BTreeMap<Environment, Catalog>,
 }
 
+/// Of a hundred thousand mistakes of one kind in one place, a reader needs the first few.
+const MAX_ALIKE: usize = 20;
+
 /// A named check.
 pub struct Check {
     pub name: &'static str,
@@ -51,6 +54,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "approved tables and folders are part of the job", run: approvals::part_of_job },
     Check { name: "approvals towards PROD and deletions are pinned", run: approvals::pinned },
     Check { name: "records are approved once", run: approvals::given_once },
+    Check { name: "approvals can have an effect", run: approvals::can_be_planned },
     Check { name: "cron jobs refresh TEST", run: schedules::cron_refreshes_test },
     Check { name: "times, zones and expressions are valid", run: schedules::valid },
     Check { name: "tables have one role", run: roles::one_role },
