@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
+mod bad_input;
+mod config;
 mod database;
+mod manifests;
 mod places;
+mod validate;

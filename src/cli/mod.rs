@@ -68,7 +68,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// The operator's file [default: $`RECONCILE_CONFIG`, then ./reconcile.yaml]
+    /// The operator's file [default: `$RECONCILE_CONFIG`, then ./reconcile.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
@@ -232,26 +232,6 @@ fn show(error: &Error) {
     for hint in &error.hints {
         let _ = writeln!(out, "hint: {}", lines_escaped(hint));
     }
-}
-
-/// Writes to the output. A reader that has seen enough (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::failed(format!("can't write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Runs what waits for servers to its end.
-pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::failed(format!("can't start the runtime: {error}")))?
-        .block_on(work)
 }
 
 /// Problems in files, each as a block of its own.
