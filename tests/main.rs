@@ -6,5 +6,6 @@ mod bad_input;
 mod config;
 mod database;
 mod manifests;
+mod oscar;
 mod places;
 mod validate;
