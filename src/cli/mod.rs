@@ -22,36 +22,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Discovery};
-use crate::escape::escape_controls;
+use crate::escape::visible;
 use crate::manifest::problem::{Colour, Problem, render};
-
-/// Names of all commands, those of later releases included: none of them can be a job's.
-pub const COMMANDS: [&str; 24] = [
-    "approve",
-    "cancel",
-    "completions",
-    "demo",
-    "doctor",
-    "get",
-    "help",
-    "init",
-    "messages",
-    "plan",
-    "publish:trigger-events",
-    "queue",
-    "reconcile",
-    "resume",
-    "schema",
-    "search",
-    "status",
-    "suspend",
-    "sync:data",
-    "undo",
-    "validate",
-    "verify",
-    "watch",
-    "worker",
-];
 
 /// Compares two shop databases and applies what people approved.
 #[derive(Debug, Parser)]
@@ -245,7 +217,7 @@ pub fn show_problems(problems: &[Problem]) {
 
 /// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
 fn lines_escaped(text: &str) -> String {
-    text.lines().map(escape_controls).collect::<Vec<_>>().join("\n")
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours for people at a terminal who didn't say `NO_COLOR`.
@@ -283,5 +255,18 @@ impl Global {
         let config = config::load(path, &variable).map_err(broken)?;
         discovery.accept(&config).map_err(|problem| broken(vec![problem]))?;
         Ok(Some(config))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// A job of that name couldn't be run.
+    #[test]
+    fn every_command_is_reserved() {
+        for command in super::Cli::command().get_subcommands() {
+            assert!(crate::manifest::words::COMMANDS.contains(&command.get_name()), "{command}");
+        }
     }
 }

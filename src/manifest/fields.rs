@@ -12,7 +12,7 @@ use super::problem::{Problem, Span};
 use super::scalars::bad_name;
 use super::tree::{Content, Entry, Node, Style};
 use super::{secrets, words};
-use crate::escape::escape_controls;
+use crate::escape::visible;
 
 /// What readers found in one file.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl<'a> At<'a> {
     }
 
     fn key(&self, entry: &'a Entry) -> Self {
-        let key = escape_controls(&entry.key.text);
+        let key = visible(&entry.key.text);
         let path = if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) };
         Self { node: &entry.value, path }
     }
@@ -78,7 +78,7 @@ impl<'a> At<'a> {
                     && !secrets::is_secret_key(&self.path)
                     && scalar.text.len() <= 80 =>
             {
-                format!(" `{}`", escape_controls(&scalar.text))
+                format!(" `{}`", visible(&scalar.text))
             }
             _ => String::new(),
         }
@@ -207,7 +207,7 @@ impl<'a> Fields<'a> {
     }
 
     fn unknown(&self, entry: &Entry, near: Option<String>) -> Problem {
-        let key = escape_controls(&entry.key.text);
+        let key = visible(&entry.key.text);
         let help = near
             .or_else(|| operators_part(&entry.key.text))
             .or_else(|| words::suggestion(&entry.key.text, self.known.iter().copied()));

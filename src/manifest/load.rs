@@ -233,7 +233,7 @@ fn metadata(at: &At<'_>, problems: &mut Problems) -> Option<String> {
             && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
             // `sync:data` is no name either, but deserves to hear why it can't be one.
-            || crate::cli::COMMANDS.contains(&name.as_str());
+            || words::COMMANDS.contains(&name.as_str());
         if !good {
             let message = format!("`metadata.name`{} is no name", at.quoted());
             problems.push(at.error("bad-name", message).help(format!(

@@ -16,7 +16,7 @@ use miette::{
 };
 use serde_json::json;
 
-use crate::escape::{escape_controls, is_deceptive};
+use crate::escape::{is_deceptive, visible};
 
 /// How much is at stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,13 +156,13 @@ impl Problem {
     }
 
     fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        let message = escape_controls(&message.into()).into_owned();
+        let message = visible(&message.into()).into_owned();
         Self { severity, code, message, help: None, source: None, document: None, span: None }
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(escape_controls(&help.into()).into_owned());
+        self.help = Some(visible(&help.into()).into_owned());
         self
     }
 
@@ -224,7 +224,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = self.file() {
-            write!(out, "{}:", escape_controls(file))?;
+            write!(out, "{}:", visible(file))?;
             if let Some(span) = self.span {
                 write!(out, "{}:{}:", span.line, span.column)?;
             }
@@ -328,7 +328,7 @@ impl SourceCode for Line<'_> {
         let part = if context == 0 { self.mark.start..self.part.end } else { self.part.clone() };
         let before = self.source.shown[self.part.start..part.start].chars().count();
         Ok(Box::new(MietteSpanContents::new_named(
-            escape_controls(&self.source.name).into_owned(),
+            visible(&self.source.name).into_owned(),
             self.source.shown[part.clone()].as_bytes(),
             SourceSpan::from((part.start, part.len())),
             self.number,
@@ -342,7 +342,7 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A file that couldn't be read as text has no line to show; its name must still be said.
         if let (None, Some(file)) = (&self.line, self.problem.file()) {
-            write!(out, "{}: ", escape_controls(file))?;
+            write!(out, "{}: ", visible(file))?;
         }
         out.write_str(&self.problem.message)
     }

@@ -8,7 +8,7 @@ use super::guess::{BOOLEAN, Guess, guess};
 use super::problem::Problem;
 use super::tree::{Content, Style};
 use super::words;
-use crate::escape::{escape_controls, is_deceptive, is_invisible};
+use crate::escape::{is_invisible, visible};
 
 /// Longest name of a table, column, module or job, in characters.
 const MAX_NAME_CHARS: usize = 128;
@@ -136,10 +136,10 @@ pub fn bad_name(name: &str) -> Option<Problem> {
         let message = format!("a name is longer than {MAX_NAME_CHARS} characters");
         return Some(Problem::error("bad-name", message));
     }
-    if let Some(found) = name.chars().find(|c| is_deceptive(*c) || is_invisible(*c)) {
+    if let Some(found) = name.chars().find(|c| is_invisible(*c)) {
         let message = format!(
             "the name `{}` holds U+{:04X}, which can't be seen",
-            escape_controls(name),
+            visible(name),
             u32::from(found)
         );
         return Some(Problem::error("invisible-character", message));

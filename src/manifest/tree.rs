@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError};
 
 use super::problem::{Problem, Span};
-use crate::escape::{escape_controls, is_deceptive};
+use crate::escape::{is_deceptive, visible};
 
 /// Containers within containers.
 pub const MAX_DEPTH: usize = 32;
@@ -290,7 +290,7 @@ impl Builder {
         let first = lines.get(text).copied();
         lines.entry(text.to_owned()).or_insert(span.line);
         if let Some(first) = first {
-            let shown = escape_controls(text);
+            let shown = visible(text);
             self.problem(
                 Problem::error("duplicate-key", format!("the key `{shown}` is given twice"))
                     .help(format!("it stands in line {first} already; keep one of them"))

@@ -3,6 +3,34 @@
 //! Answers for how a name is split at `_`, `-` and changes of case, which of the valid names a
 //! mistyped one was meant to be, and what `cms_*` covers. It knows nothing of what names mean.
 
+/// Names of all commands, those of later releases included: none of them can be a job's.
+pub const COMMANDS: [&str; 24] = [
+    "approve",
+    "cancel",
+    "completions",
+    "demo",
+    "doctor",
+    "get",
+    "help",
+    "init",
+    "messages",
+    "plan",
+    "publish:trigger-events",
+    "queue",
+    "reconcile",
+    "resume",
+    "schema",
+    "search",
+    "status",
+    "suspend",
+    "sync:data",
+    "undo",
+    "validate",
+    "verify",
+    "watch",
+    "worker",
+];
+
 /// The lower-case parts of a name: `sproutUser_Log2` is `sprout`, `user`, `log2`.
 pub fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];

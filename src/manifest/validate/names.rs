@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Context;
-use crate::cli::COMMANDS;
 use crate::manifest::problem::{Problem, Source};
-use crate::manifest::words::did_you_mean;
+use crate::manifest::words::{COMMANDS, did_you_mean};
 use crate::manifest::{Document, Spec, Step};
 
 const NAME: [Step<'static>; 2] = [Step::Key("metadata"), Step::Key("name")];
