@@ -83,11 +83,15 @@ fn listen(signal: &Arc<Signal>) {
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
             let again = signal.interrupted.swap(true, Ordering::SeqCst);
-            if again || !signal.writing.load(Ordering::SeqCst) {
-                eprintln!("stopped; nothing was written");
-                std::process::exit(INTERRUPTED);
+            let writing = signal.writing.load(Ordering::SeqCst);
+            if writing && !again {
+                eprintln!("stopping: rolling back (once more to stop at once)");
+                continue;
             }
-            eprintln!("stopping: rolling back (once more to stop at once)");
+            let left =
+                if writing { "what isn't committed is rolled back" } else { "nothing was written" };
+            eprintln!("stopped; {left}");
+            std::process::exit(INTERRUPTED);
         }
     });
 }
