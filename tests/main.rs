@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
+mod cases;
 mod database;
 mod places;
