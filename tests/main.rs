@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
 mod bad_input;
+mod cases;
 mod config;
 mod database;
 mod manifests;
