@@ -4,3 +4,4 @@
 
 mod database;
 mod places;
+mod properties;
