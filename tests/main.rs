@@ -9,4 +9,5 @@ mod database;
 mod manifests;
 mod oscar;
 mod places;
+mod properties;
 mod validate;
