@@ -6,6 +6,7 @@
 mod edits;
 mod laws;
 mod random;
+mod regressions;
 mod schema;
 mod snapshot;
 mod world;
@@ -79,7 +80,7 @@ async fn tell(story: &Story, figures: &mut Figures) -> anyhow::Result<()> {
     figures.edits += world.edits;
     let mut random = Random::new(story.seed ^ 0xc0ffee);
     let result = laws::hold(&mut world, &mut random, figures).await;
-    world.remove().await;
+    world.shop.remove().await;
     result
 }
 

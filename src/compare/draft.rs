@@ -138,7 +138,7 @@ async fn from_source(
         .collect();
     let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
     let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
-    let mut targets = targets(matcher, root, &outcomes).await?;
+    let targets = targets(matcher, root, &outcomes).await?;
     let mut drafts = Vec::with_capacity(records.len());
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
         let matching = &model.matchings[model.nodes[root].matching];
@@ -160,7 +160,8 @@ async fn from_source(
             case,
             source: Some(record),
             current: current.and_then(|key| targets.get(&key).cloned()),
-            in_the_way: in_the_way.and_then(|key| targets.remove(&key)),
+            // What is in the way of one record may be what another one is.
+            in_the_way: in_the_way.and_then(|key| targets.get(&key).cloned()),
             former_id: None,
             links: Links::new(),
             current_links: Links::new(),

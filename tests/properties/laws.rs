@@ -63,7 +63,7 @@ pub async fn hold(world: &mut World<'_>, random: &mut Random, figures: &mut Figu
             figures.further_rounds += round.saturating_sub(1);
             return Ok(());
         }
-        let job = Job { approved: approvals(&chosen), ..Job::default() };
+        let job = Job { approved: approvals(&chosen), ..world.job() };
         let Course::On(()) = test_import(world, &job, figures).await? else { return Ok(()) };
         let before = world.target_rows().await;
         let source = world.source_rows().await;
@@ -109,7 +109,8 @@ fn told(chosen: &[(&Change, Option<Answer>)]) -> String {
 /// The plan as it stands, nothing approved.
 pub async fn planned(world: &mut World<'_>, figures: &mut Figures) -> Result<Course<Plan>> {
     figures.passes += 1;
-    let report = world.carry_out(&Job::default(), Wish::DryRun).await;
+    let job = world.job();
+    let report = world.shop.carry_out(&job, Wish::DryRun).await;
     match (report.plan, report.outcome) {
         (_, Outcome::Failed { error }) if error.contains("refers to itself in a circle") => {
             figures.circular += 1;
@@ -186,7 +187,7 @@ pub async fn test_import(
     let before = world.target_rows().await;
     let ledger = world.target().ledger_rows().await;
     figures.passes += 1;
-    let report = world.carry_out(&Job { dry_run: true, ..job.clone() }, Wish::Apply).await;
+    let report = world.shop.carry_out(&Job { dry_run: true, ..job.clone() }, Wish::Apply).await;
     ensure!(before == world.target_rows().await, "a test import changed rows");
     ensure!(ledger == world.target().ledger_rows().await, "a test import changed the ledger");
     match report.outcome {
@@ -210,7 +211,7 @@ async fn apply(
     figures: &mut Figures,
 ) -> Result<(String, Applied)> {
     figures.passes += 1;
-    match world.carry_out(job, Wish::Apply).await.outcome {
+    match world.shop.carry_out(job, Wish::Apply).await.outcome {
         Outcome::Applied { run, applied } => {
             figures.applied += applied.entries.len();
             figures.rows += applied.inserted + applied.updated + applied.deleted;
@@ -229,14 +230,14 @@ async fn undone(
 ) -> Result<()> {
     let undo = Job { undo: Some(run.to_owned()), ..Job::default() };
     figures.passes += 2;
-    let report = world.carry_out(&undo, Wish::DryRun).await;
+    let report = world.shop.carry_out(&undo, Wish::DryRun).await;
     let Some(plan) = report.plan else { bail!("undo can't be planned: {:?}", report.outcome) };
     let conflicts: Vec<_> = plan.changes.iter().filter(|it| it.conflict.is_some()).collect();
     ensure!(conflicts.is_empty(), "undo has conflicts: {conflicts:#?}");
     let chosen: Vec<_> = plan.changes.iter().map(|change| (change, None)).collect();
     if !chosen.is_empty() {
         let job = Job { approved: approvals(&chosen), ..undo };
-        match world.carry_out(&job, Wish::Apply).await.outcome {
+        match world.shop.carry_out(&job, Wish::Apply).await.outcome {
             Outcome::Applied { .. } => {}
             outcome => bail!("undo ended as {outcome:?}"),
         }

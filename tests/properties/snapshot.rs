@@ -53,21 +53,17 @@ impl Database {
         }
     }
 
-    /// Statements that happen together or not at all; whether they did.
+    /// Statements that happen together or not at all, inside an open transaction; whether they did.
     pub async fn attempt(&mut self, statements: &[String]) -> bool {
-        self.run("BEGIN").await.unwrap();
+        self.run("SAVEPOINT edit").await.unwrap();
         for sql in statements {
             if self.run(sql).await.is_err() {
-                self.run("ROLLBACK").await.unwrap();
+                self.run("ROLLBACK TO edit; RELEASE edit").await.unwrap();
                 return false;
             }
         }
-        if self.run("COMMIT").await.is_ok() {
-            return true;
-        }
-        // A refused commit leaves SQLite's transaction open; PostgreSQL has ended it.
-        let _ = self.run("ROLLBACK").await;
-        false
+        self.run("RELEASE edit").await.unwrap();
+        true
     }
 
     pub async fn rows(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use jiff::Timestamp;
 use reconcile::apply::{Error as ApplyError, Watch};
@@ -61,50 +60,42 @@ impl Story {
 /// What a job's manifest says.
 #[derive(Debug, Clone, Default)]
 pub struct Job {
+    /// Direction, mode and modules, as lines of the manifest.
+    pub what: String,
     pub dry_run: bool,
     pub undo: Option<String>,
     /// `ID@PIN` by table and heading.
     pub approved: BTreeMap<String, BTreeMap<&'static str, Vec<String>>>,
 }
 
-pub struct World<'s> {
-    pub story: &'s Story,
+/// An installation with two databases, a folder of manifests and nothing else.
+pub struct Shop {
     pub prod: Database,
     pub test: Database,
     pub folder: tempfile::TempDir,
     config: Config,
     request: u64,
-    /// Edits that the constraints accepted.
-    pub edits: usize,
     places: Vec<Place>,
 }
 
-impl<'s> World<'s> {
-    pub async fn new(story: &'s Story) -> Self {
-        let ddl = written::ddl(&story.schema, story.engine);
+impl Shop {
+    pub async fn new(engine: Engine, ddl: &str, modules: &str) -> Self {
         let mut places = Vec::new();
         for _ in 0..2 {
-            places.push(match story.engine {
-                Engine::Sqlite => Place::sqlite(&ddl).await,
-                Engine::Postgres => Place::postgres(&ddl).await.unwrap(),
+            places.push(match engine {
+                Engine::Sqlite => Place::sqlite(ddl).await,
+                Engine::Postgres => Place::postgres(ddl).await.unwrap(),
             });
         }
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("manifests")).unwrap();
         let text = written::config(&places[0].url, &places[1].url);
         fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
-        let modules = written::modules(&story.schema);
         fs::write(folder.path().join("manifests/modules.yaml"), modules).unwrap();
         let config = config::load(&folder.path().join("reconcile.yaml"), &|_| None).unwrap();
         let prod = Database::open(&places[0].url).await;
         let test = Database::open(&places[1].url).await;
-        let mut world = Self { story, prod, test, folder, config, request: 0, edits: 0, places };
-        for edit in &story.edits {
-            for side in &edit.on {
-                world.edits += usize::from(world.database(*side).attempt(&edit.sql).await);
-            }
-        }
-        world
+        Self { prod, test, folder, config, request: 0, places }
     }
 
     pub fn database(&mut self, side: Environment) -> &mut Database {
@@ -114,35 +105,12 @@ impl<'s> World<'s> {
         }
     }
 
-    pub fn target_side(&self) -> Environment {
-        if self.story.to_prod { Environment::Prod } else { Environment::Test }
-    }
-
-    pub fn target(&mut self) -> &mut Database {
-        self.database(self.target_side())
-    }
-
-    pub async fn source_rows(&mut self) -> Snapshot {
-        let (side, story) = (self.target_side().other(), self.story);
-        self.database(side).snapshot(&story.schema).await
-    }
-
-    pub async fn target_rows(&mut self) -> Snapshot {
-        let story = self.story;
-        self.target().snapshot(&story.schema).await
-    }
-
     /// Writes the job's manifest under a request of its own.
     pub fn write(&mut self, job: &Job) {
         self.request += 1;
         let what = match &job.undo {
             Some(run) => format!("  undo: {run}\n"),
-            None => format!(
-                "  direction: {}\n  mode: {}\n  modules: [{}]\n",
-                if self.story.to_prod { "TEST -> PROD" } else { "PROD -> TEST" },
-                if self.story.new_only { "new-only" } else { "all" },
-                self.story.modules.join(", ")
-            ),
+            None => job.what.clone(),
         };
         let text = format!(
             "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: sync}}\nspec:\n{what}  \
@@ -156,9 +124,9 @@ impl<'s> World<'s> {
 
     /// One pass over the manifest as it stands.
     pub async fn pass(&self, wish: Wish, watch: &mut dyn Watch) -> Report {
-        let manifests = manifest::load(Path::new(&self.folder.path().join("manifests"))).unwrap();
+        let manifests = manifest::load(&self.folder.path().join("manifests")).unwrap();
         let problems: Vec<_> = manifests.problems.iter().filter(|it| it.is_error()).collect();
-        assert!(problems.is_empty(), "seed {}: {problems:#?}", self.story.seed);
+        assert!(problems.is_empty(), "{problems:#?}");
         let context = Context::new(&self.config, &manifests);
         pass(&context, &manifests.jobs["sync"], wish, Timestamp::now(), watch).await
     }
@@ -174,6 +142,60 @@ impl<'s> World<'s> {
         for place in self.places {
             place.remove().await;
         }
+    }
+}
+
+/// A story that is being told.
+pub struct World<'s> {
+    pub story: &'s Story,
+    pub shop: Shop,
+    /// Edits that the constraints accepted.
+    pub edits: usize,
+}
+
+impl<'s> World<'s> {
+    pub async fn new(story: &'s Story) -> Self {
+        let ddl = written::ddl(&story.schema, story.engine);
+        let mut shop = Shop::new(story.engine, &ddl, &written::modules(&story.schema)).await;
+        let mut edits = 0;
+        for side in [Environment::Prod, Environment::Test] {
+            let database = shop.database(side);
+            database.run("BEGIN").await.unwrap();
+            for edit in story.edits.iter().filter(|edit| edit.on.contains(&side)) {
+                edits += usize::from(database.attempt(&edit.sql).await);
+            }
+            database.run("COMMIT").await.unwrap();
+        }
+        Self { story, shop, edits }
+    }
+
+    /// The story's job, nothing approved.
+    pub fn job(&self) -> Job {
+        let what = format!(
+            "  direction: {}\n  mode: {}\n  modules: [{}]\n",
+            if self.story.to_prod { "TEST -> PROD" } else { "PROD -> TEST" },
+            if self.story.new_only { "new-only" } else { "all" },
+            self.story.modules.join(", ")
+        );
+        Job { what, ..Job::default() }
+    }
+
+    fn target_side(&self) -> Environment {
+        if self.story.to_prod { Environment::Prod } else { Environment::Test }
+    }
+
+    pub fn target(&mut self) -> &mut Database {
+        self.shop.database(self.target_side())
+    }
+
+    pub async fn source_rows(&mut self) -> Snapshot {
+        let (side, story) = (self.target_side().other(), self.story);
+        self.shop.database(side).snapshot(&story.schema).await
+    }
+
+    pub async fn target_rows(&mut self) -> Snapshot {
+        let story = self.story;
+        self.target().snapshot(&story.schema).await
     }
 }
 

@@ -51,7 +51,7 @@ fn column_ddl(table: &Table, name: &str, engine: Engine) -> String {
 
 fn foreign_keys(schema: &Schema, table: &Table) -> Vec<String> {
     let written = table.references.iter().map(|reference| {
-        let later = if reference.deferrable { " DEFERRABLE" } else { "" };
+        let later = if reference.deferrable { " DEFERRABLE INITIALLY IMMEDIATE" } else { "" };
         format!(
             "FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {}{later}",
             reference.columns.join(", "),
