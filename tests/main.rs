@@ -2,10 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
+mod bad_input;
+mod cases;
+mod config;
 mod database;
 mod demo;
 mod doctor;
 mod init;
+mod manifests;
+mod oscar;
 mod places;
+mod properties;
 mod shop;
 mod undo;
+mod validate;

@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 
-use super::{Cli, Error, Global, Outcome as End, block_on, output, pass, prepare};
+use super::prepare::{self, block_on};
+use super::{Cli, Error, Global, Outcome as End, output, pass};
 use crate::config::Config;
 use crate::demo::{Before, Error as ShopError, Shop, git};
 use crate::job::Context;
@@ -156,12 +156,12 @@ impl<'a> Story<'a> {
              record read back before it is committed.",
         )?;
         self.command(&format!("reconcile {JOB}"))?;
-        let (config, interrupted) = (&self.config, Arc::new(AtomicBool::new(false)));
+        let (config, signal) = (&self.config, Arc::new(pass::Signal::default()));
         let mut report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
             let context = Context::new(config, &prepared.manifests);
-            let mut progress = pass::Progress::new(JOB, interrupted);
+            let mut progress = pass::Progress::new(JOB, signal);
             let now = jiff::Timestamp::now();
             Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
         })?;

@@ -6,9 +6,10 @@ use std::io::IsTerminal;
 
 use serde_json::json;
 
-use super::{Error, Format, Global, Outcome, block_on, output};
+use super::prepare::block_on;
+use super::{Error, Format, Global, Outcome, output};
 use crate::doctor::{Finding, Level, examine};
-use crate::plan::render::escape::visible;
+use crate::escape::visible;
 use crate::plan::render::words::count;
 use crate::plan::render::{Colour, put};
 

@@ -8,7 +8,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind as IoError, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Error, Outcome, block_on, output, variable};
+use super::prepare::block_on;
+use super::{Error, Outcome, output, variable};
 use crate::catalog::Catalog;
 use crate::config::{self, Config, Environment};
 use crate::database::{Access, Session, same_database};

@@ -2,9 +2,9 @@
 
 use super::{Module, Proposal, Record};
 use crate::catalog::Catalog;
+use crate::escape::visible;
 use crate::manifest::quote::{key, quoted};
 use crate::manifest::words::parts;
-use crate::plan::render::escape::visible;
 use crate::plan::render::put;
 
 pub const JOB_NAME: &str = "test-to-prod";
