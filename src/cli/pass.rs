@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
 use crate::apply::{Applied, Error as ApplyError, Watch};
-use crate::escape::visible;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::{Wish, pass};
@@ -177,12 +177,12 @@ fn shown(report: &Report, style: Style) -> String {
     put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
     if let Outcome::Refused(refusal) = &report.outcome {
         for reason in &refusal.reasons {
-            put!(out, "  {}\n", visible(reason));
+            put!(out, "  {}\n", harmless(reason));
         }
     }
     for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
         for sentence in list {
-            put!(out, "  {word}: {}\n", visible(sentence));
+            put!(out, "  {word}: {}\n", harmless(sentence));
         }
     }
     out.push('\n');
@@ -218,7 +218,7 @@ fn sentence(outcome: &Outcome) -> String {
             _ => "refused, nothing was written:".into(),
         },
         Outcome::Failed { error } => {
-            format!("FAILURE, nothing was changed: {}", visible(error))
+            format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
         }
     }
 }
