@@ -101,12 +101,12 @@ const INTERRUPTED: i32 = 130;
 
 /// What Ctrl-C and the run tell each other.
 #[derive(Default)]
-struct Signal {
+pub(super) struct Signal {
     interrupted: AtomicBool,
     writing: AtomicBool,
 }
 
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     job: String,
     signal: Arc<Signal>,
@@ -117,7 +117,7 @@ struct Progress {
 const LINES: usize = 10;
 
 impl Progress {
-    fn new(job: &str, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(job: &str, signal: Arc<Signal>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(0).with_message(job.to_owned()),
             false => ProgressBar::hidden(),
@@ -169,7 +169,7 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     Ok(())
 }
 
-fn shown(report: &Report, style: Style) -> String {
+pub(super) fn shown(report: &Report, style: Style) -> String {
     let mut out = String::new();
     if let Some(plan) = &report.plan {
         out.push_str(&text(plan, style));
