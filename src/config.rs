@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::fields::{At, Problems};
-use crate::manifest::problem::{self, Problem, Source};
+use crate::manifest::problem::{self, Problem, Source, Span};
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
@@ -40,6 +40,7 @@ impl Environment {
         }
     }
 
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Prod => Self::Test,
@@ -310,7 +311,7 @@ pub fn parse(
     bytes: &[u8],
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Config, Vec<Problem>> {
-    let name = shown_path(path);
+    let name = problem::shown_path(path);
     let text = source::read(bytes).map_err(|problems| {
         let lossy = String::from_utf8_lossy(bytes);
         attach(&name, &lossy, Problems { list: problems, hidden: secrets::in_text(&lossy) })
@@ -331,6 +332,13 @@ pub fn parse(
             None
         }
     };
+    // Whatever stands in the wrong place of this file may be a secret meant for another.
+    let misplaced = problems
+        .list
+        .iter()
+        .filter(|problem| matches!(problem.code, "wrong-type" | "bad-url" | "bad-address"));
+    let misplaced: Vec<_> = misplaced.filter_map(|problem| problem.span).collect();
+    problems.hidden.extend(misplaced.into_iter().map(Span::range));
     match config {
         Some(config) if !problems.has_errors() => Ok(config),
         _ => Err(attach(&name, text, problems)),
@@ -343,11 +351,4 @@ fn attach(name: &str, text: &str, problems: Problems) -> Vec<Problem> {
         problems.list.into_iter().map(|found| found.in_source(&source)).collect();
     problem::sort(&mut list);
     list
-}
-
-/// Below the working directory as people would type it.
-fn shown_path(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    short.unwrap_or(path).display().to_string()
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::apply::ledger::plain_table;
 use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, Session, Value};
@@ -71,7 +70,7 @@ impl State {
             create_file(Path::new(path))?;
         }
         let mut session = Session::open(&url, "state", Access::Write).await?;
-        let requests = plain_table(
+        let requests = Table::plain(
             "reconcile_request",
             &[("job", Kind::Text), ("request", Kind::Text), ("ended", Kind::Text)],
             &["job", "request"],

@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
+mod bad_input;
 mod cases;
+mod config;
 mod database;
+mod manifests;
+mod oscar;
 mod places;
+mod properties;
+mod validate;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use crate::catalog::{Column, Kind, Table};
+use crate::catalog::{Kind, Table};
 use crate::compare::matching::Pairs;
 use crate::database::{Session, Value};
 use crate::manifest::sync_job::{Direction, Mode};
@@ -95,7 +95,7 @@ pub struct Ledger {
 impl Default for Ledger {
     fn default() -> Self {
         Self {
-            run: plain_table(
+            run: Table::plain(
                 RUN,
                 &[
                     ("run", Kind::Text),
@@ -106,12 +106,12 @@ impl Default for Ledger {
                 ],
                 &["run"],
             ),
-            before_image: plain_table(
+            before_image: Table::plain(
                 BEFORE_IMAGE,
                 &[("run", Kind::Text), ("position", Kind::Integer), ("image", Kind::Text)],
                 &["run", "position"],
             ),
-            work: plain_table(
+            work: Table::plain(
                 WORK,
                 &[
                     ("run", Kind::Text),
@@ -121,7 +121,7 @@ impl Default for Ledger {
                 ],
                 &["run", "position"],
             ),
-            pair: plain_table(
+            pair: Table::plain(
                 PAIR,
                 &[
                     ("table_name", Kind::Text),
@@ -131,7 +131,11 @@ impl Default for Ledger {
                 ],
                 &["table_name", "prod_key"],
             ),
-            fence: plain_table(FENCE, &[("name", Kind::Text), ("fence", Kind::Integer)], &["name"]),
+            fence: Table::plain(
+                FENCE,
+                &[("name", Kind::Text), ("fence", Kind::Integer)],
+                &["name"],
+            ),
         }
     }
 }
@@ -139,37 +143,11 @@ impl Default for Ledger {
 /// The temporary table that lists what a run wrote, for the operator's statements.
 pub fn written_table() -> Table {
     let text = Kind::Text;
-    plain_table(
+    Table::plain(
         "reconcile_written",
         &[("table_name", text), ("id", text), ("class", text)],
         &["table_name", "id"],
     )
-}
-
-/// A table of plain columns, none of which may be NULL.
-pub fn plain_table(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Table {
-    let columns = columns
-        .iter()
-        .map(|(name, kind)| Column {
-            name: (*name).to_owned(),
-            declared: if *kind == Kind::Integer { "bigint" } else { "text" }.to_owned(),
-            kind: *kind,
-            nullable: false,
-            default: None,
-            generated: false,
-            auto: None,
-            collation: None,
-        })
-        .collect();
-    Table {
-        name: name.to_owned(),
-        columns,
-        primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
-        unique_keys: Vec::new(),
-        foreign_keys: Vec::new(),
-        triggers: Vec::new(),
-        row_security: false,
-    }
 }
 
 /// The one row that every run of a target raises and locks first.

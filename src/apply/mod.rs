@@ -104,6 +104,10 @@ pub struct Applied {
 
 /// Told of every write, for progress and interruption.
 pub trait Watch {
+    /// From here to the end of the run rows are written. `Err` stops before the first one.
+    fn writing(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
     /// `done` of `all` writes are made. `Err` rolls back.
     fn step(&mut self, done: usize, all: usize) -> Result<(), Error>;
 }

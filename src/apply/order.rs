@@ -29,9 +29,11 @@ pub struct Unorderable(pub String);
 
 /// Orders the writes.
 pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unorderable> {
+    let limit = 16 + operations.len() * 8;
     let mut work = Work {
         model,
         after: vec![None; operations.len()],
+        row: (0..operations.len()).collect(),
         operations,
         deferred: BTreeSet::new(),
         vacated: 0,
@@ -46,6 +48,10 @@ pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unord
         }
         for circle in graph.circles(&stuck) {
             work.open(&circle)?;
+        }
+        // Opening a circle splits a write in two; each can be split a few times at most.
+        if work.operations.len() > limit {
+            return Err(Unorderable(format!("{} writes", stuck.len())));
         }
     }
 }
@@ -71,6 +77,8 @@ struct Work<'m> {
     operations: Vec<Operation>,
     /// The write of the same row that must come first.
     after: Vec<Option<usize>>,
+    /// Which writes are of one row: the first one's index. Their order is given by `after` alone.
+    row: Vec<usize>,
     /// Constraints that are left to the end.
     deferred: BTreeSet<String>,
     vacated: usize,
@@ -96,6 +104,13 @@ impl Work<'_> {
         self.reference_edges(&mut graph);
         self.unique_edges(&mut graph);
         graph
+    }
+
+    /// An edge between writes of different rows.
+    fn edge(&self, graph: &mut Graph, earlier: usize, later: usize, because: Because) {
+        if self.row[earlier] != self.row[later] {
+            graph.edge(earlier, later, because);
+        }
     }
 
     fn reference_edges(&self, graph: &mut Graph) {
@@ -132,7 +147,7 @@ impl Work<'_> {
                         constraint: key.name.clone(),
                         deferrable: key.deferrable,
                     };
-                    graph.edge(*maker, index, because);
+                    self.edge(graph, *maker, index, because);
                 }
                 if old != new
                     && let Some(remover) = old.and_then(|values| removed.get(&place(values)))
@@ -141,7 +156,7 @@ impl Work<'_> {
                         constraint: key.name.clone(),
                         deferrable: key.deferrable,
                     };
-                    graph.edge(index, *remover, because);
+                    self.edge(graph, index, *remover, because);
                 }
             }
         }
@@ -163,7 +178,7 @@ impl Work<'_> {
                         Pass::Connect => {
                             if let Some(freer) = new.and_then(|values| freed.get(&place(values))) {
                                 let columns = columns.clone();
-                                graph.edge(*freer, index, Because::Frees { columns });
+                                self.edge(graph, *freer, index, Because::Frees { columns });
                             }
                         }
                     }
@@ -238,6 +253,7 @@ impl Work<'_> {
         let second = Operation { verb: Verb::Update, node, record, key, set, old };
         self.operations.push(second);
         self.after.push(Some(index));
+        self.row.push(self.row[index]);
     }
 
     /// A column of a unique key and a value that nothing else holds, if the row can take one.
@@ -278,6 +294,7 @@ impl Work<'_> {
         self.operations.push(first);
         let new = self.operations.len() - 1;
         self.after.push(self.after[index]);
+        self.row.push(self.row[index]);
         self.after[index] = Some(new);
     }
 }
@@ -324,9 +341,7 @@ fn after(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
 
 impl Graph {
     fn edge(&mut self, earlier: usize, later: usize, because: Because) {
-        if earlier != later {
-            self.later[earlier].entry(later).or_insert(because);
-        }
+        self.later[earlier].entry(later).or_insert(because);
     }
 
     /// The writes in order, and those that stand in or behind a circle.

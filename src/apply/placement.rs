@@ -39,7 +39,7 @@ pub async fn place(
     let mut placed: Vec<Placed> = Vec::with_capacity(approved.len());
     for Approved { entry, answer, .. } in approved {
         let choice = entry.choice(*answer).ok_or_else(|| Error::NotOffered {
-            record: crate::plan::build::name(model, &entry.draft),
+            record: crate::compare::plan::name(model, &entry.draft),
         })?;
         let rekeyed = entry.draft.takes_new_id(*answer).is_some();
         placed.push(Placed {

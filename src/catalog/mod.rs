@@ -158,6 +158,32 @@ impl Catalog {
 }
 
 impl Table {
+    /// A table of plain columns, none of which may be NULL.
+    pub fn plain(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Self {
+        let columns = columns
+            .iter()
+            .map(|(name, kind)| Column {
+                name: (*name).to_owned(),
+                declared: if *kind == Kind::Integer { "bigint" } else { "text" }.to_owned(),
+                kind: *kind,
+                nullable: false,
+                default: None,
+                generated: false,
+                auto: None,
+                collation: None,
+            })
+            .collect();
+        Self {
+            name: name.to_owned(),
+            columns,
+            primary_key: key.iter().map(|name| (*name).to_owned()).collect(),
+            unique_keys: Vec::new(),
+            foreign_keys: Vec::new(),
+            triggers: Vec::new(),
+            row_security: false,
+        }
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Format, Global, Outcome, prepare};
+use crate::escape::visible;
 use crate::manifest::edit::{EditError, read_approved, set_approved};
 use crate::manifest::save;
 use crate::manifest::sync_job::SyncJobSpec;
@@ -18,7 +19,6 @@ use crate::plan::amend::{Amended, Dependencies, Item, Refusal, Wish, amend, take
 use crate::plan::change::Plan;
 use crate::plan::dependency::Dependency;
 use crate::plan::heading::Heading;
-use crate::plan::render::escape::visible;
 use crate::plan::render::put;
 use crate::plan::render::words::source_and_target;
 

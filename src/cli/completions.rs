@@ -14,6 +14,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome, Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "reconcile", &mut script);
-    super::print(&String::from_utf8_lossy(&script))?;
+    super::output::print(&String::from_utf8_lossy(&script))?;
     Ok(Outcome::Fine)
 }

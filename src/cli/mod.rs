@@ -22,36 +22,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Discovery};
-use crate::escape::escape_controls;
+use crate::escape::visible;
 use crate::manifest::problem::{Colour, Problem, render};
-
-/// Names of all commands, those of later releases included: none of them can be a job's.
-pub const COMMANDS: [&str; 24] = [
-    "approve",
-    "cancel",
-    "completions",
-    "demo",
-    "doctor",
-    "get",
-    "help",
-    "init",
-    "messages",
-    "plan",
-    "publish:trigger-events",
-    "queue",
-    "reconcile",
-    "resume",
-    "schema",
-    "search",
-    "status",
-    "suspend",
-    "sync:data",
-    "undo",
-    "validate",
-    "verify",
-    "watch",
-    "worker",
-];
 
 /// Compares two shop databases and applies what people approved.
 #[derive(Debug, Parser)]
@@ -68,7 +40,7 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// The operator's file [default: $`RECONCILE_CONFIG`, then ./reconcile.yaml]
+    /// The operator's file [default: `$RECONCILE_CONFIG`, then ./reconcile.yaml]
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 }
@@ -234,26 +206,6 @@ fn show(error: &Error) {
     }
 }
 
-/// Writes to the output. A reader that has seen enough (`| head`) is no failure.
-pub fn print(text: &str) -> Result<(), Error> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::failed(format!("can't write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Runs what waits for servers to its end.
-pub fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Error::failed(format!("can't start the runtime: {error}")))?
-        .block_on(work)
-}
-
 /// Problems in files, each as a block of its own.
 pub fn show_problems(problems: &[Problem]) {
     let (colour, mut out) = (colour(), std::io::stderr().lock());
@@ -265,7 +217,7 @@ pub fn show_problems(problems: &[Problem]) {
 
 /// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
 fn lines_escaped(text: &str) -> String {
-    text.lines().map(escape_controls).collect::<Vec<_>>().join("\n")
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours for people at a terminal who didn't say `NO_COLOR`.
@@ -303,5 +255,18 @@ impl Global {
         let config = config::load(path, &variable).map_err(broken)?;
         discovery.accept(&config).map_err(|problem| broken(vec![problem]))?;
         Ok(Some(config))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// A job of that name couldn't be run.
+    #[test]
+    fn every_command_is_reserved() {
+        for command in super::Cli::command().get_subcommands() {
+            assert!(crate::manifest::words::COMMANDS.contains(&command.get_name()), "{command}");
+        }
     }
 }

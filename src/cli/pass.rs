@@ -12,11 +12,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
 use crate::apply::{Applied, Error as ApplyError, Watch};
+use crate::escape::visible;
 use crate::job::Context;
 use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::{Wish, pass};
 use crate::manifest::Manifests;
-use crate::plan::render::escape::visible;
+use crate::manifest::problem::Problem;
 use crate::plan::render::{Style, put, text};
 
 #[derive(Debug, clap::Args)]
@@ -38,21 +39,22 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let config = global.config()?;
     let wish = if args.dry_run { Wish::DryRun } else { Wish::Apply };
-    let interrupted = Arc::new(AtomicBool::new(false));
+    let signal = Arc::new(Signal::default());
     let (manifests, reports) = block_on(async {
         let Prepared { manifests } = prepare(&config).await?;
         let names = names(args, &manifests)?;
-        listen(&interrupted);
+        listen(&signal);
         let context = Context::new(&config, &manifests);
         let mut reports = Vec::new();
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
-                let mut progress = Progress::new(&name, Arc::clone(&interrupted));
+                let mut progress = Progress::new(&name, Arc::clone(&signal));
                 let now = jiff::Timestamp::now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
                 progress.bar.finish_and_clear();
+                signal.writing.store(false, Ordering::SeqCst);
             }
-            if interrupted.load(Ordering::SeqCst) {
+            if signal.interrupted.load(Ordering::SeqCst) {
                 break;
             }
         }
@@ -73,25 +75,41 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     Ok(args.jobs.clone())
 }
 
-/// Ctrl-C asks the run to stop at the next write; a second one ends the process at once, which rolls
-/// back as well.
-fn listen(interrupted: &Arc<AtomicBool>) {
-    let interrupted = Arc::clone(interrupted);
+/// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
+/// write and rolls back; a second Ctrl-C doesn't wait for that, and the database rolls back by
+/// itself.
+fn listen(signal: &Arc<Signal>) {
+    let signal = Arc::clone(signal);
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            if interrupted.swap(true, Ordering::SeqCst) {
-                eprintln!("stopped; whatever wasn't committed is rolled back");
-                std::process::exit(130);
+            let again = signal.interrupted.swap(true, Ordering::SeqCst);
+            let writing = signal.writing.load(Ordering::SeqCst);
+            if writing && !again {
+                eprintln!("stopping: rolling back (once more to stop at once)");
+                continue;
             }
-            eprintln!("stopping: rolling back (once more to stop at once)");
+            let left =
+                if writing { "what isn't committed is rolled back" } else { "nothing was written" };
+            eprintln!("stopped; {left}");
+            std::process::exit(INTERRUPTED);
         }
     });
+}
+
+/// What a shell expects of a program that Ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// What Ctrl-C and the run tell each other.
+#[derive(Default)]
+struct Signal {
+    interrupted: AtomicBool,
+    writing: AtomicBool,
 }
 
 struct Progress {
     bar: ProgressBar,
     job: String,
-    interrupted: Arc<AtomicBool>,
+    signal: Arc<Signal>,
     told: usize,
 }
 
@@ -99,7 +117,7 @@ struct Progress {
 const LINES: usize = 10;
 
 impl Progress {
-    fn new(job: &str, interrupted: Arc<AtomicBool>) -> Self {
+    fn new(job: &str, signal: Arc<Signal>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(0).with_message(job.to_owned()),
             false => ProgressBar::hidden(),
@@ -108,13 +126,18 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style);
         }
-        Self { bar, job: job.to_owned(), interrupted, told: 0 }
+        Self { bar, job: job.to_owned(), signal, told: 0 }
     }
 }
 
 impl Watch for Progress {
+    fn writing(&mut self) -> Result<(), ApplyError> {
+        self.signal.writing.store(true, Ordering::SeqCst);
+        self.step(0, 0)
+    }
+
     fn step(&mut self, done: usize, all: usize) -> Result<(), ApplyError> {
-        if self.interrupted.load(Ordering::SeqCst) {
+        if self.signal.interrupted.load(Ordering::SeqCst) {
             return Err(ApplyError::Interrupted);
         }
         self.bar.set_length(all as u64);
@@ -131,7 +154,9 @@ impl Watch for Progress {
 fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
     if args.format == Format::Json {
         let jobs: Vec<_> = reports.iter().map(to_json).collect();
-        return output::print(&format!("{:#}\n", serde_json::json!({ "jobs": jobs })));
+        let problems: Vec<_> = manifests.problems.iter().map(Problem::to_json).collect();
+        let json = serde_json::json!({ "jobs": jobs, "problems": problems });
+        return output::print(&format!("{json:#}\n"));
     }
     let style = Style { colour: output::colour(), width: output::width() };
     for report in reports {

@@ -32,7 +32,7 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
         config: Some(config),
         catalogs: &catalogs,
     });
-    manifests.problems.extend(problems);
+    manifests.add_problems(problems);
     Ok(Prepared { manifests })
 }
 

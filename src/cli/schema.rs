@@ -7,6 +7,6 @@ use crate::manifest::schema::manifest_schema;
 pub struct Args {}
 
 pub fn run(_: &Args) -> Result<Outcome, Error> {
-    super::print(&manifest_schema())?;
+    super::output::print(&manifest_schema())?;
     Ok(Outcome::Fine)
 }

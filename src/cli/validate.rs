@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::{Error, Format, Global, Outcome, block_on, print};
+use super::output::print;
+use super::prepare::{self, block_on};
+use super::{Error, Format, Global, Outcome};
 use crate::catalog::Catalog;
 use crate::config::{Config, Environment};
-use crate::database::{Access, Session};
 use crate::manifest::catalog_file::{self, CatalogFile};
 use crate::manifest::problem::{self, Problem};
 use crate::manifest::protected::Protection;
@@ -40,7 +41,7 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = if args.connect { Some(global.config()?) } else { global.find_config()? };
-    let directory = super::prepare::directory(args.manifests.as_deref(), config.as_ref())?;
+    let directory = prepare::directory(args.manifests.as_deref(), config.as_ref())?;
     let manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "nothing could be checked"))?;
     let file = CatalogFile::read(&directory)
@@ -73,13 +74,7 @@ fn catalogs_of(file: Option<CatalogFile>) -> Catalogs {
 
 /// Reads both catalogues on read-only connections, and writes them down where that was asked for.
 fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, Error> {
-    let catalogs = block_on(async {
-        let mut catalogs = Catalogs::new();
-        for environment in [Environment::Prod, Environment::Test] {
-            catalogs.insert(environment, read_catalog(config, environment).await?);
-        }
-        Ok(catalogs)
-    })?;
+    let catalogs = block_on(prepare::catalogs(config))?;
     if args.write_catalog {
         let side = |environment| catalogs.get(&environment).cloned();
         let (prod, test) = (side(Environment::Prod), side(Environment::Test));
@@ -88,16 +83,6 @@ fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, E
         })?;
     }
     Ok(catalogs)
-}
-
-async fn read_catalog(config: &Config, environment: Environment) -> Result<Catalog, Error> {
-    let failed = |error: crate::database::Error| Error::failed(error.to_string());
-    let url = config.environment(environment).database.expose();
-    let mut session =
-        Session::open(url, environment.as_str(), Access::ReadOnly).await.map_err(failed)?;
-    let catalog = session.catalog().await.map_err(failed)?;
-    session.close().await.map_err(failed)?;
-    Ok(catalog)
 }
 
 fn report(

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Error;
 use super::draft::{Case, Draft, Link};
 use super::model::{Model, Node, Presence, Referrer, Role};
+use super::record::Record;
 use super::scan::is_default;
 use super::sides::{Sides, pick};
 use super::wanted::{Cell, Wanted, WantedRow, wanted_by, written_into};
@@ -341,8 +342,7 @@ impl Checks<'_> {
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let Some(current) = written_into(&self.drafts[at], choice.answer) else { continue };
-                let rekeyed = self.drafts[at].takes_new_id(choice.answer).map(|_| 0);
-                for index in choice.wanted.removed.iter().copied().chain(rekeyed) {
+                for index in given_up(&self.drafts[at], choice, current) {
                     let row = &current.rows[index];
                     let node = &self.model.nodes[row.node];
                     for Referrer { holder, columns, to_columns } in self.holders(&node.table) {
@@ -407,6 +407,9 @@ impl Checks<'_> {
                     && row.primary_key(self.model) == key
             });
         if let Some((index, row)) = own {
+            if replaces(&self.drafts[at], self.choices[at][which].answer) {
+                return true;
+            }
             // An owned row follows its parent to a new ID by itself.
             let follows = self.model.nodes[row.node]
                 .parent
@@ -429,6 +432,21 @@ impl Checks<'_> {
         }
         released
     }
+}
+
+/// The ID stays and stands for something else from then on, with all that it owns: to whoever
+/// refers to it, the record is as good as deleted.
+fn replaces(draft: &Draft, answer: Option<Answer>) -> bool {
+    draft.case == Case::IdReused && answer == Some(Answer::Overwrite)
+}
+
+/// Indexes of the target record's rows that go, lose their ID or become something else.
+fn given_up(draft: &Draft, choice: &Choice, current: &Record) -> BTreeSet<usize> {
+    if replaces(draft, choice.answer) {
+        return (0..current.rows.len()).collect();
+    }
+    let rekeyed = draft.takes_new_id(choice.answer).map(|_| 0);
+    choice.wanted.removed.iter().copied().chain(rekeyed).collect()
 }
 
 /// Whether a wanted row would hold other values in some columns.

@@ -81,7 +81,7 @@ pub async fn drafts(
     candidates: &Candidates,
     take: &mut impl FnMut(Draft),
 ) -> Result<(), Error> {
-    let mut matched: BTreeSet<Vec<Value>> = BTreeSet::new();
+    let mut claimed: BTreeSet<Vec<Value>> = BTreeSet::new();
     let none = BTreeSet::new();
     let targets = candidates.target.get(&root).unwrap_or(&none);
     let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
@@ -93,13 +93,13 @@ pub async fn drafts(
         for draft in from_source(matcher, root, keys).await? {
             let same = matches!(draft.case, Case::Matched | Case::Renamed);
             if let (true, Some(current)) = (same, &draft.current) {
-                matched.insert(current.key(matcher.model));
+                claimed.insert(current.key(matcher.model));
             }
             take(draft);
         }
         matcher.forget();
     }
-    let target: Vec<_> = targets.iter().filter(|key| !matched.contains(*key)).cloned().collect();
+    let target: Vec<_> = targets.iter().filter(|key| !claimed.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
         deletions(matcher, root, keys).await?.into_iter().for_each(&mut *take);
         matcher.forget();
@@ -138,7 +138,7 @@ async fn from_source(
         .collect();
     let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
     let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
-    let mut targets = targets(matcher, root, &outcomes).await?;
+    let targets = targets(matcher, root, &outcomes).await?;
     let mut drafts = Vec::with_capacity(records.len());
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
         let matching = &model.matchings[model.nodes[root].matching];
@@ -160,7 +160,8 @@ async fn from_source(
             case,
             source: Some(record),
             current: current.and_then(|key| targets.get(&key).cloned()),
-            in_the_way: in_the_way.and_then(|key| targets.remove(&key)),
+            // What is in the way of one record may be what another one is.
+            in_the_way: in_the_way.and_then(|key| targets.get(&key).cloned()),
             former_id: None,
             links: Links::new(),
             current_links: Links::new(),

@@ -2,7 +2,7 @@
 //! what it needs.
 //!
 //! Answers for one comparison of one job, whole or limited to some records. It only reads. The plan
-//! is made of it in `plan::build`, writes in `apply`.
+//! is made of it in `plan.rs`, writes in `apply`.
 
 pub mod checks;
 pub mod classify;
@@ -10,6 +10,7 @@ pub mod draft;
 pub mod fingerprint;
 pub mod matching;
 pub mod model;
+pub mod plan;
 pub mod record;
 pub mod resolve;
 pub mod scan;

@@ -3,7 +3,7 @@
 //! Answers for refusing a module whose tables or columns don't fit, with the reason, without
 //! touching the others. `validate` finds the same problems earlier, with positions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{
     Basis, Column, Matching, MatchingId, Model, Node, NodeId, Parent, Presence, Reference,
@@ -39,6 +39,22 @@ pub trait Rules {
     fn matched_by(&self, table: &str) -> Option<&[String]>;
 }
 
+/// The tables that modules hold, owned ones included.
+fn held(modules: &BTreeMap<String, ModuleSpec>) -> BTreeSet<&str> {
+    fn add<'m>(owned: &'m [OwnedSpec], tables: &mut BTreeSet<&'m str>) {
+        for spec in owned {
+            tables.insert(&spec.table);
+            add(&spec.owns, tables);
+        }
+    }
+    let mut tables = BTreeSet::new();
+    for record in modules.values().flat_map(|module| &module.records) {
+        tables.insert(record.table.as_str());
+        add(&record.owns, &mut tables);
+    }
+    tables
+}
+
 /// Why a module can't be compared; one sentence that names the table.
 type Refusal = String;
 
@@ -47,11 +63,13 @@ pub(super) struct Builder<'a> {
     model: Model,
     /// Matchings by table and the `match` a reference names.
     known: BTreeMap<(String, Vec<String>), MatchingId>,
+    held: BTreeSet<&'a str>,
 }
 
 /// Resolves the job's modules. A module that doesn't fit stands in [`Model::failed`].
 pub fn resolve(input: Input<'_>) -> Model {
-    let mut builder = Builder { input, model: Model::default(), known: BTreeMap::new() };
+    let held = held(input.modules);
+    let mut builder = Builder { input, model: Model::default(), known: BTreeMap::new(), held };
     for name in input.selected {
         let Some(spec) = input.modules.get(name) else { continue };
         let nodes_before = builder.model.nodes.len();
@@ -139,6 +157,12 @@ impl Builder<'_> {
             self.model.nodes[id].owns.push(child);
         }
         Ok(id)
+    }
+
+    /// References to the table aren't content. One that a module holds (translations of a page, the
+    /// mobile app's settings) was let in, whatever its name says.
+    fn is_foreign(&self, table: &str) -> bool {
+        !self.held.contains(table) && self.input.rules.never_synchronized(table)
     }
 
     fn both(&self, table: &str) -> Result<(Table, Table), Refusal> {

@@ -8,7 +8,7 @@ use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use super::{Config, ManifestSource};
-use crate::manifest::problem::Problem;
+use crate::manifest::problem::{Problem, shown_path};
 
 const FILE_NAME: &str = "reconcile.yaml";
 const VARIABLE: &str = "RECONCILE_CONFIG";
@@ -70,7 +70,7 @@ impl Discovery {
                 format!(
                     "{} lies in the same git work tree as manifests, where a pull request could \
                      change it; it is only taken when it is named",
-                    path.display()
+                    shown_path(path)
                 ),
             )
             .help(format!("say `--config {FILE_NAME}` if you trust it, or set {VARIABLE}")));

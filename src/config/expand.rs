@@ -11,10 +11,14 @@ use crate::manifest::tree::{Content, Node, Style};
 pub fn expand(node: &mut Node, variable: &dyn Fn(&str) -> Option<String>, problems: &mut Problems) {
     match &mut node.content {
         Content::List(items) => {
-            items.iter_mut().for_each(|item| expand(item, variable, problems));
+            for item in items {
+                expand(item, variable, problems);
+            }
         }
         Content::Map(entries) => {
-            entries.iter_mut().for_each(|entry| expand(&mut entry.value, variable, problems));
+            for entry in entries {
+                expand(&mut entry.value, variable, problems);
+            }
         }
         Content::Scalar(scalar) => match filled_in(&scalar.text, variable) {
             Ok(None) => {}
@@ -22,7 +26,10 @@ pub fn expand(node: &mut Node, variable: &dyn Fn(&str) -> Option<String>, proble
                 scalar.text = text;
                 scalar.style = Style::FilledIn;
             }
-            Err(problem) => problems.push(problem.at(node.span)),
+            Err(problem) => {
+                scalar.style = Style::Unfilled;
+                problems.push(problem.at(node.span));
+            }
         },
     }
 }

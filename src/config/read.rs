@@ -9,9 +9,8 @@ use super::{
     MessageFormat, MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret,
     Tables, Target, Token, Values, Window, WindowKind,
 };
-use crate::manifest::fields::{
-    At, Fields, Problems, any_text, boolean, list_of, map_of, name, text, whole_number, word,
-};
+use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
+use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
 use crate::manifest::tree::Content;
 
 /// Shortest key that pins of redacted values may be made with, in bytes.
@@ -23,8 +22,8 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
         &[("PROD", Environment::Prod), ("TEST", Environment::Test)];
     let folder = path.parent().unwrap_or(path);
     let directory =
-        |at: At<'_>, problems: &mut Problems| text(at, problems).map(|p| folder.join(p));
-    let mut fields = Fields::open(at.clone(), problems)?;
+        |at: &At<'_>, problems: &mut Problems| text(at, problems).map(|p| folder.join(p));
+    let mut fields = Fields::open(at, problems)?;
     let instance = fields.need("instance", problems, word(INSTANCE));
     let manifests = manifest_source(&mut fields, folder, problems);
     let state = fields.get("state", problems, |at, problems| database(at, folder, problems));
@@ -33,7 +32,7 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
     let results = fields.get("results", problems, results);
     let environments = fields.need("environments", problems, |at, problems| {
         let mut fields = Fields::open(at, problems)?;
-        let read = |at: At<'_>, problems: &mut Problems| environment(at, folder, problems);
+        let read = |at: &At<'_>, problems: &mut Problems| environment(at, folder, problems);
         let prod = fields.need("PROD", problems, read);
         let test = fields.need("TEST", problems, read);
         fields.close(problems);
@@ -95,7 +94,7 @@ fn manifest_source(
         .or(git.map(ManifestSource::Git))
 }
 
-fn git(at: At<'_>, problems: &mut Problems) -> Option<GitSource> {
+fn git(at: &At<'_>, problems: &mut Problems) -> Option<GitSource> {
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("url", problems, secret);
     let branch = fields.get("branch", problems, text);
@@ -112,16 +111,16 @@ fn git(at: At<'_>, problems: &mut Problems) -> Option<GitSource> {
     })
 }
 
-fn at_least_one(at: At<'_>, problems: &mut Problems) -> Option<u64> {
-    let value = whole_number(at.clone(), problems)?;
+fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
+    let value = whole_number(at, problems)?;
     if value == 0 {
         problems.push(at.error("out-of-range", format!("`{}` must be at least 1", at.path)));
     }
     Some(value)
 }
 
-fn secret(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
-    let value = text(at.clone(), problems)?;
+fn secret(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let value = text(at, problems)?;
     if value.is_empty() {
         problems.push(at.error("no-value", format!("`{}` is empty", at.path)));
         return None;
@@ -129,8 +128,8 @@ fn secret(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
     Some(Secret::new(value))
 }
 
-fn pin_key(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
-    let key = secret(at.clone(), problems)?;
+fn pin_key(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
+    let key = secret(at, problems)?;
     if key.expose().len() < MIN_PIN_KEY_BYTES {
         let message = format!("`{}` must have at least {MIN_PIN_KEY_BYTES} bytes", at.path);
         let help = "make one with `head -c 32 /dev/urandom | base64` and keep it";
@@ -140,8 +139,8 @@ fn pin_key(at: At<'_>, problems: &mut Problems) -> Option<Secret> {
 }
 
 /// A database URL; the path of a SQLite file starts from the operator's file.
-fn database(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
-    let url = secret(at.clone(), problems)?;
+fn database(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
+    let url = secret(at, problems)?;
     let Some((scheme, rest)) = url.expose().split_once(':') else {
         let message = format!("`{}` is no database URL", at.path);
         problems.push(at.error("bad-url", message).help("as in postgres://… or sqlite://FILE"));
@@ -167,21 +166,21 @@ fn database(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret
 }
 
 /// `file:PATH` starts from the operator's file; other URLs stay as they are.
-fn location(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
+fn location(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
     let url = secret(at, problems)?;
     let relative = url.expose().strip_prefix("file:").filter(|path| !path.starts_with('/'));
     let absolute: Option<PathBuf> = relative.map(|path| folder.join(path));
     Some(absolute.map_or(url, |path| Secret::new(format!("file:{}", path.display()))))
 }
 
-fn results(at: At<'_>, problems: &mut Problems) -> Option<Results> {
+fn results(at: &At<'_>, problems: &mut Problems) -> Option<Results> {
     let mut fields = Fields::open(at, problems)?;
     let shown = fields.get("values", problems, boolean).unwrap_or(true);
     fields.close(problems);
     Some(Results { values: if shown { Values::Shown } else { Values::Left } })
 }
 
-fn environment(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {
+fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("database", problems, |at, problems| database(at, folder, problems));
     let gallery = fields.get("gallery", problems, |at, problems| location(at, folder, problems));
@@ -190,7 +189,7 @@ fn environment(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Env
     Some(EnvironmentConfig { database: url?, gallery, publish })
 }
 
-fn publish(at: At<'_>, problems: &mut Problems) -> Option<Publish> {
+fn publish(at: &At<'_>, problems: &mut Problems) -> Option<Publish> {
     let mut fields = Fields::open(at, problems)?;
     let publish = Publish {
         queue: fields.get("queue", problems, queue),
@@ -202,7 +201,7 @@ fn publish(at: At<'_>, problems: &mut Problems) -> Option<Publish> {
 }
 
 /// `embedded`, a URL, a URL for each store, or `{url, format}`.
-fn queue(at: At<'_>, problems: &mut Problems) -> Option<Queue> {
+fn queue(at: &At<'_>, problems: &mut Problems) -> Option<Queue> {
     const FORMAT: &[(&str, MessageFormat)] =
         &[("spryker", MessageFormat::Spryker), ("batch", MessageFormat::Batch)];
     if at.node.get("url").is_none() {
@@ -215,14 +214,14 @@ fn queue(at: At<'_>, problems: &mut Problems) -> Option<Queue> {
     Some(Queue { url: url?, format })
 }
 
-fn target(at: At<'_>, problems: &mut Problems) -> Option<Target> {
+fn target(at: &At<'_>, problems: &mut Problems) -> Option<Target> {
     if matches!(at.node.content, Content::Map(_)) {
         return map_of(secret)(at, problems).map(Target::ByStore);
     }
     secret(at, problems).map(Target::All)
 }
 
-fn tables(at: At<'_>, problems: &mut Problems) -> Option<Tables> {
+fn tables(at: &At<'_>, problems: &mut Problems) -> Option<Tables> {
     let mut fields = Fields::open(at, problems)?;
     let tables = Tables {
         allow: fields.get("allow", problems, list_of(glob)).unwrap_or_default(),
@@ -233,16 +232,16 @@ fn tables(at: At<'_>, problems: &mut Problems) -> Option<Tables> {
     Some(tables)
 }
 
-fn list_of_names(at: At<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+fn list_of_names(at: &At<'_>, problems: &mut Problems) -> Option<Vec<String>> {
     list_of(name)(at, problems)
 }
 
-fn glob(at: At<'_>, problems: &mut Problems) -> Option<String> {
+fn glob(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     name(at, problems)
 }
 
-fn column_glob(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let glob = name(at.clone(), problems)?;
+fn column_glob(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let glob = name(at, problems)?;
     if !glob.contains('.') {
         let message = format!("`{}` must name table and column", at.path);
         problems.push(at.error("bad-value", message).help("as in `customer.email` or `*.email`"));
@@ -250,7 +249,7 @@ fn column_glob(at: At<'_>, problems: &mut Problems) -> Option<String> {
     Some(glob)
 }
 
-fn protected(at: At<'_>, problems: &mut Problems) -> Option<ProtectedRules> {
+fn protected(at: &At<'_>, problems: &mut Problems) -> Option<ProtectedRules> {
     let mut fields = Fields::open(at, problems)?;
     let rules = ProtectedRules {
         add: fields.get("add", problems, list_of(glob)).unwrap_or_default(),
@@ -261,12 +260,12 @@ fn protected(at: At<'_>, problems: &mut Problems) -> Option<ProtectedRules> {
     Some(rules)
 }
 
-fn mobile_app(at: At<'_>, problems: &mut Problems) -> Option<MobileApp> {
+fn mobile_app(at: &At<'_>, problems: &mut Problems) -> Option<MobileApp> {
     let mut fields = Fields::open(at, problems)?;
     let table = fields.need("table", problems, name);
     let column = fields.need("column", problems, name);
     let starts_with = fields.need("startsWith", problems, |at, problems| {
-        let prefix = text(at.clone(), problems)?;
+        let prefix = text(at, problems)?;
         if prefix.is_empty() {
             // Every row would be one of the mobile app's.
             problems.push(at.error("no-value", format!("`{}` is empty", at.path)));
@@ -277,7 +276,7 @@ fn mobile_app(at: At<'_>, problems: &mut Problems) -> Option<MobileApp> {
     Some(MobileApp { table: table?, column: column?, starts_with: starts_with? })
 }
 
-fn limits(at: At<'_>, problems: &mut Problems) -> Option<Limits> {
+fn limits(at: &At<'_>, problems: &mut Problems) -> Option<Limits> {
     let mut fields = Fields::open(at, problems)?;
     let default = Limits::default();
     let limits = Limits {
@@ -295,8 +294,8 @@ fn limits(at: At<'_>, problems: &mut Problems) -> Option<Limits> {
     Some(limits)
 }
 
-fn percent(at: At<'_>, problems: &mut Problems) -> Option<u64> {
-    let value = whole_number(at.clone(), problems)?;
+fn percent(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
+    let value = whole_number(at, problems)?;
     if value > 100 {
         let message = format!("`{}` must lie between 0 and 100", at.path);
         problems.push(at.error("out-of-range", message));
@@ -304,7 +303,7 @@ fn percent(at: At<'_>, problems: &mut Problems) -> Option<u64> {
     Some(value)
 }
 
-fn window(at: At<'_>, problems: &mut Problems) -> Option<Window> {
+fn window(at: &At<'_>, problems: &mut Problems) -> Option<Window> {
     const KIND: &[(&str, WindowKind)] = &[("allow", WindowKind::Allow), ("deny", WindowKind::Deny)];
     let mut fields = Fields::open(at, problems)?;
     let kind = fields.need("kind", problems, word(KIND));
@@ -315,23 +314,23 @@ fn window(at: At<'_>, problems: &mut Problems) -> Option<Window> {
     Some(Window { kind: kind?, cron: cron?, hours: hours?, time_zone: time_zone? })
 }
 
-fn cron(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let written = text(at.clone(), problems)?;
+fn cron(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let written = text(at, problems)?;
     if let Err(error) = crate::manifest::schedule::parse_cron(&written) {
         problems.push(at.error("bad-cron", format!("`{}`: {error}", at.path)));
     }
     Some(written)
 }
 
-fn time_zone(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let written = text(at.clone(), problems)?;
+fn time_zone(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let written = text(at, problems)?;
     if let Err(error) = crate::manifest::schedule::time_zone(&written) {
         problems.push(at.error("bad-time-zone", format!("`{}`: {error}", at.path)));
     }
     Some(written)
 }
 
-fn mail(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Mail> {
+fn mail(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Mail> {
     let mut fields = Fields::open(at, problems)?;
     let transport =
         fields.need("transport", problems, |at, problems| location(at, folder, problems));
@@ -341,20 +340,20 @@ fn mail(at: At<'_>, folder: &Path, problems: &mut Problems) -> Option<Mail> {
     Some(Mail { transport: transport?, from: from?, recipients: recipients? })
 }
 
-fn module(at: At<'_>, problems: &mut Problems) -> Option<ModuleConfig> {
+fn module(at: &At<'_>, problems: &mut Problems) -> Option<ModuleConfig> {
     let mut fields = Fields::open(at, problems)?;
     let after_write = fields.get("afterWrite", problems, list_of(any_text));
     fields.close(problems);
     Some(ModuleConfig { after_write: after_write.unwrap_or_default() })
 }
 
-fn http(at: At<'_>, problems: &mut Problems) -> Option<Http> {
+fn http(at: &At<'_>, problems: &mut Problems) -> Option<Http> {
     let mut fields = Fields::open(at, problems)?;
     let listen = fields.need("listen", problems, |at, problems| {
-        let written = text(at.clone(), problems)?;
+        let written = text(at, problems)?;
         if written.parse::<std::net::SocketAddr>().is_err() {
             let message = format!("`{}` must be an address and a port", at.path);
-            problems.push(at.error("bad-value", message).help("as in `127.0.0.1:8080`"));
+            problems.push(at.error("bad-address", message).help("as in `127.0.0.1:8080`"));
         }
         Some(written)
     });
@@ -364,7 +363,7 @@ fn http(at: At<'_>, problems: &mut Problems) -> Option<Http> {
     Some(Http { listen: listen?, public_url, tokens })
 }
 
-fn token(at: At<'_>, problems: &mut Problems) -> Option<Token> {
+fn token(at: &At<'_>, problems: &mut Problems) -> Option<Token> {
     let mut fields = Fields::open(at, problems)?;
     let secret = fields.need("secret", problems, secret);
     let may = fields.need("may", problems, name);

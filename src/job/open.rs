@@ -10,6 +10,7 @@ use crate::catalog::Catalog;
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::Model;
+use crate::compare::plan::{Heading, build};
 use crate::compare::resolve::{Input, Rules, resolve};
 use crate::compare::sides::Sides;
 use crate::compare::{Comparison, Scope, compare};
@@ -18,7 +19,6 @@ use crate::database::{Access, Session, same_database};
 use crate::manifest::SyncJob;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
 use crate::manifest::sync_job::{Direction, Mode};
-use crate::plan::build::{Heading, build};
 use crate::plan::change::Plan;
 
 /// A job with both databases at hand.

@@ -378,6 +378,7 @@ impl Applying<'_> {
         mut facts: RunFacts,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, Error> {
+        watch.writing()?;
         let target = opened.target_environment();
         let writer = session(self.context, target, Access::Write).await?;
         // The reading session is closed first: on SQLite it would hold up the commit.

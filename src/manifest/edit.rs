@@ -10,8 +10,8 @@ use super::layout::{Content, LayoutError, Node, parse};
 use super::splice::Splicer;
 use super::sync_job::{Approval, Approvals};
 use super::wanted::Wanted;
+use crate::escape::visible;
 use crate::plan::heading::Heading;
-use crate::plan::render::escape::visible;
 
 /// Why a manifest can't be edited. Nothing is written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

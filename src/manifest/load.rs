@@ -8,8 +8,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fields::{At, Fields, Problems, text};
+use super::fields::{At, Fields, Problems};
 use super::problem::{self, Problem, Source};
+use super::scalars::text;
 use super::tree::{Document as Tree, Node};
 use super::{Document, Manifests, Module, Origin, Spec, State, SyncJob};
 use super::{read_job, read_module, secrets, source, tree, words};
@@ -61,7 +62,8 @@ fn find_files(
         let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
         if hidden {
             continue;
-        } else if kind.is_symlink() {
+        }
+        if kind.is_symlink() {
             problems.push(file_problem(
                 &path,
                 Problem::error("symlink", "symbolic links aren't followed among manifests")
@@ -83,7 +85,7 @@ fn find_files(
 }
 
 fn file_problem(path: &Path, problem: Problem) -> Problem {
-    problem.in_source(&Arc::new(Source::new(path.display().to_string(), "", &[])))
+    problem.in_source(&Arc::new(Source::unread(path)))
 }
 
 fn read_file(path: &Path, manifests: &mut Manifests) {
@@ -111,7 +113,7 @@ pub(crate) fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Probl
 
 impl Manifests {
     fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
-        let name = path.display().to_string();
+        let name = problem::shown_path(path);
         let text = match source::read(bytes) {
             Ok(text) => text,
             Err(problems) => {
@@ -168,9 +170,10 @@ impl Parsed {
         secrets::in_tree(&tree.root, &mut problems.hidden);
         let before = problems.list.len();
         let read = envelope(&tree.root, problems);
-        let found = &mut problems.list[before..];
-        found.iter_mut().for_each(|problem| problem.document = Some(tree.number));
-        let broken = found.iter().any(Problem::is_error);
+        let found = problems.list[before..].iter_mut();
+        found.for_each(|problem| problem.document = Some(tree.number));
+        let here = problems.list.iter().filter(|problem| problem.document == Some(tree.number));
+        let broken = here.into_iter().any(Problem::is_error);
         let state = if broken { State::Broken } else { State::Healthy };
         let (name, spec) = read?;
         Some(Self { name, spec, state, number: tree.number, root: tree.root })
@@ -189,7 +192,7 @@ impl Parsed {
 }
 
 fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
-    let mut fields = Fields::open(At::new(root, ""), problems)?;
+    let mut fields = Fields::open(&At::new(root, ""), problems)?;
     fields.need("apiVersion", problems, api_version);
     let kind = fields.need("kind", problems, kind);
     let name = fields.need("metadata", problems, metadata);
@@ -202,8 +205,8 @@ fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
     Some((name?, spec?))
 }
 
-fn api_version(at: At<'_>, problems: &mut Problems) -> Option<()> {
-    let version = text(at.clone(), problems)?;
+fn api_version(at: &At<'_>, problems: &mut Problems) -> Option<()> {
+    let version = text(at, problems)?;
     if version != API_VERSION {
         let message = format!("`apiVersion` must be `{API_VERSION}`, found{}", at.quoted());
         problems.push(at.error("api-version", message));
@@ -211,8 +214,8 @@ fn api_version(at: At<'_>, problems: &mut Problems) -> Option<()> {
     Some(())
 }
 
-fn kind(at: At<'_>, problems: &mut Problems) -> Option<&'static str> {
-    let written = text(at.clone(), problems)?;
+fn kind(at: &At<'_>, problems: &mut Problems) -> Option<&'static str> {
+    let written = text(at, problems)?;
     let known = KINDS.into_iter().find(|kind| *kind == written);
     if known.is_none() {
         let message = format!("there is no kind{}", at.quoted());
@@ -222,15 +225,15 @@ fn kind(at: At<'_>, problems: &mut Problems) -> Option<&'static str> {
     known
 }
 
-fn metadata(at: At<'_>, problems: &mut Problems) -> Option<String> {
+fn metadata(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let mut fields = Fields::open(at, problems)?;
     let name = fields.need("name", problems, |at, problems| {
-        let name = text(at.clone(), problems)?;
+        let name = text(at, problems)?;
         let good = name.len() <= MAX_NAME_BYTES
             && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'))
             // `sync:data` is no name either, but deserves to hear why it can't be one.
-            || crate::cli::COMMANDS.contains(&name.as_str());
+            || words::COMMANDS.contains(&name.as_str());
         if !good {
             let message = format!("`metadata.name`{} is no name", at.quoted());
             problems.push(at.error("bad-name", message).help(format!(
@@ -245,7 +248,7 @@ fn metadata(at: At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 /// Kinds of a later release: their keys are known, so that a misspelt one is found today.
-fn read_later(kind: &'static str, at: At<'_>, problems: &mut Problems) -> Option<Spec> {
+fn read_later(kind: &'static str, at: &At<'_>, problems: &mut Problems) -> Option<Spec> {
     let keys: &[&'static str] = match kind {
         "Resource" => &["entity", "stores", "locales", "document", "storage", "search"],
         _ => &["action", "resources", "ids", "environment", "schedule", "suspend", "notify"],

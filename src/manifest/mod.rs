@@ -11,6 +11,7 @@ pub mod edit;
 mod edit_tests;
 pub mod fields;
 pub mod filter;
+mod guess;
 pub mod layout;
 mod load;
 pub mod module;
@@ -21,6 +22,7 @@ mod read_job;
 mod read_module;
 pub mod reference;
 pub mod save;
+pub mod scalars;
 pub mod schedule;
 pub mod schema;
 pub(crate) mod secrets;
@@ -117,6 +119,8 @@ pub enum Step<'a> {
     Index(usize),
     /// The list item of this text.
     Item(&'a str),
+    /// From a key to its value.
+    Value,
 }
 
 impl Step<'_> {
@@ -130,6 +134,7 @@ impl Step<'_> {
                 .iter()
                 .find(|node| matches!(&node.content, Content::Scalar(s) if s.text == *text))
                 .map(item),
+            (Self::Value, _) => Some(item(node)),
             _ => None,
         }
     }
@@ -168,6 +173,12 @@ impl Origin {
 }
 
 impl Manifests {
+    /// Takes in what checks over all documents found.
+    pub fn add_problems(&mut self, found: impl IntoIterator<Item = Problem>) {
+        self.problems.extend(found);
+        problem::sort(&mut self.problems);
+    }
+
     /// Errors of a job's document and of the modules it selects. A job with any can't run; others
     /// can.
     pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {

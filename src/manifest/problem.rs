@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use miette::{
@@ -15,7 +16,7 @@ use miette::{
 };
 use serde_json::json;
 
-use crate::escape::escape_controls;
+use crate::escape::{is_deceptive, visible};
 
 /// How much is at stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +64,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// A file of which nothing is shown but its path.
+    pub fn unread(path: &Path) -> Self {
+        Self::new(shown_path(path), "", &[])
+    }
+
     /// Hides the given ranges and every character that would disturb a terminal.
     pub fn new(name: impl Into<String>, text: &str, hidden: &[Range<usize>]) -> Self {
         let mut shown = String::with_capacity(text.len());
@@ -74,7 +80,10 @@ impl Source {
             while let Some(range) = ranges.next_if(|range| range.start <= at) {
                 hidden_until = hidden_until.max(range.end);
             }
-            if at < hidden_until && character != '\n' && character != '\r' {
+            let ends_line = character == '\n' || text[at..].starts_with("\r\n");
+            if ends_line || character == '\t' {
+                shown.push(character);
+            } else if at < hidden_until {
                 shown.extend(std::iter::repeat_n('*', character.len_utf8()));
             } else {
                 push_harmless(&mut shown, character);
@@ -103,13 +112,19 @@ impl Source {
     }
 }
 
+/// A path as people would type it: below the working directory without that.
+pub fn shown_path(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    short.unwrap_or(path).display().to_string()
+}
+
 /// A stand-in of the same length in bytes, so that positions stay right.
 fn push_harmless(shown: &mut String, character: char) {
-    let keep = matches!(character, '\n' | '\r' | '\t') || !crate::escape::is_deceptive(character);
-    match (keep, character.len_utf8()) {
-        (true, _) => shown.push(character),
-        (false, 3) => shown.push('\u{fffd}'),
-        (false, bytes) => shown.extend(std::iter::repeat_n('?', bytes)),
+    match (is_deceptive(character), character.len_utf8()) {
+        (false, _) => shown.push(character),
+        (true, 3) => shown.push(char::REPLACEMENT_CHARACTER),
+        (true, bytes) => shown.extend(std::iter::repeat_n('?', bytes)),
     }
 }
 
@@ -141,13 +156,13 @@ impl Problem {
     }
 
     fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        let message = escape_controls(&message.into()).into_owned();
+        let message = visible(&message.into()).into_owned();
         Self { severity, code, message, help: None, source: None, document: None, span: None }
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(escape_controls(&help.into()).into_owned());
+        self.help = Some(visible(&help.into()).into_owned());
         self
     }
 
@@ -209,7 +224,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = self.file() {
-            write!(out, "{}:", escape_controls(file))?;
+            write!(out, "{}:", visible(file))?;
             if let Some(span) = self.span {
                 write!(out, "{}:{}:", span.line, span.column)?;
             }
@@ -313,7 +328,7 @@ impl SourceCode for Line<'_> {
         let part = if context == 0 { self.mark.start..self.part.end } else { self.part.clone() };
         let before = self.source.shown[self.part.start..part.start].chars().count();
         Ok(Box::new(MietteSpanContents::new_named(
-            escape_controls(&self.source.name).into_owned(),
+            visible(&self.source.name).into_owned(),
             self.source.shown[part.clone()].as_bytes(),
             SourceSpan::from((part.start, part.len())),
             self.number,
@@ -327,7 +342,7 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A file that couldn't be read as text has no line to show; its name must still be said.
         if let (None, Some(file)) = (&self.line, self.problem.file()) {
-            write!(out, "{}: ", escape_controls(file))?
+            write!(out, "{}: ", visible(file))?;
         }
         out.write_str(&self.problem.message)
     }

@@ -3,7 +3,7 @@
 //! Answers for quoting alone: whatever the text, it reads back as exactly that text, stands on one
 //! line, and shows nothing invisible.
 
-use crate::plan::render::escape::is_invisible;
+use crate::escape::is_invisible;
 use crate::plan::render::put;
 
 /// The text as a double-quoted scalar, which is legal in block and in flow style alike.

@@ -4,14 +4,14 @@
 //! addresses. What depends on other keys or documents is asked in `validate`.
 
 use super::approval::{Approval, Approvals};
-use super::fields::{At, Fields, Problems, boolean, id_text, list_of, map_of, name, text};
-use super::fields::{whole_number, word};
+use super::fields::{At, Fields, Problems, list_of, map_of};
 use super::problem::Problem;
+use super::scalars::{boolean, id_text, name, text, whole_number, word};
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
 use super::tree::Content;
 
 /// Reads the `spec` of a `SyncJob`.
-pub fn sync_job(at: At<'_>, problems: &mut Problems) -> Option<SyncJobSpec> {
+pub fn sync_job(at: &At<'_>, problems: &mut Problems) -> Option<SyncJobSpec> {
     const DIRECTION: &[(&str, Direction)] =
         &[("TEST -> PROD", Direction::TestToProd), ("PROD -> TEST", Direction::ProdToTest)];
     const MODE: &[(&str, Mode)] = &[("all", Mode::All), ("new-only", Mode::NewOnly)];
@@ -53,14 +53,16 @@ fn one_way_to_say_what(fields: &Fields<'_>, problems: &mut Problems) {
             }
         }
     } else {
-        FORWARD.iter().for_each(|key| fields.require(key, problems));
+        for key in FORWARD {
+            fields.require(key, problems);
+        }
     }
 }
 
 /// `all`, or a list.
-fn selection<'a, R>(read: R) -> impl FnOnce(At<'a>, &mut Problems) -> Option<Selection>
+fn selection<'a, R>(read: R) -> impl FnOnce(&At<'a>, &mut Problems) -> Option<Selection>
 where
-    R: Fn(At<'a>, &mut Problems) -> Option<String>,
+    R: Fn(&At<'a>, &mut Problems) -> Option<String>,
 {
     move |at, problems| match &at.node.content {
         Content::Scalar(scalar) if scalar.text == "all" => Some(Selection::All),
@@ -73,8 +75,8 @@ where
     }
 }
 
-fn schedule(at: At<'_>, problems: &mut Problems) -> Option<Schedule> {
-    let mut fields = Fields::open(at.clone(), problems)?;
+fn schedule(at: &At<'_>, problems: &mut Problems) -> Option<Schedule> {
+    let mut fields = Fields::open(at, problems)?;
     let time = fields.get("at", problems, text);
     let cron = fields.get("cron", problems, text);
     let time_zone = fields.need("timeZone", problems, text);
@@ -86,7 +88,7 @@ fn schedule(at: At<'_>, problems: &mut Problems) -> Option<Schedule> {
     Some(Schedule { at: time, cron, time_zone: time_zone? })
 }
 
-fn suspend(at: At<'_>, problems: &mut Problems) -> Option<Suspend> {
+fn suspend(at: &At<'_>, problems: &mut Problems) -> Option<Suspend> {
     if !matches!(at.node.content, Content::Map(_)) {
         return boolean(at, problems).map(|yes| if yes { Suspend::Yes } else { Suspend::No });
     }
@@ -98,8 +100,8 @@ fn suspend(at: At<'_>, problems: &mut Problems) -> Option<Suspend> {
 }
 
 /// Shape only: whose addresses mail may go to is the operator's decision.
-fn address(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = text(at.clone(), problems)?;
+fn address(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let value = text(at, problems)?;
     let parts = value.rsplit_once('@').filter(|(user, host)| {
         !user.is_empty()
             && !user.starts_with('-')
@@ -121,7 +123,7 @@ fn address(at: At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 fn approved(
-    at: At<'_>,
+    at: &At<'_>,
     problems: &mut Problems,
 ) -> Option<std::collections::BTreeMap<String, Approvals>> {
     if let Content::Map(entries) = &at.node.content {
@@ -137,10 +139,10 @@ fn approved(
     map_of(approvals)(at, problems)
 }
 
-fn approvals(at: At<'_>, problems: &mut Problems) -> Option<Approvals> {
+fn approvals(at: &At<'_>, problems: &mut Problems) -> Option<Approvals> {
     let is_gallery = at.path.starts_with("spec.approved.gallery/");
-    let entry = |at: At<'_>, problems: &mut Problems| {
-        let entry = approval(at.clone(), problems)?;
+    let entry = |at: &At<'_>, problems: &mut Problems| {
+        let entry = approval(at, problems)?;
         if let (true, Approval::Id(path) | Approval::Pinned { id: path, .. }) = (is_gallery, &entry)
             && let Some(reason) = bad_path(path)
         {
@@ -162,8 +164,8 @@ fn approvals(at: At<'_>, problems: &mut Problems) -> Option<Approvals> {
     Some(approvals)
 }
 
-fn approval(at: At<'_>, problems: &mut Problems) -> Option<Approval> {
-    let written = id_text(at.clone(), problems)?;
+fn approval(at: &At<'_>, problems: &mut Problems) -> Option<Approval> {
+    let written = id_text(at, problems)?;
     match written.parse() {
         Ok(approval) => Some(approval),
         Err(error) => {
@@ -177,8 +179,8 @@ fn approval(at: At<'_>, problems: &mut Problems) -> Option<Approval> {
     }
 }
 
-fn folder(at: At<'_>, problems: &mut Problems) -> Option<String> {
-    let value = text(at.clone(), problems)?;
+fn folder(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+    let value = text(at, problems)?;
     if let Some(reason) = bad_path(&value).filter(|_| value != ".") {
         let message = format!("`{}`{} is no gallery folder: {reason}", at.path, at.quoted());
         problems

@@ -5,18 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use super::fields::{
-    At, Fields, Guess, Problems, any_text, boolean, guess, list_of, map_of, name, text,
-    whole_number, word,
-};
+use super::fields::{At, Fields, Problems, list_of, map_of};
 use super::filter::{Condition, Scalar};
+use super::guess::{Guess, guess};
 use super::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
 use super::problem::{Problem, Span};
 use super::reference::{FileRule, OwnedBy, OwnedByPart, ReferenceChoice, ReferenceRule};
+use super::scalars::{any_text, boolean, name, text, whole_number, word};
 use super::tree::{Content, Style};
 
 /// Reads the `spec` of a Module.
-pub fn module(at: At<'_>, problems: &mut Problems) -> Option<ModuleSpec> {
+pub fn module(at: &At<'_>, problems: &mut Problems) -> Option<ModuleSpec> {
     let mut fields = Fields::open(at, problems)?;
     let spec = ModuleSpec {
         title: fields.get("title", problems, text),
@@ -35,7 +34,7 @@ pub fn module(at: At<'_>, problems: &mut Problems) -> Option<ModuleSpec> {
     Some(spec)
 }
 
-fn record(at: At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
+fn record(at: &At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
     let mut fields = Fields::open(at, problems)?;
     let table = fields.need("table", problems, name);
     let key = fields.get("key", problems, list_of(name));
@@ -61,7 +60,7 @@ fn record(at: At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
         republish: republish.unwrap_or_default(),
         referenced_by: referenced_by.unwrap_or_default(),
         tree,
-        rows: rows.rows,
+        rows: rows.filter,
         ignore: rows.ignore,
         keep: rows.keep,
         redact: rows.redact,
@@ -72,7 +71,7 @@ fn record(at: At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
     })
 }
 
-fn owned(at: At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
+fn owned(at: &At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
     let mut fields = Fields::open(at, problems)?;
     let table = fields.need("table", problems, name);
     let by = fields.get("by", problems, owned_by);
@@ -88,7 +87,7 @@ fn owned(at: At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
         by,
         identity: identity.unwrap_or_default(),
         derived,
-        rows: rows.rows,
+        rows: rows.filter,
         ignore: rows.ignore,
         keep: rows.keep,
         redact: rows.redact,
@@ -101,7 +100,7 @@ fn owned(at: At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
 
 /// The keys that root and owned rows share.
 struct Rows {
-    rows: BTreeMap<String, Condition>,
+    filter: BTreeMap<String, Condition>,
     ignore: Vec<String>,
     keep: BTreeMap<String, KeepRule>,
     redact: Vec<String>,
@@ -116,7 +115,7 @@ impl Rows {
         const KEEP: &[(&str, KeepRule)] =
             &[("default", KeepRule::Default), ("source", KeepRule::Source)];
         let rows = Self {
-            rows: fields.get("rows", problems, map_of(condition)).unwrap_or_default(),
+            filter: fields.get("rows", problems, map_of(condition)).unwrap_or_default(),
             ignore: fields.get("ignore", problems, list_of(name)).unwrap_or_default(),
             keep: fields.get("keep", problems, map_of(word(KEEP))).unwrap_or_default(),
             redact: fields.get("redact", problems, list_of(name)).unwrap_or_default(),
@@ -142,11 +141,11 @@ fn not_yet(what: &str, span: Span) -> Problem {
     Problem::error("not-yet-supported", format!("{what} is not yet supported")).at(span)
 }
 
-fn tree(at: At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
+fn tree(at: &At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
     let mut fields = Fields::open(at, problems)?;
     let path = fields.need("path", problems, name);
     let step = fields.need("step", problems, |at, problems| {
-        let value = whole_number(at.clone(), problems)?;
+        let value = whole_number(at, problems)?;
         let step = u8::try_from(value).ok().filter(|step| *step > 0);
         if step.is_none() {
             let message = format!("`{}` must lie between 1 and 255", at.path);
@@ -158,8 +157,8 @@ fn tree(at: At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
     Some(TreeSpec { path: path?, step: step? })
 }
 
-fn condition(at: At<'_>, problems: &mut Problems) -> Option<Condition> {
-    let mut fields = Fields::open(at.clone(), problems)?;
+fn condition(at: &At<'_>, problems: &mut Problems) -> Option<Condition> {
+    let mut fields = Fields::open(at, problems)?;
     let equals = fields.get_or_null("equals", problems, scalar).map(Condition::Equals);
     let one_of = fields.get("in", problems, list_of(scalar)).map(Condition::In);
     let none_of = fields.get("notIn", problems, list_of(scalar)).map(Condition::NotIn);
@@ -176,7 +175,7 @@ fn condition(at: At<'_>, problems: &mut Problems) -> Option<Condition> {
 }
 
 /// A constant, with the digits of numbers as written.
-fn scalar(at: At<'_>, problems: &mut Problems) -> Option<Scalar> {
+fn scalar(at: &At<'_>, problems: &mut Problems) -> Option<Scalar> {
     let Content::Scalar(written) = &at.node.content else {
         problems.push(at.wrong_type("a constant"));
         return None;
@@ -195,7 +194,7 @@ fn scalar(at: At<'_>, problems: &mut Problems) -> Option<Scalar> {
     }
 }
 
-fn references(at: At<'_>, problems: &mut Problems) -> Option<BTreeMap<String, ReferenceRule>> {
+fn references(at: &At<'_>, problems: &mut Problems) -> Option<BTreeMap<String, ReferenceRule>> {
     if let Content::Map(entries) = &at.node.content {
         for entry in entries {
             let key = &entry.key.text;
@@ -210,7 +209,7 @@ fn references(at: At<'_>, problems: &mut Problems) -> Option<BTreeMap<String, Re
     map_of(reference)(at, problems)
 }
 
-fn reference(at: At<'_>, problems: &mut Problems) -> Option<ReferenceRule> {
+fn reference(at: &At<'_>, problems: &mut Problems) -> Option<ReferenceRule> {
     match &at.node.content {
         Content::Scalar(_) => name(at, problems).map(ReferenceRule::to_table),
         Content::Map(_) => Some(ReferenceRule { choices: vec![choice(at, problems)?] }),
@@ -223,7 +222,7 @@ fn reference(at: At<'_>, problems: &mut Problems) -> Option<ReferenceRule> {
     }
 }
 
-fn choice(at: At<'_>, problems: &mut Problems) -> Option<ReferenceChoice> {
+fn choice(at: &At<'_>, problems: &mut Problems) -> Option<ReferenceChoice> {
     let mut fields = Fields::open(at, problems)?;
     let table = fields.need("table", problems, name);
     let matching = fields.get("match", problems, list_of(name)).unwrap_or_default();
@@ -234,7 +233,7 @@ fn choice(at: At<'_>, problems: &mut Problems) -> Option<ReferenceChoice> {
     Some(ReferenceChoice { table: table?, matching, none, when })
 }
 
-fn owned_by(at: At<'_>, problems: &mut Problems) -> Option<OwnedBy> {
+fn owned_by(at: &At<'_>, problems: &mut Problems) -> Option<OwnedBy> {
     if !matches!(at.node.content, Content::Map(_)) {
         return name(at, problems).map(OwnedBy::Name);
     }
@@ -244,7 +243,7 @@ fn owned_by(at: At<'_>, problems: &mut Problems) -> Option<OwnedBy> {
     Some(OwnedBy::Columns(columns))
 }
 
-fn owned_by_part(at: At<'_>, problems: &mut Problems) -> Option<OwnedByPart> {
+fn owned_by_part(at: &At<'_>, problems: &mut Problems) -> Option<OwnedByPart> {
     if !matches!(at.node.content, Content::Map(_)) {
         return name(at, problems).map(OwnedByPart::Column);
     }
@@ -254,7 +253,7 @@ fn owned_by_part(at: At<'_>, problems: &mut Problems) -> Option<OwnedByPart> {
     Some(OwnedByPart::Equals(constant?))
 }
 
-fn file_rule(at: At<'_>, problems: &mut Problems) -> Option<FileRule> {
+fn file_rule(at: &At<'_>, problems: &mut Problems) -> Option<FileRule> {
     if !matches!(at.node.content, Content::Map(_)) {
         let column = name(at, problems)?;
         return Some(FileRule { column, when: BTreeMap::new(), pattern: None });

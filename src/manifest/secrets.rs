@@ -101,7 +101,9 @@ pub fn hide_scalars(node: &Node, hidden: &mut Vec<Range<usize>>) {
         Content::Scalar(_) => hidden.push(node.span.range()),
         Content::List(items) => items.iter().for_each(|item| hide_scalars(item, hidden)),
         Content::Map(entries) => {
-            entries.iter().for_each(|entry| hide_scalars(&entry.value, hidden));
+            for entry in entries {
+                hide_scalars(&entry.value, hidden);
+            }
         }
     }
 }

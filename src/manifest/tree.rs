@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError};
 
 use super::problem::{Problem, Span};
-use crate::escape::{escape_controls, is_deceptive};
+use crate::escape::{is_deceptive, visible};
 
 /// Containers within containers.
 pub const MAX_DEPTH: usize = 32;
@@ -44,6 +44,8 @@ pub enum Style {
     Quoted,
     /// Holds the value of a variable, which is never shown; it may stand for text or a number.
     FilledIn,
+    /// Names a variable that couldn't be filled in, of which nothing more needs to be said.
+    Unfilled,
 }
 
 #[derive(Debug, Clone)]
@@ -58,7 +60,7 @@ pub struct Key {
     pub span: Span,
 }
 
-/// One YAML document that could be read whole.
+/// One YAML document that could be read whole. Problems may have been found in it all the same.
 #[derive(Debug)]
 pub struct Document {
     /// From 1, over all documents of the file, broken ones included.
@@ -91,8 +93,8 @@ impl Node {
     }
 }
 
-/// Reads every document of a text that `source::read` has let through. A broken document is a
-/// problem and doesn't keep the ones after it from being read.
+/// Reads every document of a text that `source::read` has let through. Problems carry the number of
+/// their document; a document cut short by one doesn't keep those after it from being read.
 pub fn read(text: &str) -> (Vec<Document>, Vec<Problem>) {
     let options = granit_parser::options! {
         disallow_directives: true,
@@ -109,7 +111,7 @@ pub fn read(text: &str) -> (Vec<Document>, Vec<Problem>) {
                 Ok(()) => continue,
                 Err(problem) => builder.problem(*problem),
             },
-            Some(Err(error)) => builder.problem(syntax_problem(&error)),
+            Some(Err(error)) => builder.problem(syntax_problem(text, &error)),
         }
         // What is left of a broken document says nothing reliable.
         builder.abandon_document();
@@ -130,7 +132,7 @@ fn place(span: &granit_parser::Span) -> Span {
     }
 }
 
-fn syntax_problem(error: &ScanError) -> Problem {
+fn syntax_problem(text: &str, error: &ScanError) -> Problem {
     let mark = error.marker();
     let start = mark.byte_offset().unwrap_or(0);
     let span = Span { start, end: start + 1, line: mark.line(), column: mark.col() + 1 };
@@ -139,7 +141,12 @@ fn syntax_problem(error: &ScanError) -> Problem {
         granit_parser::ErrorKind::DirectiveDisallowed => {
             Problem::error("yaml-directive", "YAML directives (lines with `%`) aren't allowed")
         }
-        _ => Problem::error("yaml-syntax", format!("this is no valid YAML: {}", error.info())),
+        _ => {
+            let variable = text.get(..start).is_some_and(|before| before.ends_with('$'));
+            let help = "put text that holds `${…}` in quotes".to_owned();
+            Problem::error("yaml-syntax", format!("this is no valid YAML: {}", error.info()))
+                .help_if(variable.then_some(help))
+        }
     };
     problem.at(span)
 }
@@ -164,14 +171,11 @@ struct Builder {
     problems: Vec<Problem>,
     number: usize,
     open: Vec<Open>,
-    /// A problem that leaves the rest of the document readable, but not usable.
-    broken: bool,
 }
 
 impl Builder {
     fn problem(&mut self, mut problem: Problem) {
         problem.document = Some(self.number.max(1));
-        self.broken = true;
         self.problems.push(problem);
     }
 
@@ -211,7 +215,6 @@ impl Builder {
 
     fn start_document(&mut self, span: Span) -> Result<(), Box<Problem>> {
         self.number += 1;
-        self.broken = false;
         self.open.clear();
         if self.number > MAX_DOCUMENTS {
             return Err(Box::new(
@@ -287,7 +290,7 @@ impl Builder {
         let first = lines.get(text).copied();
         lines.entry(text.to_owned()).or_insert(span.line);
         if let Some(first) = first {
-            let shown = escape_controls(text);
+            let shown = visible(text);
             self.problem(
                 Problem::error("duplicate-key", format!("the key `{shown}` is given twice"))
                     .help(format!("it stands in line {first} already; keep one of them"))
@@ -305,7 +308,7 @@ impl Builder {
                     entries.push(Entry { key, value: node });
                 }
             }
-            None if self.broken || node.is_null() => {}
+            None if node.is_null() => {}
             None => self.documents.push(Document { number: self.number, root: node }),
         }
     }

@@ -34,6 +34,9 @@ pub struct Context<'a> {
     pub catalogs: &'a BTreeMap<Environment, Catalog>,
 }
 
+/// Of a hundred thousand mistakes of one kind in one place, a reader needs the first few.
+const MAX_ALIKE: usize = 20;
+
 /// A named check.
 pub struct Check {
     pub name: &'static str,
@@ -44,12 +47,14 @@ pub struct Check {
 pub static CHECKS: &[Check] = &[
     Check { name: "names are given once", run: names::given_once },
     Check { name: "jobs aren't named like commands", run: names::no_commands },
+    Check { name: "the operator's modules exist", run: names::operators_modules },
     Check { name: "selected modules exist", run: jobs::modules_exist },
     Check { name: "modules that need gallery folders get some", run: jobs::gallery_folders },
     Check { name: "deleteMissing fits the job", run: jobs::delete_missing },
     Check { name: "approved tables and folders are part of the job", run: approvals::part_of_job },
     Check { name: "approvals towards PROD and deletions are pinned", run: approvals::pinned },
     Check { name: "records are approved once", run: approvals::given_once },
+    Check { name: "approvals can have an effect", run: approvals::can_be_planned },
     Check { name: "cron jobs refresh TEST", run: schedules::cron_refreshes_test },
     Check { name: "times, zones and expressions are valid", run: schedules::valid },
     Check { name: "tables have one role", run: roles::one_role },
@@ -85,13 +90,17 @@ pub fn unchecked(context: &Context<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for environment in [Environment::Prod, Environment::Test] {
-        if !context.catalogs.contains_key(&environment) {
-            unchecked.push(format!(
-                "tables and columns of {environment}: `reconcile validate --connect \
-                 --write-catalog` writes a catalog.json beside the manifests"
-            ));
-        }
+    let missing: Vec<&str> = [Environment::Prod, Environment::Test]
+        .into_iter()
+        .filter(|environment| !context.catalogs.contains_key(environment))
+        .map(Environment::as_str)
+        .collect();
+    if !missing.is_empty() {
+        unchecked.push(format!(
+            "tables and columns of {}: `reconcile validate --connect --write-catalog` writes a \
+             catalog.json beside the manifests",
+            missing.join(" and ")
+        ));
     }
     unchecked
 }

@@ -3,19 +3,47 @@
 //! Answers for how a name is split at `_`, `-` and changes of case, which of the valid names a
 //! mistyped one was meant to be, and what `cms_*` covers. It knows nothing of what names mean.
 
+/// Names of all commands, those of later releases included: none of them can be a job's.
+pub const COMMANDS: [&str; 24] = [
+    "approve",
+    "cancel",
+    "completions",
+    "demo",
+    "doctor",
+    "get",
+    "help",
+    "init",
+    "messages",
+    "plan",
+    "publish:trigger-events",
+    "queue",
+    "reconcile",
+    "resume",
+    "schema",
+    "search",
+    "status",
+    "suspend",
+    "sync:data",
+    "undo",
+    "validate",
+    "verify",
+    "watch",
+    "worker",
+];
+
 /// The lower-case parts of a name: `sproutUser_Log2` is `sprout`, `user`, `log2`.
 pub fn parts(name: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let characters: Vec<char> = name.chars().collect();
     for (at, &character) in characters.iter().enumerate() {
         let previous = at.checked_sub(1).map(|before| characters[before]);
-        let next = characters.get(at + 1);
+        let next = characters.get(at + 1).copied();
         // `userLog` and `HTTPLog` both end a part before `Log`.
         let hump = character.is_uppercase()
             && previous.is_some_and(|previous| {
                 previous.is_lowercase()
                     || previous.is_numeric()
-                    || previous.is_uppercase() && next.is_some_and(|next| next.is_lowercase())
+                    || previous.is_uppercase() && next.is_some_and(char::is_lowercase)
             });
         if hump || !character.is_alphanumeric() {
             parts.push(String::new());
@@ -38,7 +66,7 @@ pub fn nearest<'a>(name: &str, valid: impl IntoIterator<Item = &'a str>) -> Opti
             (strsim::damerau_levenshtein(&wanted, &candidate.to_lowercase()), candidate)
         })
         .filter(|(distance, candidate)| *distance <= allowed_distance(&wanted, candidate))
-        .min_by(std::cmp::Ord::cmp)
+        .min()
         .map(|(_, candidate)| candidate)
 }
 

@@ -13,7 +13,7 @@ use crate::plan::render::put;
 /// The document. `schema` is the path or address of the JSON Schema for editors, as it shall stand
 /// in the first line; `why` is one line of comment below it.
 pub fn sync_job(name: &str, spec: &SyncJobSpec, schema: &str, why: &str) -> String {
-    let one_line = |text: &str| crate::plan::render::escape::visible(text).into_owned();
+    let one_line = |text: &str| crate::escape::visible(text).into_owned();
     let mut out = format!("# yaml-language-server: $schema={}\n", one_line(schema));
     if !why.is_empty() {
         put!(out, "# {}\n", one_line(why));

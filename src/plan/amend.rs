@@ -12,8 +12,8 @@ use super::change::{Change, Class, Plan};
 use super::dependency::{Dependency, missing_dependencies, with_dependencies};
 use super::heading::Heading;
 use super::pattern::{Pattern, patterns};
+use crate::escape::visible;
 use crate::manifest::sync_job::{Approval, Approvals};
-use crate::plan::render::escape::visible;
 use crate::plan::render::words::class_word;
 
 pub type ApprovalMap = BTreeMap<String, Approvals>;

@@ -6,8 +6,8 @@
 use super::approval::{Moved, Stale, name};
 use super::change::{Change, Class, Plan};
 use super::heading::Heading;
+use crate::escape::visible;
 use crate::manifest::quote::quoted;
-use crate::plan::render::escape::visible;
 use crate::plan::render::words::class_word;
 
 /// Why an entry of `approved` can't be accepted.

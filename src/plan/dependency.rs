@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::approval::{Approved, Selected, Stale, name};
 use super::change::{Class, Plan};
-use crate::plan::render::escape::visible;
+use crate::escape::visible;
 
 /// An approved change that can't be applied without another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]

@@ -8,7 +8,6 @@ pub mod approval;
 pub mod approval_problem;
 #[cfg(test)]
 mod approval_tests;
-pub mod build;
 pub mod change;
 pub mod dependency;
 pub mod heading;

@@ -105,7 +105,8 @@ async fn play_step(case: &Case, world: &World, step: &Step, last: &mut Last) -> 
 }
 
 fn spec(case: &Case, world: &World, step: &Step) -> Json {
-    let mut spec = json!({"direction": world.direction(step.back), "mode": "all", "modules": "all"});
+    let mut spec =
+        json!({"direction": world.direction(step.back), "mode": "all", "modules": "all"});
     for (key, value) in case.job.iter().chain(&step.job) {
         spec[key] = value.clone();
     }
@@ -206,8 +207,12 @@ fn compare_failure(step: &Step, error: &str) -> Played {
 
 fn compare_plan(step: &Step, plan: &Plan) -> Played {
     if let Some(expected) = &step.plan {
-        let details: Vec<_> =
-            plan.changes.iter().filter_map(|c| c.conflict.as_ref()).flat_map(|c| &c.details).collect();
+        let details: Vec<_> = plan
+            .changes
+            .iter()
+            .filter_map(|c| c.conflict.as_ref())
+            .flat_map(|c| &c.details)
+            .collect();
         same("the plan", expected, &lines(plan))
             .map_err(|found| format!("{found}details: {details:#?}\nnotes: {:#?}", plan.notes))?;
     }
@@ -247,7 +252,9 @@ fn compare_outcome(step: &Step, outcome: &Outcome, approves: bool) -> Played {
     };
     match fits {
         true => Ok(()),
-        false => Err(format!("expected the run to end with\n  {expected}\nbut it ended with\n  {found}")),
+        false => {
+            Err(format!("expected the run to end with\n  {expected}\nbut it ended with\n  {found}"))
+        }
     }
 }
 
@@ -293,9 +300,9 @@ async fn undone(world: &World, last: &mut Last, before: &State) -> Played {
 
 fn compare_states(what: &str, expected: &State, found: &State) -> Played {
     let lines = |state: &State| -> Vec<String> {
-        let rows = state.iter().flat_map(|(table, rows)| {
-            rows.iter().map(move |row| format!("{table}: {row}"))
-        });
+        let rows = state
+            .iter()
+            .flat_map(|(table, rows)| rows.iter().map(move |row| format!("{table}: {row}")));
         rows.collect()
     };
     same(what, &lines(expected), &lines(found))

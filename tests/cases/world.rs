@@ -120,9 +120,11 @@ async fn place(script: &str, on: On) -> Option<Place> {
 
 /// `INSERT` statements in the order of the schema's tables, as people would.
 fn inserts(schema: &str, rows: &Rows) -> String {
-    let place = |table: &str| schema.find(&format!("CREATE TABLE {table} ")).unwrap_or_else(|| {
-        panic!("the schema has no `CREATE TABLE {table} `")
-    });
+    let place = |table: &str| {
+        schema
+            .find(&format!("CREATE TABLE {table} "))
+            .unwrap_or_else(|| panic!("the schema has no `CREATE TABLE {table} `"))
+    };
     let mut tables: Vec<&String> = rows.keys().collect();
     tables.sort_by_key(|table| place(table));
     let mut sql = String::new();
@@ -185,7 +187,11 @@ async fn sqlite_state(url: &str) -> State {
         let columns = sqlx::query(AssertSqlSafe(columns)).fetch_all(&mut connection).await;
         let columns: Vec<String> = strings(columns)
             .into_iter()
-            .map(|c| format!("CASE typeof(\"{c}\") WHEN 'blob' THEN 'x' || hex(\"{c}\") ELSE \"{c}\" END"))
+            .map(|c| {
+                format!(
+                    "CASE typeof(\"{c}\") WHEN 'blob' THEN 'x' || hex(\"{c}\") ELSE \"{c}\" END"
+                )
+            })
             .collect();
         let rows = format!("SELECT json_array({}) FROM \"{table}\"", columns.join(", "));
         let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(&mut connection).await;
@@ -265,7 +271,9 @@ pub fn lines(plan: &Plan) -> Vec<String> {
 pub fn fields(plan: &Plan) -> Vec<String> {
     let fields = plan.changes.iter().flat_map(|change| &change.fields);
     fields
-        .map(|f| format!("{}/{} {}: {} -> {}", f.table, f.key, f.column, cell(&f.from), cell(&f.to)))
+        .map(|f| {
+            format!("{}/{} {}: {} -> {}", f.table, f.key, f.column, cell(&f.from), cell(&f.to))
+        })
         .collect()
 }
 

@@ -17,6 +17,8 @@ struct Plan {
     filter: std::collections::BTreeMap<String, crate::manifest::filter::Condition>,
     basis: Option<Basis>,
     declared: std::collections::BTreeMap<String, crate::manifest::reference::ReferenceRule>,
+    /// Columns that the module redacts besides the operator.
+    redact: Vec<String>,
 }
 
 impl Builder<'_> {
@@ -55,8 +57,10 @@ impl Builder<'_> {
         if matched_by.is_empty() {
             self.model.by_table.insert(table.to_owned(), id);
         }
-        let redacted =
-            columns.iter().map(|column| self.input.rules.redacted(table, column)).collect();
+        let hides = |column: &String| {
+            plan.redact.contains(column) || self.input.rules.redacted(table, column)
+        };
+        let redacted = columns.iter().map(hides).collect();
         self.model.matchings.push(Matching {
             redacted,
             table: table.to_owned(),
@@ -198,7 +202,7 @@ impl Builder<'_> {
                 columns.iter().filter_map(|name| self.model.matchings[id].position(name)).collect();
             references.push(Reference {
                 columns: positions,
-                foreign: self.input.rules.never_synchronized(&to_table),
+                foreign: self.is_foreign(&to_table),
                 to_table,
                 to_columns,
                 matching,
@@ -218,6 +222,7 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
         filter: record.rows.clone(),
         basis: Some(Basis::Module),
         declared: record.references.clone(),
+        redact: record.redact.clone(),
     }
 }
 
@@ -246,8 +251,8 @@ fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) ->
         }
     }
     let basis = Some(Basis::Module);
-    let declared = owned.references.clone();
-    Some(Plan { identity, key: key.to_vec(), basis, declared, ..Plan::default() })
+    let (declared, redact) = (owned.references.clone(), owned.redact.clone());
+    Some(Plan { identity, key: key.to_vec(), basis, declared, redact, ..Plan::default() })
 }
 
 /// A primary key that isn't a mere number or UUID, else the first unique key without NULL that

@@ -31,7 +31,7 @@ impl Builder<'_> {
                 .map(|name| columns.iter().position(|c| c.name == *name && c.on == Presence::Both))
                 .collect();
             let Some(positions) = positions else { continue };
-            let foreign = self.input.rules.never_synchronized(&named.to_table);
+            let foreign = self.is_foreign(&named.to_table);
             let in_identity = named.columns.iter().any(|column| written.identity.contains(column));
             if foreign && !in_identity {
                 for index in &positions {

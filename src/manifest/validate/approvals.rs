@@ -2,17 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
+use super::{Context, MAX_ALIKE};
 use crate::manifest::approval::Approval;
 use crate::manifest::problem::Problem;
 use crate::manifest::sync_job::{Direction, Mode, Selection, SyncJobSpec};
 use crate::manifest::words::suggestion;
-use crate::manifest::{Document, Step};
+use crate::manifest::{Document, State, Step};
 
 /// Approved tables are root tables of the job's modules, approved folders its folders.
 pub fn part_of_job(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {
-        if job.undo.is_some() || job.modules.is_none() {
+        // What a broken job or module names may just not have been read.
+        let broken = context.selected(job).map(|(module, _)| module).chain([document]);
+        if job.undo.is_some()
+            || job.modules.is_none()
+            || broken.into_iter().any(|document| document.state == State::Broken)
+        {
             continue;
         }
         let records = context.selected(job).flat_map(|(_, spec)| &spec.records);
@@ -66,6 +71,7 @@ pub fn pinned(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {
         let unpinned_is_fine =
             job.direction.is_none_or(|d| d == Direction::ProdToTest) && job.undo.is_none();
+        let mut alike = 0;
         for (table, class, entry) in entries(job) {
             let problem = match entry {
                 Approval::All if class == "deleted" => Problem::error(
@@ -78,6 +84,10 @@ pub fn pinned(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 }
                 _ => continue,
             };
+            alike += 1;
+            if alike > MAX_ALIKE {
+                break;
+            }
             problems.push(at_entry(document, table, class, entry, problem));
         }
     }
@@ -100,24 +110,30 @@ fn not_pinned(document: &Document, table: &str, class: &str, entry: &Approval) -
 pub fn given_once(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {
         let mut seen: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-        for (table, class, entry) in entries(job) {
-            if job.mode == Some(Mode::NewOnly) && matches!(class, "modified" | "deleted") {
-                let problem = Problem::warning(
-                    "never-planned",
-                    format!("`mode: new-only` plans nothing `{class}`: this entry has no effect"),
-                );
-                problems.push(at_entry(document, table, class, entry, problem));
-            }
-            let (Approval::Id(id) | Approval::Pinned { id, .. }) = entry else { continue };
-            if let Some(other) = seen.insert((table, id), class) {
-                let problem = Problem::error(
-                    "approved-twice",
-                    format!("`{table}/{id}` is approved already, under `{other}`"),
-                )
+        let twice = entries(job).filter_map(|(table, class, entry)| {
+            let (Approval::Id(id) | Approval::Pinned { id, .. }) = entry else { return None };
+            let other = seen.insert((table, id), class)?;
+            let message = format!("`{table}/{id}` is approved already, under `{other}`");
+            let problem = Problem::error("approved-twice", message)
                 .help("keep the entry whose pin the plan shows");
-                problems.push(at_entry(document, table, class, entry, problem));
-            }
+            Some(at_entry(document, table, class, entry, problem))
+        });
+        problems.extend(twice.take(MAX_ALIKE));
+    }
+}
+
+/// `mode: new-only` plans no modifications and no deletions.
+pub fn can_be_planned(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for (document, job) in context.jobs() {
+        if job.mode != Some(Mode::NewOnly) {
+            continue;
         }
+        let never = entries(job).filter(|(_, class, _)| matches!(*class, "modified" | "deleted"));
+        problems.extend(never.take(MAX_ALIKE).map(|(table, class, entry)| {
+            let message =
+                format!("`mode: new-only` plans nothing `{class}`: this entry has no effect");
+            at_entry(document, table, class, entry, Problem::warning("never-planned", message))
+        }));
     }
 }
 

@@ -48,7 +48,9 @@ fn named<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str)> {
         let singles =
             [("label", &spec.label), ("updated", &spec.updated), ("created", &spec.created)];
         for (key, column) in singles {
-            named.extend(column.iter().map(|column| (vec![Step::Key(key)], column.as_str())));
+            // A single column is shown at its value, as an item of a list would be.
+            let place = vec![Step::Key(key), Step::Value];
+            named.extend(column.iter().map(|column| (place.clone(), column.as_str())));
         }
     }
     for file in part.files() {
@@ -157,24 +159,21 @@ fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
     Some(Problem::error("bad-constant", message))
 }
 
-/// Lenient where the engine is: SQLite's types say little, and dates are written as text.
+/// Lenient where the engine is: SQLite's types say little, and dates are written as text. JSON and
+/// bytes equal no constant.
 fn fits(kind: Kind, value: &Scalar) -> bool {
-    match (kind, value) {
-        (Kind::Any | Kind::Native | Kind::Json, _) | (_, Scalar::Null) => true,
-        (Kind::Integer, Scalar::Integer(_) | Scalar::Boolean(_)) => true,
-        (Kind::Decimal | Kind::Float, Scalar::Integer(_) | Scalar::Decimal(_)) => true,
-        (Kind::Boolean, Scalar::Boolean(_) | Scalar::Integer(0 | 1)) => true,
-        (
-            Kind::Text
-            | Kind::Date
-            | Kind::Time
-            | Kind::Timestamp
-            | Kind::TimestampTz
-            | Kind::Uuid
-            | Kind::Bytes,
-            Scalar::Text(_),
-        ) => true,
-        _ => false,
+    let boolean = matches!(value, Scalar::Boolean(_));
+    let integer = matches!(value, Scalar::Integer(_));
+    match kind {
+        _ if *value == Scalar::Null => true,
+        Kind::Any | Kind::Native => true,
+        Kind::Json | Kind::Bytes => false,
+        Kind::Integer => integer || boolean,
+        Kind::Decimal | Kind::Float => integer || matches!(value, Scalar::Decimal(_)),
+        Kind::Boolean => boolean || matches!(value, Scalar::Integer(0 | 1)),
+        Kind::Text | Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz | Kind::Uuid => {
+            matches!(value, Scalar::Text(_))
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a job selects.
 
-use super::Context;
-use crate::manifest::approval::Approval;
+use std::collections::BTreeSet;
+
+use super::{Context, MAX_ALIKE};
+use crate::manifest::approval::{Approval, Approvals};
 use crate::manifest::problem::Problem;
 use crate::manifest::sync_job::{Direction, Mode, Selection};
 use crate::manifest::words::suggestion;
@@ -12,23 +14,23 @@ const DELETE_MISSING: [Step<'static>; 2] = [Step::Key("spec"), Step::Key("delete
 
 /// Every module a job names exists, and is named once.
 pub fn modules_exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
-    let known: Vec<&str> = context.modules().map(|(module, _)| module.name.as_str()).collect();
+    let known: BTreeSet<&str> = context.modules().map(|(module, _)| module.name.as_str()).collect();
     for (document, job) in context.jobs() {
-        let Some(Selection::Names(names)) = &job.modules else { continue };
-        for (index, name) in names.iter().enumerate() {
-            let place = [MODULES[0], MODULES[1], Step::Item(name)];
-            let span = document.origin.locate_value(&place);
-            if !known.contains(&name.as_str()) {
-                let problem =
-                    Problem::error("unknown-module", format!("there is no module `{name}`"))
-                        .help_if(suggestion(name, known.iter().copied()));
-                problems.push(document.origin.problem(problem, span));
-            } else if names[..index].contains(name) {
-                let problem =
-                    Problem::error("named-twice", format!("the module `{name}` is named twice"));
-                problems.push(document.origin.problem(problem, span));
-            }
-        }
+        let Some(Selection::Names(selected)) = &job.modules else { continue };
+        let mut seen = BTreeSet::new();
+        let wrong = selected.iter().filter_map(|name| {
+            let problem = if !known.contains(name.as_str()) {
+                Problem::error("unknown-module", format!("there is no module `{name}`"))
+                    .help_if(suggestion(name, known.iter().copied()))
+            } else if !seen.insert(name) {
+                Problem::error("named-twice", format!("the module `{name}` is named twice"))
+            } else {
+                return None;
+            };
+            let span = document.origin.locate_value(&[MODULES[0], MODULES[1], Step::Item(name)]);
+            Some(document.origin.problem(problem, span))
+        });
+        problems.extend(wrong.take(MAX_ALIKE));
     }
 }
 
@@ -63,7 +65,7 @@ pub fn delete_missing(context: &Context<'_>, problems: &mut Vec<Problem>) {
         let has_all = job
             .approved
             .values()
-            .flat_map(super::super::approval::Approvals::classes)
+            .flat_map(Approvals::classes)
             .any(|(_, entries)| entries.contains(&Approval::All));
         if job.direction.is_some_and(|direction| direction != Direction::ProdToTest) {
             problems.push(refuse(document, "`deleteMissing` is for PROD -> TEST only"));

@@ -1,10 +1,11 @@
 //! Names of modules and jobs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Context;
-use crate::cli::COMMANDS;
-use crate::manifest::problem::Problem;
+use crate::manifest::problem::{Problem, Source};
+use crate::manifest::words::{COMMANDS, did_you_mean};
 use crate::manifest::{Document, Spec, Step};
 
 const NAME: [Step<'static>; 2] = [Step::Key("metadata"), Step::Key("name")];
@@ -44,6 +45,21 @@ pub fn no_commands(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 document.origin.locate_value(&NAME),
             ));
         }
+    }
+}
+
+/// Statements of the operator for a module that isn't there would silently never run.
+pub fn operators_modules(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    let Some(config) = context.config else { return };
+    let known: Vec<&str> = context.modules().map(|(module, _)| module.name.as_str()).collect();
+    for name in config.modules.keys().filter(|name| !known.contains(&name.as_str())) {
+        let message = format!("`modules.{name}`: there is no module of this name");
+        let source = Arc::new(Source::unread(&config.path));
+        problems.push(
+            Problem::warning("unknown-module", message)
+                .help_if(did_you_mean(name, known.iter().copied()))
+                .in_source(&source),
+        );
     }
 }
 

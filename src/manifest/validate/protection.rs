@@ -37,7 +37,17 @@ pub fn not_reached(context: &Context<'_>, problems: &mut Vec<Problem>) {
         match class {
             // Judged by `mobile_app`.
             Some(Class::SystemSettings) if is_system_config(&part) => {}
-            Some(class) => problems.push(part.table_problem(refusal(&what, class))),
+            Some(class) => {
+                let problem = refusal(&what, class);
+                let rows = context.protection.mobile_app();
+                let problem = match rows.filter(|rows| rows.table == part.table()) {
+                    Some(_) => problem.help(format!(
+                        "only the module `{SYSTEM_CONFIG}` may hold it, with the mobile app's rows"
+                    )),
+                    None => problem,
+                };
+                problems.push(part.table_problem(problem));
+            }
             None if !context.protection.is_allowed(part.table()) => {
                 problems.push(part.table_problem(not_allowed(&what)));
             }

@@ -1,9 +1,9 @@
 //! What a table or column is to the modules, judged without a catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Context;
 use super::parts::{Part, Role, parts};
+use super::{Context, MAX_ALIKE};
 use crate::manifest::Step;
 use crate::manifest::filter::{Condition, Scalar};
 use crate::manifest::problem::Problem;
@@ -114,13 +114,13 @@ pub fn columns(context: &Context<'_>, problems: &mut Vec<Problem>) {
             ("reset", part.reset()),
         ];
         for (key, columns) in lists {
-            for (index, column) in columns.iter().enumerate() {
-                if columns[..index].contains(column) {
-                    let message = format!("the column `{column}` is listed twice");
-                    let place = [Step::Key(key), Step::Item(column)];
-                    problems.push(part.problem(&place, Problem::error("named-twice", message)));
-                }
-            }
+            let mut listed = BTreeSet::new();
+            let twice = columns.iter().filter(|column| !listed.insert(column.as_str()));
+            problems.extend(twice.take(MAX_ALIKE).map(|column| {
+                let message = format!("the column `{column}` is listed twice");
+                let place = [Step::Key(key), Step::Item(column)];
+                part.problem(&place, Problem::error("named-twice", message))
+            }));
         }
         contradictions(&part, problems);
     }

@@ -1,7 +1,7 @@
 //! When jobs run.
 
 use super::Context;
-use crate::manifest::approval::Approval;
+use crate::manifest::approval::{Approval, Approvals};
 use crate::manifest::problem::Problem;
 use crate::manifest::schedule::{Local, Resolved, ScheduleError, parse_cron, time_zone};
 use crate::manifest::sync_job::{Direction, Schedule, Suspend, SyncJobSpec};
@@ -27,13 +27,11 @@ pub fn cron_refreshes_test(context: &Context<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn has_pins(job: &SyncJobSpec) -> bool {
-    job.approved.values().flat_map(super::super::approval::Approvals::classes).any(
-        |(_, entries)| {
-            entries
-                .iter()
-                .any(|entry| matches!(entry, Approval::Pinned { .. } | Approval::AllOfPlan(_)))
-        },
-    )
+    job.approved.values().flat_map(Approvals::classes).any(|(_, entries)| {
+        entries
+            .iter()
+            .any(|entry| matches!(entry, Approval::Pinned { .. } | Approval::AllOfPlan(_)))
+    })
 }
 
 fn at(document: &Document, keys: &[&str], problem: Problem) -> Problem {

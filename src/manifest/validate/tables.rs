@@ -1,11 +1,15 @@
 //! Tables against the catalogues: that they exist, have a key, and owned rows a parent.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use super::Context;
 use super::parts::{Part, Role, parts};
 use crate::catalog::{Catalog, ForeignKey, Kind, Table};
 use crate::config::Environment;
 use crate::manifest::Step;
 use crate::manifest::problem::Problem;
+use crate::manifest::protected::Class;
 use crate::manifest::reference::OwnedBy;
 use crate::manifest::words::suggestion;
 
@@ -14,7 +18,11 @@ use crate::manifest::words::suggestion;
 pub fn exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for part in parts(context) {
         let place = [Step::Key("table")];
-        problems.extend(missing_table(context, &part, &place, part.table()));
+        // Refused whether it is there or not.
+        let class = context.protection.class_of(part.table());
+        if !matches!(class, Some(Class::Ledger | Class::Engine)) {
+            problems.extend(missing_table(context, &part, &place, part.table()));
+        }
         for (column, rule) in part.references() {
             for choice in &rule.choices {
                 let place = [Step::Key("references"), Step::Key(column)];
@@ -46,6 +54,15 @@ fn missing_table(
     Some(part.problem(place, problem))
 }
 
+impl fmt::Display for Missing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everywhere => Ok(()),
+            Self::From(environment) => write!(out, " in {environment}"),
+        }
+    }
+}
+
 /// Where something that should be in every catalogue isn't.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
@@ -73,30 +90,31 @@ pub fn environments_without(
 /// Records are told apart by a primary key, or by a `key` that is as good as one.
 pub fn have_key(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for part in parts(context) {
-        for (environment, catalog) in context.catalogs {
-            let Some(table) = catalog.table(part.table()) else { continue };
-            let given = match part.role {
-                Role::Root(spec) => spec.key.as_slice(),
-                Role::Owned { .. } => &[],
-            };
-            let name = part.table();
-            if given.is_empty() && table.primary_key.is_empty() {
-                let message = format!("the table `{name}` has no primary key in {environment}");
-                let help = match part.role {
-                    Role::Root(_) => {
-                        "name the columns of a unique key that is never NULL under `key`"
-                    }
-                    Role::Owned { .. } => "its rows can't be told apart; give it one",
-                };
-                problems.push(part.table_problem(Problem::error("no-key", message).help(help)));
-            } else if let Some(reason) = bad_key(table, given) {
-                let message =
-                    format!("`key` can't identify rows of `{name}` in {environment}: {reason}");
-                problems
-                    .push(part.problem(&[Step::Key("key")], Problem::error("bad-key", message)));
+        let (given, help): (&[String], _) = match part.role {
+            Role::Root(spec) => {
+                (&spec.key, "name the columns of a unique key that is never NULL under `key`")
             }
+            Role::Owned { .. } => (&[], "its rows can't be told apart; give it one"),
+        };
+        let without = environments_without(context, |catalog| {
+            let table = catalog.table(part.table());
+            table.is_none_or(|table| !given.is_empty() || !table.primary_key.is_empty())
+        });
+        if let Some(missing) = without {
+            let message = format!("the table `{}` has no primary key{missing}", part.table());
+            problems.push(part.table_problem(Problem::error("no-key", message).help(help)));
+        }
+        for reason in bad_keys(context, part.table(), given) {
+            let message = format!("`key` can't identify rows of `{}`: {reason}", part.table());
+            problems.push(part.problem(&[Step::Key("key")], Problem::error("bad-key", message)));
         }
     }
+}
+
+/// What is wrong with a key in any environment; the same reason once.
+fn bad_keys(context: &Context<'_>, table: &str, given: &[String]) -> BTreeSet<String> {
+    let tables = context.catalogs.values().filter_map(|catalog| catalog.table(table));
+    tables.filter_map(|table| bad_key(table, given)).collect()
 }
 
 /// Why the key, given or primary, isn't as good as a primary key. Unknown columns are `columns`'

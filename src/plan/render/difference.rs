@@ -6,9 +6,9 @@
 use serde_json::Value as Json;
 use similar::{Algorithm, ChangeTag, TextDiff};
 
-use super::escape::{quoted, visible, visible_line};
 use super::outline::Sign;
 use crate::database::value::Value;
+use crate::escape::{quoted, visible, visible_line};
 
 /// Equal lines shown around a difference.
 const CONTEXT: usize = 2;

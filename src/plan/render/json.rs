@@ -2,7 +2,7 @@
 //!
 //! Answers for escaping what JSON leaves raw but a reader's screen would obey or hide.
 
-use super::escape::is_invisible;
+use crate::escape::is_invisible;
 use crate::plan::change::Plan;
 
 /// The plan in pretty JSON with a line break at its end. It reads back as an equal plan.

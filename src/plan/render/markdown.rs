@@ -4,12 +4,12 @@
 //! span, where neither markup, links, mentions nor HTML mean anything. What is said of a change
 //! comes from the outline.
 
-use super::escape::{shortened, visible};
 use super::outline::{Line, outline};
 use super::pins;
 use super::words::{
     COUNTS_ONLY, by_module, count, course, nothing_to_do, source_and_target, tally,
 };
+use crate::escape::{shortened, visible};
 use crate::plan::change::{Change, Class, Plan};
 
 /// Characters a comment may have; forges take 65,536, some of which the poster may need.

@@ -13,7 +13,6 @@ macro_rules! put {
 pub(crate) use put;
 
 mod difference;
-pub mod escape;
 mod json;
 
 mod markdown;

@@ -6,8 +6,8 @@
 use serde_json::Value as Json;
 
 use super::difference::{focused, lines, literal, paths};
-use super::escape::{quoted, shortened, visible, visible_line, width};
 use super::words::{answer_word, brief_identity, conflict_word, shell_word, source_and_target};
+use crate::escape::{quoted, shortened, visible, visible_line, width};
 use crate::plan::change::{Answer, Change, Class, Conflict, Field, Form, Plan, RowChange};
 
 /// What stands before a line, and what colours it.

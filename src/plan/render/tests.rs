@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::sample::{change, conflict, field, plan, rich};
 use super::*;
+use crate::escape;
 use crate::manifest::sync_job::Approvals;
 use crate::plan::change::{Answer, Change, Class, ConflictKind, Form, Plan};
 

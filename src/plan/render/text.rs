@@ -3,11 +3,11 @@
 //! Answers for layout: groups, indentation, wrapping, colour. What is said comes from the outline.
 //! Whether there is colour (a terminal, `NO_COLOR`) is the caller's to know.
 
-use super::escape::{columns, visible, width};
 use super::outline::{Line, Sign, outline};
 use super::words::{
     COUNTS_ONLY, by_module, count, course, nothing_to_do, source_and_target, summary, tally,
 };
+use crate::escape::{columns, visible, width};
 use crate::plan::change::{Change, Plan};
 
 /// How a plan is laid out.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::difference::literal;
-use super::escape::{shortened, visible};
+use crate::escape::{shortened, visible};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Class, ConflictKind, Counts, Plan};
 

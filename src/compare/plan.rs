@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
+use super::draft::{Case, Draft, Link, Links};
+use super::fingerprint::{PinKey, Pinned, hex, pin};
+use super::model::{Model, Node, Role};
+use super::record::{Record, RecordRow};
+use super::wanted::{Wanted, WantedRow, differing, wanted, written_into};
+use super::{Comparison, Entry, shown_key};
 use crate::catalog::Kind;
-use crate::compare::draft::{Case, Draft, Link, Links};
-use crate::compare::fingerprint::{PinKey, Pinned, hex, pin};
-use crate::compare::model::{Model, Node, Role};
-use crate::compare::record::{Record, RecordRow};
-use crate::compare::wanted::{Wanted, WantedRow, differing, wanted, written_into};
-use crate::compare::{Comparison, Entry, shown_key};
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
+use crate::plan::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
 
 /// What stands in place of a redacted value.
 pub const REDACTED: &str = "(redacted)";

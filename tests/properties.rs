@@ -1,0 +1,142 @@
+//! Properties with random schemas, data and edits, on SQLite and on PostgreSQL.
+//!
+//! Ordinary runs go through the same seeds each time; with `RECONCILE_TEST_FULL=1` thousands of
+//! fresh ones follow, and a seed that fails is printed. Such a seed belongs into [`REGRESSIONS`].
+
+mod edits;
+mod laws;
+mod random;
+mod regressions;
+mod schema;
+mod snapshot;
+mod world;
+mod written;
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use laws::Figures;
+use random::Random;
+use reconcile::catalog::Engine;
+use world::{Story, World};
+
+/// Seeds that once broke a law.
+const REGRESSIONS: &[u64] = &[];
+
+#[test]
+fn the_laws_hold_on_sqlite() {
+    on_a_deep_stack(|| go_through(Engine::Sqlite, 40, 2000));
+}
+
+#[test]
+fn the_laws_hold_on_postgresql() {
+    on_a_deep_stack(|| async {
+        if let Some(place) = crate::places::Place::postgres("").await {
+            place.remove().await;
+            go_through(Engine::Postgres, 15, 1000).await;
+        }
+    });
+}
+
+/// Identities that refer to each other are followed as deep as the program's main thread allows;
+/// the harness gives its threads only a quarter of that.
+fn on_a_deep_stack<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'static) {
+    let run = move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(work());
+    };
+    let thread = std::thread::Builder::new().stack_size(8 << 20).spawn(run).unwrap();
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+async fn go_through(engine: Engine, ordinary: u64, full: u64) {
+    let started = Instant::now();
+    let mut figures = Figures::default();
+    let mut failed = Vec::new();
+    for seed in seeds(ordinary, full) {
+        figures.schemas += 1;
+        let story = Story::random(seed, engine);
+        if let Err(error) = tell(&story, &mut figures).await {
+            failed.push(seed);
+            say(&format!("seed {seed} on {engine:?}: {error:#}"));
+            let short = cut_down(story).await;
+            say(&format!("cut down: {}", shown(&short)));
+            if failed.len() >= most_failures() {
+                break;
+            }
+        }
+    }
+    say(&format!("{engine:?} in {:.1} s: {figures:?}", started.elapsed().as_secs_f64()));
+    assert!(failed.is_empty(), "seeds that failed on {engine:?}: {failed:?}");
+}
+
+async fn tell(story: &Story, figures: &mut Figures) -> anyhow::Result<()> {
+    let mut world = World::new(story).await;
+    figures.edits += world.edits;
+    let mut random = Random::new(story.seed ^ 0xc0ffee);
+    let result = laws::hold(&mut world, &mut random, figures).await;
+    world.shop.remove().await;
+    result
+}
+
+fn seeds(ordinary: u64, full: u64) -> Vec<u64> {
+    if let Ok(seed) = std::env::var("RECONCILE_TEST_SEED") {
+        return seed.split(',').map(|seed| seed.trim().parse().unwrap()).collect();
+    }
+    let mut seeds: Vec<u64> = REGRESSIONS.iter().copied().chain(1..=ordinary).collect();
+    if std::env::var_os("RECONCILE_TEST_FULL").is_some() {
+        let now = jiff::Timestamp::now().as_second().unsigned_abs() * 100_000;
+        seeds.extend(now..now + full);
+    }
+    seeds
+}
+
+/// A full run goes on, to show every law that is broken.
+fn most_failures() -> usize {
+    if std::env::var_os("RECONCILE_TEST_FULL").is_some() { 20 } else { 3 }
+}
+
+/// Leaves out edits as long as some law stays broken.
+async fn cut_down(mut story: Story) -> Story {
+    let until = Instant::now() + Duration::from_secs(20);
+    let mut size = story.edits.len().div_ceil(2);
+    while size > 0 {
+        let mut at = 0;
+        while at < story.edits.len() && Instant::now() < until {
+            let mut shorter = story.clone();
+            shorter.edits.drain(at..(at + size).min(shorter.edits.len()));
+            if tell(&shorter, &mut Figures::default()).await.is_err() {
+                story = shorter;
+            } else {
+                at += size;
+            }
+        }
+        size = if size == 1 { 0 } else { size.div_ceil(2) };
+    }
+    story
+}
+
+fn shown(story: &Story) -> String {
+    let direction = if story.to_prod { "TEST -> PROD" } else { "PROD -> TEST" };
+    let mut text = format!(
+        "{direction} of {:?}, new only: {}\n{}\n{}\n",
+        story.modules,
+        story.new_only,
+        written::ddl(&story.schema, story.engine),
+        written::modules(&story.schema)
+    );
+    for edit in &story.edits {
+        text += &format!("{:?}: {}\n", edit.on, edit.sql.join("; "));
+    }
+    text
+}
+
+/// Past the test harness, which keeps what passing tests print to itself.
+fn say(line: &str) {
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
