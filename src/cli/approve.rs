@@ -271,7 +271,7 @@ impl Report {
 
     /// For people.
     pub fn text(&self) -> String {
-        let path = self.file.display().to_string();
+        let path = super::output::near(&self.file);
         let path = visible(&path);
         let mut out = if self.changed {
             format!("Written to {path}:\n")

@@ -7,11 +7,15 @@ pub mod approve;
 #[cfg(test)]
 mod approve_tests;
 pub mod completions;
+pub mod demo;
+pub mod doctor;
+pub mod init;
 pub mod output;
 pub mod pass;
 pub mod plan;
 pub mod prepare;
 pub mod schema;
+pub mod undo;
 pub mod validate;
 
 use std::ffi::OsString;
@@ -22,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Discovery};
-use crate::escape::visible;
+use crate::escape::harmless;
 use crate::manifest::problem::{Colour, Problem, render};
 
 /// Compares two shop databases and applies what people approved.
@@ -62,6 +66,14 @@ pub enum Command {
     Validate(validate::Args),
     /// Print the JSON Schema of the manifests, for editors
     Schema(schema::Args),
+    /// Write a job that takes a committed run back, for review
+    Undo(undo::Args),
+    /// Write a first operator's file and first modules for your own databases
+    Init(init::Args),
+    /// Look for what would keep jobs from running, and say what to do about it
+    Doctor(doctor::Args),
+    /// Make a small shop and show the whole work on it: compare, approve, apply
+    Demo(demo::Args),
     /// Print a shell's completion script
     Completions(completions::Args),
 }
@@ -192,6 +204,10 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Schema(args)) => schema::run(args),
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Approve(args)) => approve::command(args, &cli.global),
+        Some(Command::Undo(args)) => undo::run(args, &cli.global),
+        Some(Command::Init(args)) => init::run(args),
+        Some(Command::Doctor(args)) => doctor::run(args, &cli.global),
+        Some(Command::Demo(args)) => demo::run(args),
         Some(Command::Plan(args)) => plan::run(args, &cli.global),
         None => pass::run(&cli.pass, &cli.global),
     }
@@ -217,7 +233,7 @@ pub fn show_problems(problems: &[Problem]) {
 
 /// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
 fn lines_escaped(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours for people at a terminal who didn't say `NO_COLOR`.

@@ -1,6 +1,7 @@
 //! Standard output: colour, width, and writing to it.
 
 use std::io::{IsTerminal, Write};
+use std::path::{Component, Path, PathBuf};
 
 use super::Error;
 use crate::plan::render::Colour;
@@ -31,4 +32,14 @@ pub fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::failed(format!("can't write to the output: {error}"))),
     }
+}
+
+/// A path as people would type it: from the working directory, where it lies below.
+pub fn near(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    let parts = short.unwrap_or(path).components();
+    // A `./` may stand at the beginning and in the middle.
+    let parts = parts.filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
 }

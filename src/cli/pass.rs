@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
 use crate::apply::{Applied, Error as ApplyError, Watch};
-use crate::escape::visible;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::{Wish, pass};
@@ -49,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                let now = jiff::Timestamp::now();
+                let now = now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
                 progress.bar.finish_and_clear();
                 signal.writing.store(false, Ordering::SeqCst);
@@ -73,6 +73,12 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
         return Ok(manifests.jobs.keys().cloned().collect());
     }
     Ok(args.jobs.clone())
+}
+
+/// The moment of a pass, to the second: what people read in reports and the ledger.
+pub(super) fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
@@ -101,12 +107,12 @@ const INTERRUPTED: i32 = 130;
 
 /// What Ctrl-C and the run tell each other.
 #[derive(Default)]
-struct Signal {
+pub(super) struct Signal {
     interrupted: AtomicBool,
     writing: AtomicBool,
 }
 
-struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     job: String,
     signal: Arc<Signal>,
@@ -117,7 +123,7 @@ struct Progress {
 const LINES: usize = 10;
 
 impl Progress {
-    fn new(job: &str, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(job: &str, signal: Arc<Signal>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(0).with_message(job.to_owned()),
             false => ProgressBar::hidden(),
@@ -169,7 +175,7 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     Ok(())
 }
 
-fn shown(report: &Report, style: Style) -> String {
+pub(super) fn shown(report: &Report, style: Style) -> String {
     let mut out = String::new();
     if let Some(plan) = &report.plan {
         out.push_str(&text(plan, style));
@@ -177,12 +183,12 @@ fn shown(report: &Report, style: Style) -> String {
     put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
     if let Outcome::Refused(refusal) = &report.outcome {
         for reason in &refusal.reasons {
-            put!(out, "  {}\n", visible(reason));
+            put!(out, "  {}\n", harmless(reason));
         }
     }
     for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
         for sentence in list {
-            put!(out, "  {word}: {}\n", visible(sentence));
+            put!(out, "  {word}: {}\n", harmless(sentence));
         }
     }
     out.push('\n');
@@ -218,7 +224,7 @@ fn sentence(outcome: &Outcome) -> String {
             _ => "refused, nothing was written:".into(),
         },
         Outcome::Failed { error } => {
-            format!("FAILURE, nothing was changed: {}", visible(error))
+            format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
         }
     }
 }

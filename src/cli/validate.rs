@@ -19,6 +19,7 @@ use crate::manifest::problem::{self, Problem};
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, unchecked, validate};
 use crate::manifest::{self, Manifests};
+use crate::plan::render::words::count;
 
 type Catalogs = BTreeMap<Environment, Catalog>;
 
@@ -102,8 +103,9 @@ fn report(
         }
         if errors == 0 {
             super::show_problems(&problems);
-            let (modules, jobs) = (manifests.modules.len(), manifests.jobs.len());
-            print(&format!("{modules} modules and {jobs} jobs are valid\n"))?;
+            let modules = count(manifests.modules.len() as u64, "module", "modules");
+            let jobs = count(manifests.jobs.len() as u64, "job", "jobs");
+            print(&format!("{modules} and {jobs} are valid\n"))?;
         }
     }
     let message = match errors {

@@ -39,7 +39,8 @@ pub enum Basis {
     /// The other environment.
     Source(Pairs),
     /// What a run found before it wrote.
-    Images { run: String, images: Vec<Image> },
+    /// `job` is the one that ran.
+    Images { run: String, job: String, images: Vec<Image> },
 }
 
 /// Opens a job for comparing. Both sessions stand in their snapshots; nothing is locked or created.
@@ -145,7 +146,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
             model,
             direction: row.direction,
             mode: Mode::All,
-            basis: Basis::Images { run: run.to_owned(), images },
+            basis: Basis::Images { run: run.to_owned(), job: row.job, images },
             runs,
             target_catalog: catalog,
         });
@@ -197,7 +198,11 @@ impl Opened {
             key: &self.key,
             notes,
         };
-        let plan = build(heading, &self.model, &mut comparison);
+        let mut plan = build(heading, &self.model, &mut comparison);
+        if let Basis::Images { .. } = self.basis {
+            // What a run wrote is newer than what it found. An edit since is `changed-since`.
+            plan.changes.iter_mut().for_each(|change| change.target_newer = false);
+        }
         Ok((plan, comparison))
     }
 

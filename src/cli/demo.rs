@@ -1,0 +1,332 @@
+//! `reconcile demo`: makes a small shop and does the main job in front of the user.
+//!
+//! Answers for the story and its order. Every step is the work of the command it names; the shop is
+//! `demo`'s.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Parser;
+
+use super::prepare::block_on;
+use super::{Cli, Error, Global, Outcome as End, output, pass, prepare};
+use crate::config::Config;
+use crate::demo::{Before, Error as ShopError, Shop, git};
+use crate::job::Context;
+use crate::job::report::Outcome;
+use crate::job::run::{Wish, pass as carry};
+use crate::plan::change::Plan;
+use crate::plan::render::words::{shell_word, summary};
+use crate::plan::render::{Colour, Style, put, text};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Leave the shop for playing; without it the folder is removed at the end
+    #[arg(long)]
+    pub keep: bool,
+    /// Where the shop is made; an earlier demo there is made anew
+    #[arg(value_name = "DIRECTORY", default_value = "demo")]
+    pub directory: PathBuf,
+}
+
+const JOB: &str = "spring-campaign";
+/// The changes told in full: a text, an ID taken twice, and the two that need people.
+const TOLD: [&str; 4] = ["cms_page/1", "cms_page/12", "cms_page/41", "product/106"];
+const STEPS: usize = 6;
+
+pub fn run(args: &Args) -> Result<End, Error> {
+    let shop = block_on(async { Ok(Shop::make(&args.directory).await?) })?;
+    let kept = match (args.keep, shop.before) {
+        (false, Before::Nothing) => Kept::No,
+        (true, _) | (_, Before::EarlierShop) => Kept::Yes,
+    };
+    let mut story = Story::new(&shop)?;
+    let told = story.tell();
+    if kept == Kept::No {
+        shop.remove()?;
+    }
+    let run = told?;
+    story.end(kept, &run)?;
+    Ok(End::Fine)
+}
+
+impl From<ShopError> for Error {
+    fn from(error: ShopError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Yes,
+    No,
+}
+
+struct Story<'a> {
+    shop: &'a Shop,
+    config: Config,
+    global: Global,
+    style: Style,
+    step: usize,
+}
+
+impl<'a> Story<'a> {
+    fn new(shop: &'a Shop) -> Result<Self, Error> {
+        let global = Global { config: Some(shop.path("reconcile.yaml")) };
+        let style = Style { colour: output::colour(), width: output::width() };
+        Ok(Self { shop, config: global.config()?, global, style, step: 0 })
+    }
+
+    /// The whole job, and the name of its run.
+    fn tell(&mut self) -> Result<String, Error> {
+        self.shop_made()?;
+        self.compare()?;
+        self.mend()?;
+        self.approve()?;
+        let run = self.apply()?;
+        self.compare_again()?;
+        Ok(run)
+    }
+
+    fn shop_made(&mut self) -> Result<(), Error> {
+        self.heading("A small shop, twice")?;
+        let name = self.shop.directory.display();
+        self.say(&format!(
+            "{name}/prod.db and {name}/test.db were equal on 2 November. Since then people prepared \
+             a spring campaign on TEST, while customers bought on PROD and two editors worked there \
+             as well. {name}/manifests is a git repository: it says what can be synchronized \
+             (modules) and what shall go where (jobs). {name}/reconcile.yaml, outside of it, is the \
+             operator's: where the databases are, and what no manifest may reach."
+        ))
+    }
+
+    fn compare(&mut self) -> Result<(), Error> {
+        self.heading("Compare, and read the plan")?;
+        let plan = self.plan()?;
+        let all = plan.changes.len();
+        self.command(&format!("reconcile plan {JOB}"))?;
+        output::print(&text(&excerpt(&plan), self.style))?;
+        output::print("\n")?;
+        self.say(&format!(
+            "These are {} of the {all} changes; the command shows them all. Customers, orders, \
+             reviews, stock and settings differ as well and aren't among them: they are never \
+             synchronized, or belong to their environment.",
+            TOLD.len()
+        ))
+    }
+
+    fn mend(&mut self) -> Result<(), Error> {
+        self.heading("What only people can settle")?;
+        self.say(
+            "cms_page/1 was corrected on PROD after TEST had changed it; approving it would lose \
+             the correction. product/106 was deleted on TEST, but orders on PROD refer to it. So \
+             two editors go back to TEST: the one takes the correction over, the other brings the \
+             hand cream back as a product that is no longer sold.",
+        )?;
+        let shop = self.shop;
+        block_on(async { Ok(shop.mend_test().await?) })?;
+        let plan = self.plan()?;
+        self.command(&format!("reconcile plan {JOB}"))?;
+        output::print(&format!("…\n{}\n\n", summary(&plan.counts)))
+    }
+
+    fn approve(&mut self) -> Result<(), Error> {
+        self.heading("Approve, and commit")?;
+        self.say(
+            "Everything is fine as it is, and both conflicts have an answer: page 41 gets a new ID, \
+             so that PROD's page 41 stays; page 44 goes into the page that PROD has made itself. \
+             Each approval is pinned to what was reviewed: a record that moves afterwards isn't \
+             applied.",
+        )?;
+        let which = format!("reconcile approve {JOB} --new all --modified all --deleted all");
+        let answers = "--renumber cms_page/41 --adopt cms_page/44";
+        self.command(&format!("{which} \\\n      {answers}"))?;
+        self.run(&format!("{which} {answers}"))?;
+        output::print("\n")?;
+        let message = "Approve the spring campaign";
+        self.command(&format!("git -C manifests commit --all --message '{message}'"))?;
+        let said = git::commit(&self.shop.path("manifests"), message).map_err(ShopError::from)?;
+        output::print(&format!("{said}\n"))
+    }
+
+    fn apply(&mut self) -> Result<String, Error> {
+        self.heading("Apply")?;
+        self.say(
+            "Everything or nothing: one transaction on PROD, the pins checked again in it, every \
+             record read back before it is committed.",
+        )?;
+        self.command(&format!("reconcile {JOB}"))?;
+        let (config, signal) = (&self.config, Arc::default());
+        let mut report = block_on(async {
+            let prepared = prepare::prepare(config).await?;
+            let job = prepare::job(&prepared.manifests, JOB)?;
+            let context = Context::new(config, &prepared.manifests);
+            let mut progress = pass::Progress::new(JOB, signal);
+            let now = pass::now();
+            Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
+        })?;
+        // The plan was shown; the command shows it again for those who only run it.
+        report.plan = None;
+        output::print(pass::shown(&report, self.style).trim_end())?;
+        output::print("\n\n")?;
+        match report.outcome {
+            Outcome::Applied { run, .. } => Ok(run),
+            _ => Err(Error::failed("the demo's job wasn't applied")),
+        }
+    }
+
+    fn compare_again(&mut self) -> Result<(), Error> {
+        self.heading("Compare again")?;
+        let again = format!("reconcile plan {JOB}");
+        self.command(&again)?;
+        self.run(&again)?;
+        let plan = self.plan()?;
+        if plan.noop {
+            return Ok(());
+        }
+        Err(Error::failed("the demo's plan should be empty after the run"))
+    }
+
+    fn plan(&self) -> Result<Plan, Error> {
+        block_on(prepare::plan(&self.config, JOB))
+    }
+
+    /// Runs a command line as if it had been typed.
+    fn run(&self, line: &str) -> Result<(), Error> {
+        let mut cli = Cli::try_parse_from(line.split(' '))
+            .map_err(|error| Error::failed(error.to_string()))?;
+        cli.global = self.global.clone();
+        super::run(&cli).map(|_| ())
+    }
+}
+
+/// A few changes of a plan under the counts of all.
+fn excerpt(plan: &Plan) -> Plan {
+    let mut excerpt = plan.clone();
+    excerpt
+        .changes
+        .retain(|change| TOLD.contains(&format!("{}/{}", change.table, change.id).as_str()));
+    excerpt
+}
+
+/// How the story is set.
+impl Story<'_> {
+    fn heading(&mut self, title: &str) -> Result<(), Error> {
+        self.step += 1;
+        let heading = format!("[{}/{STEPS}] {title}", self.step);
+        output::print(&format!("{}\n\n", self.painted(&heading, "1;36")))
+    }
+
+    fn say(&self, text: &str) -> Result<(), Error> {
+        let mut out = String::new();
+        for line in wrapped(text, self.style.width.clamp(40, 100)) {
+            put!(out, "{line}\n");
+        }
+        out.push('\n');
+        output::print(&out)
+    }
+
+    fn command(&self, line: &str) -> Result<(), Error> {
+        output::print(&format!("{}\n", self.painted(&format!("$ {line}"), "1")))
+    }
+
+    fn painted(&self, text: &str, colour: &str) -> String {
+        match self.style.colour {
+            Colour::Ansi => format!("\x1b[{colour}m{text}\x1b[0m"),
+            Colour::Never => text.to_owned(),
+        }
+    }
+
+    fn end(&self, kept: Kept, run: &str) -> Result<(), Error> {
+        let folder = self.shop.directory.display().to_string();
+        let program = Program::this();
+        let mut out = format!("\n{} ", self.painted("Done.", "1;32"));
+        match kept {
+            Kept::No => {
+                put!(out, "The folder {folder} is removed again. This leaves one for playing:\n\n");
+                let place = if folder == "demo" {
+                    String::new()
+                } else {
+                    format!(" {}", shell_word(&folder))
+                };
+                put!(out, "    {} demo --keep{place}\n\nThen:\n\n", program.command());
+            }
+            Kept::Yes => put!(out, "The shop stays in {folder}. Go on from here:\n\n"),
+        }
+        put!(out, "    cd {}\n", shell_word(&folder));
+        if let Some(path) = program.folder_to_add() {
+            put!(out, "    PATH=\"{}:$PATH\"\n", path.display());
+        }
+        out.push_str(&next(if kept == Kept::Yes { run } else { "RUN" }));
+        output::print(&out)
+    }
+}
+
+/// What to look at and to try, as lines to type.
+fn next(run: &str) -> String {
+    let lines = [
+        ("less README.md".to_owned(), "what is here, and what the plan held"),
+        ("git -C manifests show".to_owned(), "the approvals, as they were committed"),
+        (format!("reconcile undo {run}"), "writes a job that takes the run back"),
+        ("reconcile plan refresh-test".to_owned(), "the other way: what TEST lacks of PROD"),
+        ("reconcile doctor".to_owned(), "what reconcile sees of both databases"),
+        ("reconcile --help".to_owned(), "everything else"),
+    ];
+    let widest = lines.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for (line, what) in lines {
+        put!(out, "    {line:<widest$}  # {what}\n");
+    }
+    out
+}
+
+/// Text in lines of at most so many columns; it has no long words.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                put!(line, " {word}");
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// How this program can be started again.
+enum Program {
+    /// As `reconcile`, which the search path finds.
+    InPath,
+    At(PathBuf),
+}
+
+impl Program {
+    fn this() -> Self {
+        let Ok(this) = std::env::current_exe() else { return Self::InPath };
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        let first = std::env::split_paths(&folders)
+            .map(|folder| folder.join("reconcile"))
+            .find(|program| program.is_file());
+        let same = |path: PathBuf| path.canonicalize().ok() == this.canonicalize().ok();
+        if first.is_some_and(same) { Self::InPath } else { Self::At(this) }
+    }
+
+    fn command(&self) -> String {
+        match self {
+            Self::InPath => "reconcile".to_owned(),
+            Self::At(path) => {
+                let here = std::env::current_dir().ok();
+                let short = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+                shell_word(&short.as_ref().unwrap_or(path).display().to_string())
+            }
+        }
+    }
+
+    fn folder_to_add(&self) -> Option<&Path> {
+        match self {
+            Self::InPath => None,
+            Self::At(path) => path.parent(),
+        }
+    }
+}

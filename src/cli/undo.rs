@@ -1,0 +1,189 @@
+//! `reconcile undo RUN`: writes a job that takes a committed run back.
+//!
+//! Answers for the manifest and for what it approves. The job is reviewed, committed and applied
+//! like any other; nothing is written to a database here.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::prepare::{self, block_on, prepare};
+use super::{Error, ErrorKind, Global, Outcome, output};
+use crate::compare::Scope;
+use crate::config::Config;
+use crate::escape::visible;
+use crate::job::Context;
+use crate::job::open::{Basis, open};
+use crate::manifest::sync_job::{Approvals, SyncJobSpec};
+use crate::manifest::write::sync_job;
+use crate::manifest::{Manifests, SyncJob, load_text};
+use crate::plan::amend::{Amended, ApprovalMap, Dependencies, Wish, amend};
+use crate::plan::change::{Class, Plan};
+use crate::plan::heading::Heading;
+use crate::plan::render::words::{count, shell_word};
+use crate::plan::render::{Style, put, text};
+use crate::state::keep_plan;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The run to take back, by the name that applying it printed
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Where to write the job [default: undo-RUN.yaml beside the job that ran]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// What the run leaves to take back, and how the job that does it is written.
+struct Undo {
+    plan: Plan,
+    /// The job that ran.
+    ran: String,
+    /// Where that job is written; it may be gone by now.
+    file: Option<PathBuf>,
+    directory: PathBuf,
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
+    let config = global.config()?;
+    let name = format!("undo-{}", args.run);
+    let undo = block_on(compare(&config, &name, &args.run))?;
+    let style = Style { colour: output::colour(), width: output::width() };
+    output::print(&text(&undo.plan, style))?;
+    if undo.plan.noop {
+        output::print(&format!(
+            "\nNothing to undo: {} is as it was before {}.\n",
+            undo.target(),
+            args.run
+        ))?;
+        return Ok(Outcome::Fine);
+    }
+    let (approved, left) = approvals(&undo.plan)?;
+    if approved.is_empty() {
+        let message =
+            format!("every record of run {} changed since; nothing was written", args.run);
+        return Err(Error::new(ErrorKind::CannotRun, message)
+            .hint("mend the records by hand, or prepare them on the other environment"));
+    }
+    let path = args.output.clone().unwrap_or_else(|| undo.folder().join(format!("{name}.yaml")));
+    let records: usize =
+        approved.values().flat_map(Approvals::classes).map(|(_, list)| list.len()).sum();
+    let spec = SyncJobSpec { approved, ..spec(&args.run)? };
+    let why = format!("Takes run {} of the job {} back.", args.run, undo.ran);
+    write(&path, &sync_job(&name, &spec, &undo.schema(), &why))?;
+    output::print(&told(&path, &name, records, &left))?;
+    Ok(Outcome::Fine)
+}
+
+/// The plan of the undo, as its job will find it.
+async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> {
+    let manifests = prepare(config).await?.manifests;
+    if let Some(job) = manifests.jobs.get(name) {
+        let message =
+            format!("the job {name} is there already: {}", output::near(&job.origin.path));
+        return Err(Error::failed(message)
+            .hint(format!("review it, commit it, and run it with `reconcile {name}`"))
+            .hint("what it approves is renewed with `reconcile approve`"));
+    }
+    let job = unwritten(name, run)?;
+    let context = Context::new(config, &manifests);
+    let mut opened = open(&context, &job).await?;
+    let (plan, _) = opened.plan(&job, Scope::Everything, Vec::new()).await?;
+    keep_plan(config, &plan)?;
+    let ran = match &opened.basis {
+        Basis::Images { job, .. } => job.clone(),
+        Basis::Source(_) => String::new(),
+    };
+    let file = manifests.jobs.get(&ran).or(any(&manifests)).map(|job| job.origin.path.clone());
+    Ok(Undo { plan, ran, file, directory: prepare::directory(None, Some(config))? })
+}
+
+fn any(manifests: &Manifests) -> Option<&SyncJob> {
+    manifests.jobs.values().next()
+}
+
+/// The job before anything is approved, read as from a file.
+fn unwritten(name: &str, run: &str) -> Result<SyncJob, Error> {
+    let text = format!(
+        "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: {}}}\nspec: {{undo: {}}}\n",
+        crate::manifest::quote::quoted(name),
+        crate::manifest::quote::quoted(run)
+    );
+    let mut read = load_text(Path::new("undo.yaml"), text.as_bytes());
+    read.jobs.remove(name).ok_or_else(|| {
+        Error::new(ErrorKind::Usage, format!("{} can't be the name of a run", visible(run)))
+    })
+}
+
+fn spec(run: &str) -> Result<SyncJobSpec, Error> {
+    Ok(unwritten("undo", run)?.spec)
+}
+
+/// Everything that can be approved, without what needs a record that changed since.
+fn approvals(plan: &Plan) -> Result<(ApprovalMap, Vec<String>), Error> {
+    let approvable = plan.changes.iter().filter(|change| change.class != Class::Conflict);
+    let add = approvable.filter_map(|change| {
+        let heading = Heading::fitting(change).first().copied()?;
+        Some((heading, format!("{}/{}", change.table, change.id)))
+    });
+    let mut wish = Wish { add: add.collect(), dependencies: Dependencies::Name };
+    let mut left = Vec::new();
+    loop {
+        let Amended { approved, missing, .. } = amend(plan, &ApprovalMap::new(), &wish)
+            .map_err(|refusals| Error::failed(refusals[0].to_string()))?;
+        if missing.is_empty() {
+            return Ok((approved, left));
+        }
+        for dependency in missing {
+            wish.add.retain(|(_, name)| *name != dependency.name);
+            left.push(format!("{} needs {}", dependency.name, dependency.needs));
+        }
+    }
+}
+
+impl Undo {
+    fn target(&self) -> &'static str {
+        crate::plan::render::words::source_and_target(self.plan.direction).1
+    }
+
+    fn folder(&self) -> PathBuf {
+        let beside = self.file.as_deref().and_then(Path::parent);
+        beside.unwrap_or(&self.directory).to_owned()
+    }
+
+    /// The schema as the job that ran names it.
+    fn schema(&self) -> String {
+        let text = self.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        let first = text.as_deref().and_then(|text| text.lines().next());
+        let named = first.and_then(|line| line.split_once("$schema=")).map(|(_, schema)| schema);
+        named.unwrap_or("reconcile.schema.json").trim().to_owned()
+    }
+}
+
+/// A new file; one that is there is somebody's.
+fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+        let error = Error::failed(format!("can't write {}: {error}", output::near(path)));
+        error.hint("name another file with `-o FILE`")
+    })?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| Error::failed(format!("can't write {}: {error}", output::near(path))))
+}
+
+/// What was written, and what to do with it.
+fn told(path: &Path, name: &str, records: usize, left: &[String]) -> String {
+    let file = output::near(path);
+    let records = count(records as u64, "record", "records");
+    let mut out = format!("\nWritten to {}: {records} approved\n", visible(&file));
+    for reason in left {
+        put!(out, "left out: {}\n", visible(reason));
+    }
+    let folder = path.parent().map(output::near).unwrap_or_default();
+    let folder = if folder.is_empty() { ".".to_owned() } else { folder };
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    put!(out, "\nReview it, commit it, and run it:\n\n");
+    put!(out, "    git -C {} add {}\n", shell_word(&folder), shell_word(&file_name));
+    put!(out, "    git -C {} commit -m 'Undo the run'\n", shell_word(&folder));
+    put!(out, "    reconcile {name}\n");
+    out
+}

@@ -1,0 +1,125 @@
+//! A small shop to try the program on, embedded in the binary.
+//!
+//! Answers for making its folder: two databases, manifests in a git repository of their own, the
+//! operator's file. The story told with it is `cli::demo`'s.
+
+pub mod files;
+pub mod git;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::database::{self, Access, Session};
+use files::{FILES, MENDED, PROD, SCHEMA, SHOP, TEST};
+
+/// Says that a folder was made here and may be made anew.
+const MARKER: &str = ".reconcile-demo";
+const MARKER_TEXT: &str = "made by `reconcile demo`, which makes everything in this folder anew\n";
+
+/// Why the shop couldn't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: io::Error },
+    /// Something else lies where the shop should be made.
+    #[error("{path} is there already and isn't a demo shop; name another directory", path = .0.display())]
+    NotOurs(PathBuf),
+    #[error(transparent)]
+    Database(#[from] database::Error),
+    #[error(transparent)]
+    Git(#[from] git::Error),
+}
+
+/// A shop in a folder.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    pub directory: PathBuf,
+    /// It was there before this program was started, so someone wanted to keep it.
+    pub before: Before,
+}
+
+/// What lay in the folder before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    Nothing,
+    EarlierShop,
+}
+
+impl Shop {
+    /// Makes the shop anew.
+    ///
+    /// # Guarantees
+    /// Only an empty folder or a shop made here before is written to or emptied.
+    pub async fn make(directory: &Path) -> Result<Self, Error> {
+        let before = clear(directory)?;
+        let shop = Self { directory: directory.to_owned(), before };
+        std::fs::create_dir_all(directory).map_err(at(directory))?;
+        shop.write(MARKER, MARKER_TEXT)?;
+        for (path, text) in FILES {
+            shop.write(path, text)?;
+        }
+        for (name, own) in [("prod.db", PROD), ("test.db", TEST)] {
+            shop.write(name, "")?;
+            shop.run(name, &[SCHEMA, SHOP, own]).await?;
+        }
+        git::make_repository(&shop.path("manifests"))?;
+        Ok(shop)
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// What editors do on TEST about records that can't be approved or shouldn't be.
+    pub async fn mend_test(&self) -> Result<(), Error> {
+        self.run("test.db", &[MENDED]).await
+    }
+
+    /// Removes the folder.
+    pub fn remove(&self) -> Result<(), Error> {
+        std::fs::remove_dir_all(&self.directory).map_err(at(&self.directory))
+    }
+
+    async fn run(&self, name: &str, scripts: &[&'static str]) -> Result<(), Error> {
+        let url = format!("sqlite://{}", self.path(name).display());
+        let mut session = Session::open(&url, name, Access::Write).await?;
+        session.begin().await?;
+        for script in scripts {
+            session.run_embedded(script).await?;
+        }
+        session.commit().await?;
+        Ok(session.close().await?)
+    }
+
+    fn write(&self, path: &str, text: &str) -> Result<(), Error> {
+        let path = self.path(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(at(folder))?;
+        }
+        std::fs::write(&path, text).map_err(at(&path))
+    }
+}
+
+fn clear(directory: &Path) -> Result<Before, Error> {
+    let about = match std::fs::symlink_metadata(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Before::Nothing),
+        about => about.map_err(at(directory))?,
+    };
+    if !about.is_dir() {
+        return Err(Error::NotOurs(directory.to_owned()));
+    }
+    if directory.join(MARKER).is_file() {
+        std::fs::remove_dir_all(directory).map_err(at(directory))?;
+        return Ok(Before::EarlierShop);
+    }
+    let mut entries = std::fs::read_dir(directory).map_err(at(directory))?;
+    match entries.next() {
+        None => Ok(Before::Nothing),
+        Some(_) => Err(Error::NotOurs(directory.to_owned())),
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { path, source }
+}

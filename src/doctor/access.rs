@@ -1,0 +1,191 @@
+//! One database: reachable, readable, writable, with a ledger or the right to make one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, Needs};
+use crate::apply::ledger::{Ledger, PREFIX};
+use crate::catalog::{Catalog, Engine};
+use crate::config::Environment;
+use crate::database::{self, Allowed, Facts, Rights, Session};
+
+/// Adds what there is to say of the database; its catalogue where it could be read.
+pub async fn examine(
+    environment: Environment,
+    session: &mut Session,
+    needs: &Needs,
+    findings: &mut Vec<Finding>,
+) -> Option<Catalog> {
+    let about = environment.as_str();
+    let is_target = needs.targets.contains(&environment);
+    match look(session).await {
+        Err(error) => {
+            findings.push(Finding::broken(about, error.to_string()));
+            None
+        }
+        Ok((facts, catalog, rights)) => {
+            findings.push(Finding::ok(about, described(&facts)));
+            findings.extend(read_only(about, &facts, is_target));
+            findings.extend(row_security(about, &catalog, needs));
+            findings.push(reading(about, &facts, &catalog, &rights, needs));
+            if is_target {
+                findings.extend(writing(about, &facts, &catalog, &rights, needs));
+                findings.push(ledger(about, &facts, &catalog, &rights));
+            }
+            Some(catalog)
+        }
+    }
+}
+
+async fn look(
+    session: &mut Session,
+) -> Result<(Facts, Catalog, BTreeMap<String, Rights>), database::Error> {
+    Ok((session.facts().await?, session.catalog().await?, session.rights().await?))
+}
+
+fn described(facts: &Facts) -> String {
+    match facts.engine {
+        Engine::Sqlite => {
+            let file = crate::cli::output::near(std::path::Path::new(&facts.database));
+            format!("SQLite {}, {file}", facts.version)
+        }
+        Engine::Postgres => format!(
+            "PostgreSQL {}, database {}, schema {}, account {}",
+            facts.version, facts.database, facts.schema, facts.account
+        ),
+    }
+}
+
+fn read_only(about: &str, facts: &Facts, is_target: bool) -> Option<Finding> {
+    let what = match (facts.standby, facts.read_only) {
+        (false, false) => return None,
+        (true, _) => "it is a standby",
+        (false, true) => "it is read-only",
+    };
+    if !is_target {
+        return Some(Finding::ok(about, format!("{what}, which is enough for a source")));
+    }
+    Some(
+        Finding::broken(about, format!("{what}, and a job writes to it"))
+            .advice("name the primary, with an account that may write, in the operator's file"),
+    )
+}
+
+fn row_security(about: &str, catalog: &Catalog, needs: &Needs) -> Option<Finding> {
+    let hidden: Vec<&str> = needs
+        .tables
+        .keys()
+        .filter(|name| catalog.table(name).is_some_and(|table| table.row_security))
+        .map(String::as_str)
+        .collect();
+    (!hidden.is_empty()).then(|| {
+        let message = format!("row-level security may hide rows of {}", hidden.join(", "));
+        Finding::broken(about, message)
+            .advice("use an account with BYPASSRLS: a hidden row would look like a deleted one")
+    })
+}
+
+/// Module tables, what they refer to, and what refers to them.
+fn read_tables(catalog: &Catalog, needs: &Needs) -> BTreeSet<String> {
+    let mut tables = BTreeSet::new();
+    for table in needs.tables.keys().filter_map(|name| catalog.table(name)) {
+        tables.insert(table.name.clone());
+        tables.extend(table.foreign_keys.iter().map(|key| key.to_table.clone()));
+        tables.extend(catalog.referrers(&table.name).map(|(holder, _)| holder.name.clone()));
+    }
+    tables
+}
+
+fn lacking(
+    tables: impl IntoIterator<Item = String>,
+    rights: &BTreeMap<String, Rights>,
+    right: impl Fn(&Rights) -> Allowed,
+) -> Vec<String> {
+    let lacks = |name: &String| rights.get(name).is_some_and(|of| right(of) == Allowed::No);
+    tables.into_iter().filter(lacks).collect()
+}
+
+fn reading(
+    about: &str,
+    facts: &Facts,
+    catalog: &Catalog,
+    rights: &BTreeMap<String, Rights>,
+    needs: &Needs,
+) -> Finding {
+    let tables = read_tables(catalog, needs);
+    let count = tables.len();
+    let unread = lacking(tables, rights, |of| of.read);
+    if unread.is_empty() {
+        return Finding::ok(about, format!("all {count} tables that modules need can be read"));
+    }
+    Finding::broken(about, format!("{} can't be read", unread.join(", ")))
+        .advice(grant("SELECT", &unread, facts))
+}
+
+fn writing(
+    about: &str,
+    facts: &Facts,
+    catalog: &Catalog,
+    rights: &BTreeMap<String, Rights>,
+    needs: &Needs,
+) -> Vec<Finding> {
+    let tables = || needs.tables.keys().filter(|name| catalog.table(name).is_some()).cloned();
+    let unwritten = lacking(tables(), rights, |of| of.write);
+    let undrawn = lacking(tables(), rights, |of| of.draw);
+    if unwritten.is_empty() && undrawn.is_empty() {
+        let count = tables().count();
+        return vec![Finding::ok(about, format!("all {count} tables of modules can be written"))];
+    }
+    let mut findings = Vec::new();
+    if !unwritten.is_empty() {
+        let message = format!("{} can't be written, and a job does", unwritten.join(", "));
+        let advice = grant("SELECT, INSERT, UPDATE, DELETE", &unwritten, facts);
+        findings.push(Finding::broken(about, message).advice(advice));
+    }
+    if !undrawn.is_empty() {
+        let message = format!("the account may not use the sequences of {}", undrawn.join(", "));
+        let schema = quote(&facts.schema);
+        findings.push(Finding::broken(about, message).advice(format!(
+            "GRANT USAGE, UPDATE ON ALL SEQUENCES IN SCHEMA {schema} TO {};",
+            quote(&facts.account)
+        )));
+    }
+    findings
+}
+
+fn ledger(
+    about: &str,
+    facts: &Facts,
+    catalog: &Catalog,
+    rights: &BTreeMap<String, Rights>,
+) -> Finding {
+    let ledger = Ledger::default();
+    if ledger.exists(catalog) {
+        let own = catalog.tables.keys().filter(|name| name.starts_with(PREFIX)).cloned();
+        let unwritten = lacking(own, rights, |of| of.write);
+        if unwritten.is_empty() {
+            return Finding::ok(about, "the ledger is there");
+        }
+        let message = format!("the ledger's {} can't be written", unwritten.join(", "));
+        let advice = grant("SELECT, INSERT, UPDATE, DELETE", &unwritten, facts);
+        return Finding::broken(about, message).advice(advice);
+    }
+    if facts.may_create {
+        return Finding::ok(about, "the ledger is made by the first run");
+    }
+    Finding::broken(about, "there is no ledger, and the account may not create tables").advice(
+        format!(
+            "have an administrator run, as this account or with a GRANT:\n{}",
+            ledger.sql(facts.engine)
+        ),
+    )
+}
+
+fn grant(rights: &str, tables: &[String], facts: &Facts) -> String {
+    let tables: Vec<String> = tables.iter().map(|table| quote(table)).collect();
+    format!("GRANT {rights} ON {} TO {};", tables.join(", "), quote(&facts.account))
+}
+
+/// For statements that people run themselves.
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,81 @@
+//! What columns are for, as far as their names and types tell.
+
+use crate::catalog::{Kind, Table};
+use crate::manifest::words::parts;
+
+pub const UPDATED: [&str; 5] = ["updated", "modified", "changed", "update", "modification"];
+pub const CREATED: [&str; 5] = ["created", "inserted", "added", "creation", "joined"];
+const LABELS: [&str; 8] =
+    ["title", "name", "label", "headline", "heading", "subject", "caption", "description"];
+/// Numbers that each environment counts for itself.
+const COUNTS: [&str; 14] = [
+    "view",
+    "views",
+    "click",
+    "clicks",
+    "hit",
+    "hits",
+    "visits",
+    "impressions",
+    "downloads",
+    "counter",
+    "count",
+    "stock",
+    "sold",
+    "popularity",
+];
+const PATHS: [&str; 8] =
+    ["image", "photo", "picture", "thumbnail", "file", "filename", "icon", "logo"];
+/// Values that reviews shouldn't show.
+const SECRETS: [&str; 8] =
+    ["email", "password", "secret", "token", "phone", "iban", "apikey", "passwd"];
+
+/// The first time column whose name holds one of the words.
+pub fn time(table: &Table, words: &[&str]) -> Option<String> {
+    let is_time = |kind| matches!(kind, Kind::Timestamp | Kind::TimestampTz | Kind::Date);
+    table
+        .columns
+        .iter()
+        .filter(|column| is_time(column.kind) && holds(&column.name, words))
+        .map(|column| column.name.clone())
+        .next()
+}
+
+/// What people call a row: a title or name, else text of its identity.
+pub fn label(table: &Table, identity: &[String]) -> Option<String> {
+    let is_text = |name: &str| table.column(name).is_some_and(|column| column.kind == Kind::Text);
+    let named = LABELS.iter().find_map(|word| {
+        table.columns.iter().find(|column| column.kind == Kind::Text && column.name == *word)
+    });
+    named
+        .map(|column| column.name.clone())
+        .or_else(|| identity.iter().rev().find(|name| is_text(name)).cloned())
+        .or_else(|| table.columns.iter().find(|c| is_text(&c.name)).map(|c| c.name.clone()))
+}
+
+pub fn own_counts(table: &Table) -> Vec<String> {
+    let is_number = |kind| matches!(kind, Kind::Integer | Kind::Decimal);
+    let columns = table.columns.iter();
+    columns
+        .filter(|column| is_number(column.kind) && holds(&column.name, &COUNTS))
+        .filter(|column| !table.foreign_keys.iter().any(|key| key.columns.contains(&column.name)))
+        .map(|column| column.name.clone())
+        .collect()
+}
+
+pub fn paths(table: &Table) -> Vec<String> {
+    let columns = table.columns.iter();
+    columns
+        .filter(|column| column.kind == Kind::Text && holds(&column.name, &PATHS))
+        .map(|column| column.name.clone())
+        .collect()
+}
+
+pub fn secrets(table: &Table) -> Vec<String> {
+    let columns = table.columns.iter();
+    columns.filter(|c| holds(&c.name, &SECRETS)).map(|c| c.name.clone()).collect()
+}
+
+fn holds(name: &str, words: &[&str]) -> bool {
+    parts(name).iter().any(|part| words.contains(&part.as_str()))
+}
