@@ -34,6 +34,15 @@ pub fn is_bidi_control(c: char) -> bool {
 /// Text on one line, with everything invisible written out. A backslash that could be taken for
 /// one of these escapes is doubled; any other is left alone, so that paths stay readable.
 pub fn visible(text: &str) -> Cow<'_, str> {
+    written_out(text, looks_escaped)
+}
+
+/// A whole message on one line. What its parts escaped already stays as it is.
+pub fn harmless(message: &str) -> Cow<'_, str> {
+    written_out(message, |_| false)
+}
+
+fn written_out(text: &str, doubled: impl Fn(&str) -> bool) -> Cow<'_, str> {
     if !text.contains('\\') && !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
@@ -43,7 +52,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            '\\' if looks_escaped(&text[at + 1..]) => out.push_str("\\\\"),
+            '\\' if doubled(&text[at + 1..]) => out.push_str("\\\\"),
             c if is_invisible(c) => push_escape(&mut out, c),
             c => out.push(c),
         }

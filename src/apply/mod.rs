@@ -22,7 +22,6 @@ use crate::compare::record::Record;
 use crate::compare::sides::Sides;
 use crate::compare::{self, Entry, shown_key};
 use crate::database::{self, Session, Value};
-use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Class};
 
 /// Why a run was rolled back or never began. The target is as it was.
@@ -56,21 +55,11 @@ pub enum Error {
     Interrupted,
 }
 
-/// What a run is, for the ledger.
+/// What a run is: its row for the ledger, and what the operator wants done in it.
 #[derive(Debug, Clone)]
 pub struct RunFacts {
-    pub run: String,
-    pub installation: String,
-    pub job: String,
-    pub request: String,
-    pub plan_digest: String,
-    pub direction: Direction,
-    pub mode: Mode,
-    pub undo: Option<String>,
-    pub started_at: String,
-    /// The `request` number of the job's spec.
-    pub asked: u64,
-    pub fence: i64,
+    /// Without the applied entries, which only the run knows.
+    pub row: RunRow,
     /// SQL that the operator added, by module.
     pub after_write: BTreeMap<String, Vec<String>>,
 }
@@ -182,6 +171,8 @@ async fn write(
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;
     let now = verify::read_back(sides, model, &placed).await?;
+    // The operator's statements may take long; who pressed Ctrl-C meanwhile wants nothing kept.
+    watch.step(all, all)?;
     let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
@@ -325,31 +316,18 @@ async fn record(
         })
         .collect();
     let target = &mut sides.target;
-    let run = RunRow {
-        run: facts.run.clone(),
-        installation: facts.installation.clone(),
-        job: facts.job.clone(),
-        request: facts.request.clone(),
-        plan_digest: facts.plan_digest.clone(),
-        direction: facts.direction,
-        mode: facts.mode,
-        undo: facts.undo.clone(),
-        started_at: facts.started_at.clone(),
-        asked: facts.asked,
-        fence: facts.fence,
-        applied: applied.entries.clone(),
-    };
+    let run = RunRow { applied: applied.entries.clone(), ..facts.row.clone() };
     ledger.insert_run(target, &run).await?;
-    ledger.insert_images(target, &facts.run, &images).await?;
+    ledger.insert_images(target, &run.run, &images).await?;
     for record in placed {
         if matches!(record.answer, Some(Answer::Adopt | Answer::Renumber)) {
             let target_id = record.target_id(model);
-            let (prod, test) = by_environment(facts.direction, &record.draft.id, &target_id);
+            let (prod, test) = by_environment(run.direction, &record.draft.id, &target_id);
             let table = &model.nodes[record.draft.root].table;
-            ledger.remember(target, &facts.run, (table, prod, test)).await?;
+            ledger.remember(target, &run.run, (table, prod, test)).await?;
         }
     }
-    ledger.insert_work(target, &facts.run, &republish(model, placed)).await
+    ledger.insert_work(target, &run.run, &republish(model, placed)).await
 }
 
 /// The resources that the touched records are published as.

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Discovery};
-use crate::escape::visible;
+use crate::escape::harmless;
 use crate::manifest::problem::{Colour, Problem, render};
 
 /// Compares two shop databases and applies what people approved
@@ -249,7 +249,7 @@ pub fn show_problems(problems: &[Problem]) {
 
 /// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
 fn lines_escaped(text: &str) -> String {
-    text.lines().map(visible).collect::<Vec<_>>().join("\n")
+    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours for people at a terminal who didn't say `NO_COLOR`.

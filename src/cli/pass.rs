@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
 use crate::apply::{Applied, Error as ApplyError, Watch};
-use crate::escape::visible;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::{Wish, pass};
@@ -49,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                let now = jiff::Timestamp::now();
+                let now = now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
                 progress.bar.finish_and_clear();
                 signal.writing.store(false, Ordering::SeqCst);
@@ -73,6 +73,12 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
         return Ok(manifests.jobs.keys().cloned().collect());
     }
     Ok(args.jobs.clone())
+}
+
+/// The moment of a pass, to the second: what people read in reports and the ledger.
+pub(super) fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
@@ -177,12 +183,12 @@ pub(super) fn shown(report: &Report, style: Style) -> String {
     put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
     if let Outcome::Refused(refusal) = &report.outcome {
         for reason in &refusal.reasons {
-            put!(out, "  {}\n", visible(reason));
+            put!(out, "  {}\n", harmless(reason));
         }
     }
     for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
         for sentence in list {
-            put!(out, "  {word}: {}\n", visible(sentence));
+            put!(out, "  {word}: {}\n", harmless(sentence));
         }
     }
     out.push('\n');
@@ -218,7 +224,7 @@ fn sentence(outcome: &Outcome) -> String {
             _ => "refused, nothing was written:".into(),
         },
         Outcome::Failed { error } => {
-            format!("FAILURE, nothing was changed: {}", visible(error))
+            format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
         }
     }
 }

@@ -97,7 +97,9 @@ async fn load_owned(
     for (answered, values) in found {
         let (key, above) = &places[answered];
         if let Some(record) = records.get_mut(key) {
-            let in_filter = record.rows[*above].in_filter && in_filter(node, &values);
+            // A record that is matched is written whole, though its root stands outside the filter.
+            let owner = &record.rows[*above];
+            let in_filter = (owner.parent.is_none() || owner.in_filter) && in_filter(node, &values);
             record.rows.push(RecordRow { node: id, parent: Some(*above), values, in_filter });
         }
     }

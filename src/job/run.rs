@@ -11,7 +11,7 @@ use super::decision::{Decision, Question, decide, named_records, tables_to_count
 use super::open::{Basis, Opened, open, session};
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
-use crate::apply::ledger::Ledger;
+use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, RunFacts, Watch, apply};
 use crate::compare::record::Record;
 use crate::compare::scan::Candidates;
@@ -300,7 +300,7 @@ fn facts(
     now: Timestamp,
 ) -> Result<RunFacts, Error> {
     let modules = context.config.modules.iter();
-    Ok(RunFacts {
+    let row = RunRow {
         run: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), random_word(6)),
         installation: state.installation()?,
         job: job.name.clone(),
@@ -315,10 +315,11 @@ fn facts(
         started_at: now.to_string(),
         asked: job.spec.request,
         fence: 0,
-        after_write: modules
-            .map(|(name, module)| (name.clone(), module.after_write.clone()))
-            .collect(),
-    })
+        applied: Vec::new(),
+    };
+    let after_write =
+        modules.map(|(name, module)| (name.clone(), module.after_write.clone())).collect();
+    Ok(RunFacts { row, after_write })
 }
 
 /// Remembers how the request ended. An error that may pass leaves it open.
@@ -408,7 +409,7 @@ impl Applying<'_> {
     ) -> Result<Outcome, Error> {
         let ledger = Ledger::default();
         opened.sides.target.begin().await?;
-        facts.fence = ledger.raise_fence(&mut opened.sides.target).await?;
+        facts.row.fence = ledger.raise_fence(&mut opened.sides.target).await?;
         if let Some(run) = self.raced(&mut opened.sides.target, &ledger, facts).await? {
             opened.sides.target.rollback().await?;
             return Ok(Outcome::Held(run));
@@ -426,7 +427,7 @@ impl Applying<'_> {
         let ending = if self.job.spec.dry_run { Ending::RollBack } else { Ending::Commit };
         let Opened { sides, model, .. } = opened;
         let applied = apply(sides, model, facts, &approved, ending, watch).await?;
-        let run = facts.run.clone();
+        let run = facts.row.run.clone();
         Ok(match ending {
             Ending::Commit => Outcome::Applied { run, applied },
             Ending::RollBack => Outcome::TestImport { run, applied },
@@ -441,7 +442,7 @@ impl Applying<'_> {
         facts: &RunFacts,
     ) -> Result<Option<Ended>, Error> {
         let runs = ledger.runs_of(target, &self.job.name).await?;
-        Ok(runs.into_iter().find(|run| run.request == facts.request).map(|run| Ended {
+        Ok(runs.into_iter().find(|run| run.request == facts.row.request).map(|run| Ended {
             phase: Phase::Succeeded,
             why: format!("run {} is committed", run.run),
             at: run.started_at,

@@ -16,7 +16,7 @@ use miette::{
 };
 use serde_json::json;
 
-use crate::escape::{is_deceptive, visible};
+use crate::escape::{harmless, is_deceptive};
 
 /// How much is at stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +86,7 @@ impl Source {
             } else if at < hidden_until {
                 shown.extend(std::iter::repeat_n('*', character.len_utf8()));
             } else {
-                push_harmless(&mut shown, character);
+                push_visible(&mut shown, character);
             }
         }
         Self { name: name.into(), shown }
@@ -120,7 +120,7 @@ pub fn shown_path(path: &Path) -> String {
 }
 
 /// A stand-in of the same length in bytes, so that positions stay right.
-fn push_harmless(shown: &mut String, character: char) {
+fn push_visible(shown: &mut String, character: char) {
     match (is_deceptive(character), character.len_utf8()) {
         (false, _) => shown.push(character),
         (true, 3) => shown.push(char::REPLACEMENT_CHARACTER),
@@ -156,13 +156,13 @@ impl Problem {
     }
 
     fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        let message = visible(&message.into()).into_owned();
+        let message = harmless(&message.into()).into_owned();
         Self { severity, code, message, help: None, source: None, document: None, span: None }
     }
 
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(visible(&help.into()).into_owned());
+        self.help = Some(harmless(&help.into()).into_owned());
         self
     }
 
@@ -224,7 +224,7 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = self.file() {
-            write!(out, "{}:", visible(file))?;
+            write!(out, "{}:", harmless(file))?;
             if let Some(span) = self.span {
                 write!(out, "{}:{}:", span.line, span.column)?;
             }
@@ -328,7 +328,7 @@ impl SourceCode for Line<'_> {
         let part = if context == 0 { self.mark.start..self.part.end } else { self.part.clone() };
         let before = self.source.shown[self.part.start..part.start].chars().count();
         Ok(Box::new(MietteSpanContents::new_named(
-            visible(&self.source.name).into_owned(),
+            harmless(&self.source.name).into_owned(),
             self.source.shown[part.clone()].as_bytes(),
             SourceSpan::from((part.start, part.len())),
             self.number,
@@ -342,7 +342,7 @@ impl fmt::Display for Shown<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A file that couldn't be read as text has no line to show; its name must still be said.
         if let (None, Some(file)) = (&self.line, self.problem.file()) {
-            write!(out, "{}: ", visible(file))?;
+            write!(out, "{}: ", harmless(file))?;
         }
         out.write_str(&self.problem.message)
     }
