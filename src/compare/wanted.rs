@@ -131,7 +131,7 @@ impl<'a> Pairing<'a> {
         let node = &self.model.nodes[row.node];
         let here = current.and_then(|index| self.current.map(|record| &record.rows[index]));
         let cells = self.cells(node, source, parent, here);
-        let (open, unmet) = self.unresolved(node, source, here.is_none());
+        let (open, unmet) = self.unresolved(node, source, &cells, here.is_none());
         self.wanted.rows.push(WantedRow {
             node: row.node,
             parent,
@@ -189,7 +189,8 @@ impl<'a> Pairing<'a> {
         let mut free: BTreeSet<usize> = currents.iter().copied().collect();
         let mut open: BTreeSet<usize> = (0..sources.len()).collect();
         let Some(record) = self.current else { return pairs };
-        if node.link && node.identity.is_empty() {
+        let parent = node.parent.as_ref();
+        if node.key.iter().all(|column| parent.is_some_and(|p| p.columns.contains(column))) {
             // One row a parent: the key is the parent reference.
             if let ([_], [only]) = (sources, currents) {
                 pairs[0] = Some(*only);
@@ -221,16 +222,25 @@ impl<'a> Pairing<'a> {
                     .is_none_or(|values| !values.iter().any(Value::is_empty))
             };
             join(&node.identity, Rule::Identity, &mut open);
-            // A whole identity that has no partner stands for a row of its own.
-            let identities = group(
+            // A whole identity that has no partner stands for a row of its own, a double on either
+            // side for none.
+            let ours = group(
                 (0..sources.len()).map(|at| (at, cells_of(&translated[at], &node.identity))),
                 Rule::Identity,
             );
+            let theirs = group(
+                currents
+                    .iter()
+                    .map(|at| (*at, Some(pick(&record.rows[*at].values, &node.identity)))),
+                Rule::Identity,
+            );
+            let double = |groups: &BTreeMap<Vec<Value>, Vec<usize>>, values: &Vec<Value>| {
+                groups.get(values).is_some_and(|rows| rows.len() > 1)
+            };
             open.retain(|at| {
                 !told_apart(at)
                     || cells_of(&translated[*at], &node.identity)
-                        .and_then(|values| identities.get(&values).map(|rows| rows.len() > 1))
-                        .unwrap_or(false)
+                        .is_some_and(|values| double(&ours, &values) || double(&theirs, &values))
             });
         }
         join(&node.key, Rule::Key, &mut open);
@@ -286,13 +296,21 @@ impl<'a> Pairing<'a> {
         cells
     }
 
-    fn unresolved(&self, node: &Node, source: usize, inserted: bool) -> (Vec<usize>, Vec<usize>) {
+    fn unresolved(
+        &self,
+        node: &Node,
+        source: usize,
+        cells: &[Cell],
+        inserted: bool,
+    ) -> (Vec<usize>, Vec<usize>) {
         let (mut open, mut unmet) = (Vec::new(), Vec::new());
         for (index, reference) in node.references.iter().enumerate() {
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
             let link = self.links.get(&(source, index));
             let Some(Link::Row { there: None, .. }) = link else { continue };
-            if above {
+            // What isn't written misses nothing: kept columns, and those that one side lacks.
+            let left = reference.columns.iter().all(|column| cells[*column] == Cell::Leave);
+            if above || left {
                 continue;
             }
             let only_foreign = reference.foreign && is_foreign(node, reference);
