@@ -120,7 +120,9 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         if !ledger.exists(&catalog) {
             continue;
         }
-        let Some(row) = ledger.run(&mut target, run).await? else { continue };
+        // A copied database brings the ledger of the one it was copied from along.
+        let written = |row: &RunRow| environments(row.direction).1 == environment;
+        let Some(row) = ledger.run(&mut target, run).await?.filter(written) else { continue };
         let images = ledger.images(&mut target, run).await?;
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, keeping_all(spec)));
@@ -154,15 +156,18 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     Err(Error::UnknownRun(run.to_owned()))
 }
 
-/// A restored record takes back what its kept columns held.
+/// A restored record takes back what its kept columns held, and the rows outside the module's
+/// filters that went with it.
 fn keeping_all(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
+            spec.rows.clear();
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
+        record.rows.clear();
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
         owned(&mut record.owns);
     }
