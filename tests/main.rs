@@ -9,6 +9,7 @@ mod database;
 mod demo;
 mod doctor;
 mod init;
+mod interrupt;
 mod manifests;
 mod oscar;
 mod places;

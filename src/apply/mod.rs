@@ -188,6 +188,8 @@ async fn write(
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;
     let now = verify::read_back(sides, model, &placed).await?;
+    // The operator's statements may take long; who pressed Ctrl-C meanwhile wants nothing kept.
+    watch.step(all, all)?;
     let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();

@@ -162,7 +162,7 @@ impl<'a> Story<'a> {
             let job = prepare::job(&prepared.manifests, JOB)?;
             let context = Context::new(config, &prepared.manifests);
             let mut progress = pass::Progress::new(JOB, signal);
-            let now = jiff::Timestamp::now();
+            let now = pass::now();
             Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
         })?;
         // The plan was shown; the command shows it again for those who only run it.

@@ -49,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                let now = jiff::Timestamp::now();
+                let now = now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
                 progress.bar.finish_and_clear();
                 signal.writing.store(false, Ordering::SeqCst);
@@ -73,6 +73,12 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
         return Ok(manifests.jobs.keys().cloned().collect());
     }
     Ok(args.jobs.clone())
+}
+
+/// The moment of a pass, to the second: what people read in reports and the ledger.
+pub(super) fn now() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now();
+    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 /// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next

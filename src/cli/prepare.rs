@@ -83,7 +83,8 @@ pub fn job<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Erro
         return Err(Error::of_problems(problems, format!("the job {name} can't be used")));
     }
     manifests.jobs.get(name).ok_or_else(|| {
-        let nearest = manifest::words::nearest(name, manifests.jobs.keys().map(String::as_str));
+        let known = manifests.jobs.keys().map(String::as_str).chain(manifest::words::COMMANDS);
+        let nearest = manifest::words::nearest(name, known);
         let error = Error::new(ErrorKind::Usage, format!("there is no job {name}"));
         match nearest {
             Some(nearest) => error.hint(format!("did you mean {nearest}?")),

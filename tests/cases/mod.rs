@@ -25,7 +25,8 @@ fn folder() -> PathBuf {
 fn read(file: &str) -> Topic {
     let path = folder().join(format!("{file}.yaml"));
     let text = std::fs::read_to_string(path).unwrap();
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{file}.yaml: {error}"))
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(&text, options).unwrap_or_else(|error| panic!("{file}.yaml: {error}"))
 }
 
 fn play_topic(file: &str, on: On) {

@@ -182,21 +182,21 @@ impl Builder<'_> {
         let declared = plan.declared.iter().map(|(column, rule)| {
             let choice = super::references::only_choice(rule);
             let keys = self.input.target.table(&choice.table).map(|t| t.primary_key.clone());
-            (vec![column.clone()], choice.table.clone(), keys.unwrap_or_default())
+            let matched_by = choice.matching.clone();
+            (vec![column.clone()], choice.table.clone(), keys.unwrap_or_default(), matched_by)
         });
-        let foreign = table
-            .foreign_keys
-            .iter()
-            .map(|key| (key.columns.clone(), key.to_table.clone(), key.to_columns.clone()));
+        let foreign = table.foreign_keys.iter().map(|key| {
+            (key.columns.clone(), key.to_table.clone(), key.to_columns.clone(), Vec::new())
+        });
         let all: Vec<_> = declared.chain(foreign).collect();
         let mut taken: Vec<String> = Vec::new();
-        for (columns, to_table, to_columns) in all {
+        for (columns, to_table, to_columns, matched_by) in all {
             let inside = columns.iter().all(|column| wanted.contains(column));
             if !inside || columns.iter().any(|column| taken.contains(column)) {
                 continue;
             }
             taken.extend(columns.iter().cloned());
-            let matching = self.matching(&to_table, &[])?;
+            let matching = self.matching(&to_table, &matched_by)?;
             self.needs(matching, &to_columns)?;
             let positions =
                 columns.iter().filter_map(|name| self.model.matchings[id].position(name)).collect();
