@@ -105,7 +105,10 @@ async fn go_through(engine: Engine, trial: Trial, ordinary: u64) {
             }
         }
     }
-    say(&format!("{trial:?} on {engine:?} in {:.1} s: {figures:?}", started.elapsed().as_secs_f64()));
+    say(&format!(
+        "{trial:?} on {engine:?} in {:.1} s: {figures:?}",
+        started.elapsed().as_secs_f64()
+    ));
     assert!(failed.is_empty(), "seeds of {trial:?} that failed on {engine:?}: {failed:?}");
 }
 

@@ -78,7 +78,10 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
         Case::IdDiffers if inside => vec![Some(Answer::Adopt), Some(Answer::Overwrite)],
         Case::IdDiffers | Case::IdentityAmbiguous | Case::ChangedSince => vec![],
     };
-    if draft.in_the_way.is_some() {
+    // An ID that is a reference means another row on the other side, so it can't be taken over.
+    let refers = draft.case == Case::IdDiffers
+        && root.key.iter().any(|column| root.reference_of(*column).is_some());
+    if draft.in_the_way.is_some() || refers {
         answers.retain(|answer| *answer != Some(Answer::Overwrite));
     }
     answers
