@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 
+mod bad_data;
 mod bad_input;
+mod canary;
 mod cases;
 mod config;
 mod database;

@@ -3,6 +3,7 @@
 //! Answers for showing each job's report, for progress and interruption, and for the exit code of
 //! several jobs. What a job does is `job::run`'s.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +65,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     end(args, &manifests, &reports)
 }
 
-/// Jobs named on the command line must exist; without any, all do their part.
+/// Jobs named on the command line must exist, and count once; without any, all do their part.
 fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     for name in &args.jobs {
         prepare::job(manifests, name)?;
@@ -72,7 +73,8 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     if args.jobs.is_empty() {
         return Ok(manifests.jobs.keys().cloned().collect());
     }
-    Ok(args.jobs.clone())
+    let mut seen = BTreeSet::new();
+    Ok(args.jobs.iter().filter(|name| seen.insert(name.as_str())).cloned().collect())
 }
 
 /// The moment of a pass, to the second: what people read in reports and the ledger.
@@ -167,6 +169,9 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     let style = Style { colour: output::colour(), width: output::width() };
     for report in reports {
         output::print(&shown(report, style))?;
+    }
+    if manifests.jobs.is_empty() && manifests.problems.is_empty() {
+        output::print("nothing to do: there is no job in the manifests\n")?;
     }
     let errors = manifests.problems.iter().filter(|problem| problem.is_error()).count();
     if errors > 0 {

@@ -58,6 +58,7 @@ pub async fn check(
     checks.index();
     checks.references();
     checks.schemas();
+    checks.storable(sides);
     checks.doubles();
     checks.unique_keys(sides).await?;
     checks.referrers(sides).await?;
@@ -201,6 +202,26 @@ impl Checks<'_> {
                 for detail in details {
                     choice.object(ConflictKind::SchemaDiffers, detail);
                 }
+            }
+        }
+    }
+
+    /// Values that the target's columns can't hold as they are.
+    fn storable(&mut self, sides: &Sides) {
+        for choice in self.choices.iter_mut().flatten() {
+            let mut details = Vec::new();
+            for row in &choice.wanted.rows {
+                let node = &self.model.nodes[row.node];
+                for (column, cell) in node.columns.iter().zip(&row.cells) {
+                    let Cell::Value(value) = cell else { continue };
+                    let target = node.target.column(&column.name);
+                    if let Some(reason) = target.and_then(|it| sides.target.refuses(it, value)) {
+                        details.push(format!("{}.{} {reason}", node.table, column.name));
+                    }
+                }
+            }
+            for detail in details {
+                choice.object(ConflictKind::SchemaDiffers, detail);
             }
         }
     }
