@@ -150,13 +150,25 @@ fn no_marker_gets_out_of_a_broken_operators_file() {
         ("/prod", "/prod?sslmode=CANARY"),
         ("/prod", "/prod?options=CANARY&password=CANARY&sslrootcert=/CANARY"),
         ("{database:", "{databse:"),
-        ("{database: \"postgres://shop:CANARY@127.0.0.1:1/prod\"}", "\"postgres://shop:CANARY@h/prod\""),
-        ("{database: \"postgres://shop:CANARY@127.0.0.1:1/prod\"}", "{database: [\"postgres://shop:CANARY@h/prod\"]}"),
+        (
+            "{database: \"postgres://shop:CANARY@127.0.0.1:1/prod\"}",
+            "\"postgres://shop:CANARY@h/prod\"",
+        ),
+        (
+            "{database: \"postgres://shop:CANARY@127.0.0.1:1/prod\"}",
+            "{database: [\"postgres://shop:CANARY@h/prod\"]}",
+        ),
         ("{database: \"", "{password: CANARY, database: \""),
         ("instance: PROD", "instance: [PROD"),
         ("instance: PROD", "instance: PRD"),
-        ("tables:", "http: {listen: \"127.0.0.1:1\", tokens: {\"a@b\": {secret: \"CANARY\", may: x}}}\ntables:"),
-        ("tables:", "mail: {transport: \"smtp://u:CANARY@h:x\", from: x, recipients: []}\nstate: \"postgres://u:CANARY@h/x\"\ntables:"),
+        (
+            "tables:",
+            "http: {listen: \"127.0.0.1:1\", tokens: {\"a@b\": {secret: \"CANARY\", may: x}}}\ntables:",
+        ),
+        (
+            "tables:",
+            "mail: {transport: \"smtp://u:CANARY@h:x\", from: x, recipients: []}\nstate: \"postgres://u:CANARY@h/x\"\ntables:",
+        ),
         ("instance", "instance"),
     ];
     for (from, to) in changes {
@@ -166,7 +178,14 @@ fn no_marker_gets_out_of_a_broken_operators_file() {
         let broken = fine.replacen(from, to, 1);
         assert!(broken != fine || from == to, "{from} isn't in the file");
         fs::write(here.path().join("reconcile.yaml"), broken).unwrap();
-        for arguments in ["plan promote", "validate", "--dry-run", "", "--format json", "approve promote --new all"] {
+        for arguments in [
+            "plan promote",
+            "validate",
+            "--dry-run",
+            "",
+            "--format json",
+            "approve promote --new all",
+        ] {
             let output = run(here.path(), arguments, &[]);
             silent(&format!("{to} {arguments}"), output.as_bytes());
         }
@@ -277,7 +296,10 @@ impl House {
             let name = name.to_string_lossy();
             if path.is_dir() {
                 self.files_are_silent(&path);
-            } else if name != "reconcile.yaml" && !name.starts_with("prod.db") && !name.starts_with("test.db") {
+            } else if name != "reconcile.yaml"
+                && !name.starts_with("prod.db")
+                && !name.starts_with("test.db")
+            {
                 silent(&path.display().to_string(), &fs::read(&path).unwrap());
             }
         }
