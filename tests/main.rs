@@ -14,6 +14,7 @@ mod manifests;
 mod oscar;
 mod places;
 mod properties;
+mod readme;
 mod shop;
 mod undo;
 mod validate;

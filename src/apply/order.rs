@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use super::operations::{Operation, Verb};
 use crate::catalog::{Kind, Table};
 use crate::compare::model::Model;
+use crate::compare::sides::as_collated;
 use crate::database::Value;
 
 /// Writes in an order that the target's constraints accept.
@@ -172,7 +173,10 @@ impl Work<'_> {
                     if old == new {
                         continue;
                     }
-                    let place = |values| (table.name.clone(), columns.clone(), values);
+                    let place = |mut values: Vec<Value>| {
+                        as_collated(table, columns, &mut values);
+                        (table.name.clone(), columns.clone(), values)
+                    };
                     match pass {
                         Pass::Collect => freed.extend(old.map(|values| (place(values), index))),
                         Pass::Connect => {

@@ -85,6 +85,12 @@ async fn draft(
         .as_ref()
         .map(|record| record.key(model))
         .filter(|former| after.is_some() && *former != id);
+    if let (Some(former), None) = (&former_id, &now) {
+        let there = load(sides, Side::Target, model, root, std::slice::from_ref(former)).await?;
+        if same(model, before.as_ref(), there.into_values().next().as_ref()) {
+            return Ok(None);
+        }
+    }
     let case = match (&before, &now) {
         _ if !same(model, after.as_ref(), now.as_ref()) => {
             if former_id.is_none() && same(model, before.as_ref(), now.as_ref()) {

@@ -157,6 +157,19 @@ impl Catalog {
     }
 }
 
+impl Column {
+    /// Two texts with the same form are equal under the column's collation, as far as that can be
+    /// told without asking the database.
+    pub fn form(&self, text: &str) -> String {
+        match self.collation.as_deref() {
+            None => text.to_owned(),
+            Some("NOCASE") => text.to_ascii_lowercase(),
+            Some("RTRIM") => text.trim_end_matches(' ').to_owned(),
+            Some(_) => text.to_lowercase(),
+        }
+    }
+}
+
 impl Table {
     /// A table of plain columns, none of which may be NULL.
     pub fn plain(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Self {

@@ -29,6 +29,7 @@ use crate::plan::render::words::source_and_target;
 /// unless what follows is `all` or has a `/` (`price/7,EUR,cms_page/41` are two). `all` and `*`
 /// leave out records whose target was edited after the source: name those.
 #[derive(Debug, Clone, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The job whose plan was reviewed
     pub job: String,

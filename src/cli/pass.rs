@@ -23,7 +23,7 @@ use crate::state::Phase;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Compare and check everything, write nothing: no lock, state, result, mail or file
+    /// Compare and check everything, but write nothing anywhere
     #[arg(long)]
     pub dry_run: bool,
     /// End with 2 when there are changes

@@ -11,7 +11,7 @@ use super::draft::{Case, Draft, Link};
 use super::model::{Model, Node, Presence, Referrer, Role};
 use super::record::Record;
 use super::scan::is_default;
-use super::sides::{Sides, pick};
+use super::sides::{Sides, as_collated, pick};
 use super::wanted::{Cell, Wanted, WantedRow, wanted_by, written_into};
 use crate::catalog::Table;
 use crate::database::Value;
@@ -80,7 +80,7 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
     };
     // An ID that is a reference means another row on the other side, so it can't be taken over.
     let refers = root.key.iter().any(|column| root.reference_of(*column).is_some());
-    if draft.case == Case::IdDiffers && (draft.in_the_way.is_some() || refers) {
+    if draft.in_the_way.is_some() || (draft.case == Case::IdDiffers && refers) {
         answers.retain(|answer| *answer != Some(Answer::Overwrite));
     }
     answers
@@ -213,7 +213,8 @@ impl Checks<'_> {
             for row in &choice.wanted.rows {
                 let node = &self.model.nodes[row.node];
                 for columns in unique_keys(node) {
-                    if let Some(values) = unique_values(node, row, &columns, None) {
+                    if let Some(mut values) = unique_values(node, row, &columns, None) {
+                        as_collated(&node.target, &columns, &mut values);
                         let place = (node.table.clone(), columns, values);
                         wanted.entry(place).or_default().insert(at);
                     }

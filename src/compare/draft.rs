@@ -41,7 +41,8 @@ pub struct Draft {
     pub source: Option<Record>,
     /// The target's record that this one is, would replace or would go into.
     pub current: Option<Record>,
-    /// `id-differs`: the target's record with the source's ID, which is something else.
+    /// The target's record with the source's ID, which is something else and can't give way:
+    /// beside `id-differs`, and where a remembered pair gives it to another record.
     pub in_the_way: Option<Record>,
     /// Only when undoing: the matched record takes this ID back.
     pub former_id: Option<Vec<Value>>,
@@ -151,7 +152,8 @@ async fn from_source(
             Verdict::Renamed => (Case::Renamed, by_id, None),
             Verdict::IdDiffers => (Case::IdDiffers, outcome.same.as_ref().map(key_of), by_id),
             Verdict::IdentityAmbiguous => (Case::IdentityAmbiguous, by_id, None),
-            Verdict::IdReused => (Case::IdReused, by_id, None),
+            // Writing into another record's partner would leave that one without.
+            Verdict::IdReused => (Case::IdReused, by_id.clone(), by_id.filter(|_| outcome.claimed)),
             Verdict::New => (Case::New, None, None),
         };
         drafts.push(Draft {

@@ -47,6 +47,8 @@ pub struct Outcome {
     pub same: Option<Row>,
     pub by_id: Option<Row>,
     pub by_identity: Vec<Row>,
+    /// A remembered pair gives `by_id` to another record.
+    pub claimed: bool,
 }
 
 /// What a row's identity is, for fingerprints and for people.
@@ -233,6 +235,7 @@ impl<'a> Matcher<'a> {
                 same,
                 by_id: by_id[index].clone(),
                 by_identity: by_identity[index].clone(),
+                claimed: facts.by_id.is_some_and(|holder| holder.claimed),
             });
         }
         Ok(outcomes)
@@ -251,10 +254,10 @@ impl<'a> Matcher<'a> {
         let other = from.other();
         let key = pick(by_id, &matching.key);
         let same = |found: &Row| pick(found, &matching.key) == key;
-        let claimed = self
-            .pairs
-            .partner(other, &matching.table, &key)
-            .is_some_and(|partner| *partner != pick(row, &matching.key));
+        // A pair holds only while both records live.
+        let partner = self.pairs.partner(other, &matching.table, &key);
+        let partner = partner.filter(|partner| **partner != pick(row, &matching.key)).cloned();
+        let claimed = self.one_each(from, matching, &matching.key, &[partner]).await?[0].is_some();
         let created_equal =
             matching.created.map(|index| !row[index].is_null() && row[index] == by_id[index]);
         let mut holder = IdHolder {

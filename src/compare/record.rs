@@ -20,7 +20,7 @@ pub struct RecordRow {
     pub parent: Option<usize>,
     /// In the order of the node's columns.
     pub values: Row,
-    /// Passes the node's filter, and so do the owned rows above it.
+    /// Passes the node's filter, and so do the rows above it.
     pub in_filter: bool,
 }
 
@@ -97,10 +97,9 @@ async fn load_owned(
     for (answered, values) in found {
         let (key, above) = &places[answered];
         if let Some(record) = records.get_mut(key) {
-            // A target's root outside the filter may be matched all the same; which of its rows
-            // belong to the module is up to their own filters.
-            let above_in = *above == 0 || record.rows[*above].in_filter;
-            let in_filter = above_in && in_filter(node, &values);
+            // A record that is matched is written whole, though its root stands outside the filter.
+            let owner = &record.rows[*above];
+            let in_filter = (owner.parent.is_none() || owner.in_filter) && in_filter(node, &values);
             record.rows.push(RecordRow { node: id, parent: Some(*above), values, in_filter });
         }
     }

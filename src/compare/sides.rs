@@ -4,6 +4,7 @@
 //! side doesn't have reads as NULL.
 
 use super::model::{Node, Side};
+use crate::catalog::Table;
 use crate::database::{self, Row, Session, Value};
 
 /// The source is only read; the target is read, and written by `apply`.
@@ -55,4 +56,13 @@ pub fn spread(node: &Node, side: Side, row: Row) -> Row {
 /// The values of some columns of a row.
 pub fn pick(row: &[Value], indexes: &[usize]) -> Vec<Value> {
     indexes.iter().map(|index| row[*index].clone()).collect()
+}
+
+/// Values that the table's collations call equal become the same.
+pub fn as_collated(table: &Table, columns: &[String], values: &mut [Value]) {
+    for (name, value) in columns.iter().zip(values) {
+        if let (Some(column), Value::Text(text)) = (table.column(name), &mut *value) {
+            *value = Value::Text(column.form(text));
+        }
+    }
 }

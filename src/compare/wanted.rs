@@ -3,7 +3,7 @@
 //! Answers for pairing owned rows within their parents, for which values are written, and for which
 //! columns differ. It draws no IDs and reads no rows: values that only a run can know stand open.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::{Draft, Link, Links};
 use super::model::{Model, Node, NodeId, Presence, Reference, Role};
@@ -102,6 +102,10 @@ struct Pairing<'a> {
     current: Option<&'a Record>,
     numbering: Numbering,
     wanted: Wanted,
+    /// The source's rows by table and key, for references within the record.
+    own: HashMap<(&'a str, Vec<Value>), usize>,
+    /// What is decided of the source's rows: which row of the target's record each is, if any.
+    settled: HashMap<usize, Option<usize>>,
 }
 
 impl<'a> Pairing<'a> {
@@ -115,8 +119,17 @@ impl<'a> Pairing<'a> {
             let rows = current.map_or(0, |record| record.rows.len());
             return Err(Wanted { rows: Vec::new(), removed: (0..rows).collect() });
         };
-        let (links, wanted) = (&draft.links, Wanted::default());
-        Ok(Self { model, source, links, current, numbering: Numbering::Source, wanted })
+        let place = |row: &RecordRow| (model.nodes[row.node].table.as_str(), row.key(model));
+        Ok(Self {
+            model,
+            source,
+            links: &draft.links,
+            current,
+            numbering: Numbering::Source,
+            wanted: Wanted::default(),
+            own: source.rows.iter().enumerate().map(|(at, row)| (place(row), at)).collect(),
+            settled: HashMap::new(),
+        })
     }
 
     fn finish(mut self) -> Wanted {
@@ -127,6 +140,7 @@ impl<'a> Pairing<'a> {
 
     /// Adds a source row and all rows below it.
     fn add(&mut self, source: usize, parent: Option<usize>, current: Option<usize>) {
+        self.settled.insert(source, current);
         let row = &self.source.rows[source];
         let node = &self.model.nodes[row.node];
         let here = current.and_then(|index| self.current.map(|record| &record.rows[index]));
@@ -174,20 +188,17 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// For each source row the target row of the same parent that it is.
+    /// For each source row the target row of the same parent that it is. What a row refers to is part
+    /// of what it is, so rows that refer to others of their table come after those.
     fn pair(
-        &self,
+        &mut self,
         child: NodeId,
         sources: &[usize],
         currents: &[usize],
         above: usize,
     ) -> Vec<Option<usize>> {
         let node = &self.model.nodes[child];
-        let translated: Vec<Vec<Cell>> =
-            sources.iter().map(|index| self.cells(node, *index, Some(above), None)).collect();
         let mut pairs = vec![None; sources.len()];
-        let mut free: BTreeSet<usize> = currents.iter().copied().collect();
-        let mut open: BTreeSet<usize> = (0..sources.len()).collect();
         let Some(record) = self.current else { return pairs };
         let parent = node.parent.as_ref();
         if node.key.iter().all(|column| parent.is_some_and(|p| p.columns.contains(column))) {
@@ -197,56 +208,58 @@ impl<'a> Pairing<'a> {
             }
             return pairs;
         }
-        let mut join = |columns: &[usize], rule: Rule, open: &mut BTreeSet<usize>| {
-            let ours =
-                group(open.iter().map(|at| (*at, cells_of(&translated[*at], columns))), rule);
-            let theirs = group(
-                free.iter().map(|at| (*at, Some(pick(&record.rows[*at].values, columns)))),
-                rule,
-            );
-            for (values, ours) in ours {
-                let Some(theirs) = theirs.get(&values) else { continue };
-                if rule != Rule::Content && (ours.len() > 1 || theirs.len() > 1) {
-                    continue;
-                }
-                for (our, their) in ours.iter().zip(theirs) {
-                    pairs[*our] = Some(*their);
-                    open.remove(our);
-                    free.remove(their);
-                }
+        let mut free: BTreeSet<usize> = currents.iter().copied().collect();
+        let mut waiting: BTreeSet<usize> = (0..sources.len()).collect();
+        while !waiting.is_empty() {
+            let later: BTreeSet<usize> = waiting.iter().map(|at| sources[*at]).collect();
+            let mut ready = waiting.clone();
+            ready.retain(|at| !self.refers_to_any(node, sources[*at], &later));
+            if ready.is_empty() {
+                // They refer to each other in a circle.
+                ready.clone_from(&waiting);
             }
-        };
-        if !node.identity.is_empty() {
-            let told_apart = |at: &usize| {
-                cells_of(&translated[*at], &node.identity)
-                    .is_none_or(|values| !values.iter().any(Value::is_empty))
-            };
-            join(&node.identity, Rule::Identity, &mut open);
-            // A whole identity that has no partner stands for a row of its own, a double on either
-            // side for none.
-            let ours = group(
-                (0..sources.len()).map(|at| (at, cells_of(&translated[at], &node.identity))),
-                Rule::Identity,
-            );
-            let theirs = group(
-                currents
-                    .iter()
-                    .map(|at| (*at, Some(pick(&record.rows[*at].values, &node.identity)))),
-                Rule::Identity,
-            );
-            let double = |groups: &BTreeMap<Vec<Value>, Vec<usize>>, values: &Vec<Value>| {
-                groups.get(values).is_some_and(|rows| rows.len() > 1)
-            };
-            open.retain(|at| {
-                !told_apart(at)
-                    || cells_of(&translated[*at], &node.identity)
-                        .is_some_and(|values| double(&ours, &values) || double(&theirs, &values))
-            });
+            let cells =
+                ready.iter().map(|at| (*at, self.cells(node, sources[*at], Some(above), None)));
+            for (our, their) in pair_rows(node, &cells.collect(), record, &mut free) {
+                pairs[our] = Some(their);
+            }
+            for at in ready {
+                waiting.remove(&at);
+                self.settled.insert(sources[at], pairs[at]);
+            }
         }
-        join(&node.key, Rule::Key, &mut open);
-        let content: Vec<usize> = node.content().collect();
-        join(&content, Rule::Content, &mut open);
         pairs
+    }
+
+    fn refers_to_any(&self, node: &Node, source: usize, rows: &BTreeSet<usize>) -> bool {
+        (0..node.references.len()).any(|index| {
+            let row = self.own_row(node, source, index);
+            row.is_some_and(|row| row != source && rows.contains(&row))
+        })
+    }
+
+    /// The row of the same record that a reference points to.
+    fn own_row(&self, node: &Node, source: usize, index: usize) -> Option<usize> {
+        let Link::Row { key, .. } = self.links.get(&(source, index))? else { return None };
+        self.own.get(&(node.references[index].to_table.as_str(), key.clone())).copied()
+    }
+
+    /// What a reference points to. Within the record the pairing decides what it becomes.
+    fn link(&self, node: &Node, source: usize, index: usize) -> Link {
+        let link = self.links.get(&(source, index)).cloned().unwrap_or(Link::Nothing);
+        let settled = self.own_row(node, source, index).and_then(|row| self.settled.get(&row));
+        match (link, settled) {
+            (Link::Row { name, key, .. }, Some(current)) => {
+                let row = current.and_then(|at| self.current.map(|record| &record.rows[at]));
+                let there = row.and_then(|row| {
+                    let to = &self.model.nodes[row.node];
+                    let columns = node.references[index].to_columns.iter();
+                    columns.map(|name| Some(row.values[to.column(name)?].clone())).collect()
+                });
+                Link::Row { name, key, there }
+            }
+            (link, _) => link,
+        }
     }
 
     /// A source row's values as the target would hold them.
@@ -284,8 +297,8 @@ impl<'a> Pairing<'a> {
             })
             .collect();
         for (index, reference) in node.references.iter().enumerate() {
-            let link = self.links.get(&(source, index)).unwrap_or(&Link::Nothing);
-            translate(node, reference, link, &mut cells, here.is_some());
+            let link = self.link(node, source, index);
+            translate(node, reference, &link, &mut cells, here.is_some());
         }
         if let (Some(link), Some(parent)) = (&node.parent, parent) {
             let above = &self.wanted.rows[parent];
@@ -306,8 +319,7 @@ impl<'a> Pairing<'a> {
         let (mut open, mut unmet) = (Vec::new(), Vec::new());
         for (index, reference) in node.references.iter().enumerate() {
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
-            let link = self.links.get(&(source, index));
-            let Some(Link::Row { there: None, .. }) = link else { continue };
+            let Link::Row { there: None, .. } = self.link(node, source, index) else { continue };
             // What isn't written misses nothing: kept columns, and those that one side lacks.
             let left = reference.columns.iter().all(|column| cells[*column] == Cell::Leave);
             if above || left {
@@ -345,6 +357,61 @@ fn translate(node: &Node, reference: &Reference, link: &Link, cells: &mut [Cell]
             (None, None) => Cell::Leave,
         };
     }
+}
+
+/// Pairs some source rows, given as the target would hold them, with free rows of the target: by
+/// identity; those whose identity has an empty part or stands twice, and all where none is given, by
+/// key, then by content.
+fn pair_rows(
+    node: &Node,
+    cells: &BTreeMap<usize, Vec<Cell>>,
+    record: &Record,
+    free: &mut BTreeSet<usize>,
+) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let mut open: BTreeSet<usize> = cells.keys().copied().collect();
+    let ours = |open: &BTreeSet<usize>, columns: &[usize], rule: Rule| {
+        group(open.iter().map(|at| (*at, cells_of(&cells[at], columns))), rule)
+    };
+    let theirs = |free: &BTreeSet<usize>, columns: &[usize], rule: Rule| {
+        group(free.iter().map(|at| (*at, Some(pick(&record.rows[*at].values, columns)))), rule)
+    };
+    // A whole identity that has no partner stands for a row of its own, as does one that refers to a
+    // row that isn't there yet.
+    let alone: BTreeSet<usize> = {
+        let theirs = theirs(free, &node.identity, Rule::Identity);
+        let told = ours(&open, &node.identity, Rule::Identity);
+        let is_alone = |at: &usize| match cells_of(&cells[at], &node.identity) {
+            None => true,
+            Some(values) => {
+                told.get(&values).is_some_and(|rows| rows.len() == 1)
+                    && !theirs.contains_key(&values)
+            }
+        };
+        open.iter().copied().filter(is_alone).collect()
+    };
+    let mut join = |columns: &[usize], rule: Rule, open: &mut BTreeSet<usize>| {
+        let theirs = theirs(free, columns, rule);
+        for (values, ours) in ours(open, columns, rule) {
+            let Some(theirs) = theirs.get(&values) else { continue };
+            if rule != Rule::Content && (ours.len() > 1 || theirs.len() > 1) {
+                continue;
+            }
+            for (our, their) in ours.iter().zip(theirs) {
+                pairs.push((*our, *their));
+                open.remove(our);
+                free.remove(their);
+            }
+        }
+    };
+    if !node.identity.is_empty() {
+        join(&node.identity, Rule::Identity, &mut open);
+        open.retain(|at| !alone.contains(at));
+    }
+    join(&node.key, Rule::Key, &mut open);
+    let content: Vec<usize> = node.content().collect();
+    join(&content, Rule::Content, &mut open);
+    pairs
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -125,7 +125,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         let Some(row) = ledger.run(&mut target, run).await?.filter(written) else { continue };
         let images = ledger.images(&mut target, run).await?;
         let runs = ledger.runs_of(&mut target, &job.name).await?;
-        let modules = context.modules().into_iter().map(|(name, spec)| (name, keeping_all(spec)));
+        let modules = context.modules().into_iter().map(|(name, spec)| (name, as_it_was(spec)));
         let modules = modules.collect();
         let mut selected: Vec<String> = images.iter().map(|image| image.module.clone()).collect();
         selected.sort();
@@ -157,19 +157,19 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     Err(Error::UnknownRun(run.to_owned()))
 }
 
-/// A restored record takes back what its kept columns held, and the rows outside the module's
-/// filters that went with it.
-fn keeping_all(mut spec: ModuleSpec) -> ModuleSpec {
+/// A restored record takes back what its kept columns held, and all the rows it owned: a deletion
+/// takes those outside the filters, too.
+fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
-            spec.rows.clear();
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+            spec.rows.clear();
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
-        record.rows.clear();
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+        record.rows.clear();
         owned(&mut record.owns);
     }
     spec

@@ -30,7 +30,16 @@ fn read(file: &str) -> Topic {
         .unwrap_or_else(|error| panic!("{file}.yaml: {error}"))
 }
 
-fn play_topic(file: &str, on: On) {
+/// On a stack as large as the program's.
+fn play_topic(file: &'static str, on: On) {
+    let playing = std::thread::Builder::new().stack_size(8 << 20);
+    let played = playing.spawn(move || play_on_this_thread(file, on)).unwrap().join();
+    if let Err(panicked) = played {
+        std::panic::resume_unwind(panicked);
+    }
+}
+
+fn play_on_this_thread(file: &str, on: On) {
     let topic = read(file);
     let only = std::env::var("RECONCILE_CASE").unwrap_or_default();
     let played = topic.cases.iter().filter(|case| case.name.contains(&only));

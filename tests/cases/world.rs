@@ -188,6 +188,7 @@ async fn sqlite_state(url: &str) -> State {
         let columns: Vec<String> = strings(columns)
             .into_iter()
             .map(|c| {
+                let c = c.replace('"', "\"\"");
                 format!(
                     "CASE typeof(\"{c}\") WHEN 'blob' THEN 'x' || hex(\"{c}\") ELSE \"{c}\" END"
                 )

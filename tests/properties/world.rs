@@ -38,7 +38,7 @@ impl Story {
         let schema = Schema::random(&mut random);
         let mut author = Author::new(&schema, engine, &mut random, 0);
         let mut edits = author.beginning();
-        edits.extend(author.edits(25));
+        edits.extend(author.edits(40));
         let mut modules = schema.modules();
         if modules.len() > 1 && random.chance(30) {
             modules.remove(random.below(modules.len()));
