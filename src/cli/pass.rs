@@ -20,6 +20,7 @@ use crate::job::run::{Wish, pass};
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::plan::render::{Style, put, text};
+use crate::state::Phase;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -228,6 +229,12 @@ fn sentence(outcome: &Outcome) -> String {
             RefusalKind::Missed => "Missed, nothing was written:".into(),
             _ => "refused, nothing was written:".into(),
         },
+        Outcome::Unknown { error } => {
+            format!(
+                "UNKNOWN: {}; the next pass reads it from the ledger",
+                super::lines_escaped(error)
+            )
+        }
         Outcome::Failed { error } => {
             format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
         }
@@ -278,6 +285,7 @@ fn phase(outcome: &Outcome) -> String {
         }
         .into(),
         Outcome::Failed { .. } => "Failed".into(),
+        Outcome::Unknown { .. } => "Running".into(),
     }
 }
 
@@ -306,7 +314,13 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Failed { .. } => Some(ErrorKind::Failed),
+        Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
+        // What ended badly stays so until somebody changes the job.
+        Outcome::Held(ended) => match ended.phase {
+            Phase::Succeeded => None,
+            Phase::Stale => Some(ErrorKind::Stale),
+            Phase::Failed | Phase::Missed => Some(ErrorKind::Failed),
+        },
         Outcome::Refused(refusal) => Some(match refusal.kind {
             RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,
             RefusalKind::Limit => ErrorKind::Refused,

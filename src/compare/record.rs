@@ -20,7 +20,7 @@ pub struct RecordRow {
     pub parent: Option<usize>,
     /// In the order of the node's columns.
     pub values: Row,
-    /// Passes the node's filter, and so do the owned rows above it.
+    /// Passes the node's filter, and so do the rows above it.
     pub in_filter: bool,
 }
 

@@ -245,6 +245,13 @@ pub fn named_records(approved: &BTreeMap<String, Approvals>) -> BTreeSet<String>
     named
 }
 
+/// Whether an approval stands for what a stored plan showed.
+pub fn names_a_plan(approved: &BTreeMap<String, Approvals>) -> bool {
+    let mut entries =
+        approved.values().flat_map(Approvals::classes).flat_map(|(_, entries)| entries);
+    entries.any(|entry| matches!(entry, Approval::AllOfPlan(_)))
+}
+
 /// The selected changes and everything they need, as indexes: what must be compared again before
 /// writing.
 pub fn with_needs(plan: &Plan, selected: &[(usize, Option<Answer>)]) -> BTreeSet<usize> {

@@ -131,13 +131,14 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         selected.sort();
         selected.dedup();
         let rules = OperatorRules { context };
-        let model = resolve(Input {
+        let mut model = resolve(Input {
             modules: &modules,
             selected: &selected,
             source: &catalog,
             target: &catalog,
             rules: &rules,
         });
+        undo::name_lost(&mut model, &images);
         // Both sessions read the same database. The first stands outside any transaction, so that
         // it holds no lock that the run's commit would wait for.
         let source = session(context, environment, Access::ReadOnly).await?;
@@ -161,13 +162,11 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
 fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
-            spec.rows.clear();
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
-        record.rows.clear();
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
         owned(&mut record.owns);
     }

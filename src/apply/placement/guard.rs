@@ -78,9 +78,9 @@ fn given_up(model: &Model, placed: &[Placed]) -> HashMap<Held, String> {
         for row in rows.into_iter().map(|index| &current.rows[index]) {
             let node = &model.nodes[row.node];
             for (table, columns) in referred.iter().filter(|(table, _)| *table == node.table) {
-                let positions: Vec<usize> =
+                let indexes: Vec<usize> =
                     columns.iter().filter_map(|column| node.column(column)).collect();
-                let held = (node.table.clone(), columns.to_vec(), pick(&row.values, &positions));
+                let held = (node.table.clone(), columns.to_vec(), pick(&row.values, &indexes));
                 gone.insert(held, format!("{table} {}", shown_key(&row.key(model))));
             }
         }
