@@ -62,6 +62,8 @@ impl Terminal {
 
     fn command(&mut self, command: &str, expected: &[&str]) {
         let command = command.replace("RUN", &self.last_run);
+        let expected: Vec<String> =
+            expected.iter().map(|line| line.replace("RUN", &self.last_run)).collect();
         if let Some(folder) = command.strip_prefix("cd ") {
             self.place = self.place.join(folder);
             assert!(self.place.is_dir(), "{command}");
@@ -75,8 +77,6 @@ impl Terminal {
         if let Some((_, rest)) = said.out.split_once("Success: run ") {
             self.last_run = rest.split(' ').next().unwrap().to_owned();
         }
-        let expected: Vec<String> =
-            expected.iter().map(|line| line.replace("RUN", &self.last_run)).collect();
         let said_lines: Vec<&str> = said.out.lines().chain(said.err.lines()).collect();
         let end = said_lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
         if let Err(missing) = follows(&expected, &said_lines[..end]) {
