@@ -81,7 +81,10 @@ impl World {
         let (prod, test) = if name(case).ends_with("-postgres") {
             (Place::postgres(&prod).await?, Place::postgres(&test).await?)
         } else {
-            (sqlite(here.path(), "prod.db", &prod).await, sqlite(here.path(), "test.db", &test).await)
+            (
+                sqlite(here.path(), "prod.db", &prod).await,
+                sqlite(here.path(), "test.db", &test).await,
+            )
         };
         odd_files(&name(case), here.path());
         Some(Self { here, prod, test })
