@@ -290,21 +290,21 @@ impl House {
                 silent(&arguments, run(self.here.path(), &arguments, &urls).as_bytes());
             }
         }
-        self.files_are_silent(self.here.path());
+        files_are_silent(self.here.path());
     }
+}
 
-    fn files_are_silent(&self, directory: &Path) {
-        for entry in fs::read_dir(directory).unwrap() {
-            let (path, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
-            let name = name.to_string_lossy();
-            if path.is_dir() {
-                self.files_are_silent(&path);
-            } else if name != "reconcile.yaml"
-                && !name.starts_with("prod.db")
-                && !name.starts_with("test.db")
-            {
-                silent(&path.display().to_string(), &fs::read(&path).unwrap());
-            }
+fn files_are_silent(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let (path, name) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
+        let name = name.to_string_lossy();
+        if path.is_dir() {
+            files_are_silent(&path);
+        } else if name != "reconcile.yaml"
+            && !name.starts_with("prod.db")
+            && !name.starts_with("test.db")
+        {
+            silent(&path.display().to_string(), &fs::read(&path).unwrap());
         }
     }
 }
