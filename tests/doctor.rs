@@ -37,7 +37,7 @@ fn a_shop_in_order_has_nothing_in_the_way() {
 
 #[tokio::test]
 async fn schemas_that_differ_are_told_column_by_column() {
-    let shop = Shop::after_the_demo();
+    let shop = Shop::before_the_demo();
     let test = shop.path().join("test.db");
     change(&test, "ALTER TABLE menu ADD COLUMN theme TEXT; ALTER TABLE slider DROP COLUMN name")
         .await;
@@ -68,7 +68,7 @@ fn what_the_operators_file_gets_wrong_is_broken() {
         ("pinKey:", "# pinKey:", "product.purchase_price is redacted, so pins need a key"),
         ("    - menu\n", "", "`reconcile validate --connect` shows where"),
     ] {
-        let shop = Shop::after_the_demo();
+        let shop = Shop::before_the_demo();
         edit(&shop.path().join("reconcile.yaml"), from, to);
         let said = shop.reconcile(&["doctor"]).ends_with(1);
         line(&said, told);

@@ -4,6 +4,7 @@
 //! fresh ones follow, and a seed that fails is printed. Such a seed belongs into [`REGRESSIONS`].
 
 mod edits;
+mod failures;
 mod laws;
 mod random;
 mod regressions;
@@ -23,20 +24,53 @@ use world::{Story, World};
 /// Seeds that once broke a law.
 const REGRESSIONS: &[u64] = &[];
 
+/// What is done with each world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trial {
+    Laws,
+    Failures,
+    Kills,
+}
+
 #[test]
 fn the_laws_hold_on_sqlite() {
-    on_a_deep_stack(|| go_through(Engine::Sqlite, 40, 2000));
+    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Laws, 40));
 }
 
 #[test]
 fn the_laws_hold_on_postgresql() {
-    on_a_deep_stack(|| async {
-        if let Some(place) = crate::places::Place::postgres("").await {
-            place.remove().await;
-            go_through(Engine::Postgres, 15, 1000).await;
-        }
-    });
+    on_a_deep_stack(|| on_postgres(Trial::Laws, 15));
 }
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_sqlite() {
+    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Failures, 8));
+}
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_postgresql() {
+    on_a_deep_stack(|| on_postgres(Trial::Failures, 4));
+}
+
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_sqlite() {
+    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Kills, 4));
+}
+
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_postgresql() {
+    on_a_deep_stack(|| on_postgres(Trial::Kills, 3));
+}
+
+async fn on_postgres(trial: Trial, ordinary: u64) {
+    if let Some(place) = crate::places::Place::postgres("").await {
+        place.remove().await;
+        go_through(Engine::Postgres, trial, ordinary).await;
+    }
+}
+
+/// With `RECONCILE_TEST_FULL=1` so many times more worlds.
+const FULL: u64 = 50;
 
 /// Identities that refer to each other are followed as deep as the program's main thread allows;
 /// the harness gives its threads only a quarter of that.
@@ -54,55 +88,70 @@ fn on_a_deep_stack<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'st
     }
 }
 
-async fn go_through(engine: Engine, ordinary: u64, full: u64) {
+async fn go_through(engine: Engine, trial: Trial, ordinary: u64) {
     let started = Instant::now();
     let mut figures = Figures::default();
     let mut failed = Vec::new();
-    for seed in seeds(ordinary, full) {
+    for seed in seeds(ordinary) {
         figures.schemas += 1;
         let story = Story::random(seed, engine);
-        if let Err(error) = tell(&story, &mut figures).await {
+        if let Err(error) = tell(&story, trial, &mut figures).await {
             failed.push(seed);
-            say(&format!("seed {seed} on {engine:?}: {error:#}"));
-            let short = cut_down(story).await;
+            say(&format!("seed {seed} of {trial:?} on {engine:?}: {error:#}"));
+            let short = cut_down(story, trial).await;
             say(&format!("cut down: {}", shown(&short)));
             if failed.len() >= most_failures() {
                 break;
             }
         }
     }
-    say(&format!("{engine:?} in {:.1} s: {figures:?}", started.elapsed().as_secs_f64()));
-    assert!(failed.is_empty(), "seeds that failed on {engine:?}: {failed:?}");
+    say(&format!(
+        "{trial:?} on {engine:?} in {:.1} s: {figures:?}",
+        started.elapsed().as_secs_f64()
+    ));
+    assert!(failed.is_empty(), "seeds of {trial:?} that failed on {engine:?}: {failed:?}");
 }
 
-async fn tell(story: &Story, figures: &mut Figures) -> anyhow::Result<()> {
+async fn tell(story: &Story, trial: Trial, figures: &mut Figures) -> anyhow::Result<()> {
     let mut world = World::new(story).await;
     figures.edits += world.edits;
     let mut random = Random::new(story.seed ^ 0xc0ffee);
-    let result = laws::hold(&mut world, &mut random, figures).await;
+    let stride = failures::Stride(if is_full() { 1 } else { 4 });
+    let result = match trial {
+        Trial::Laws => laws::hold(&mut world, &mut random, figures).await,
+        Trial::Failures => failures::fail(&mut world, &mut random, stride, figures).await,
+        Trial::Kills => failures::kill(&mut world, &mut random, figures).await,
+    };
     world.shop.remove().await;
     result
 }
 
-fn seeds(ordinary: u64, full: u64) -> Vec<u64> {
+fn seeds(ordinary: u64) -> Vec<u64> {
     if let Ok(seed) = std::env::var("RECONCILE_TEST_SEED") {
+        if let Some((first, end)) = seed.split_once("..") {
+            return (first.parse().unwrap()..end.parse().unwrap()).collect();
+        }
         return seed.split(',').map(|seed| seed.trim().parse().unwrap()).collect();
     }
     let mut seeds: Vec<u64> = REGRESSIONS.iter().copied().chain(1..=ordinary).collect();
-    if std::env::var_os("RECONCILE_TEST_FULL").is_some() {
+    if is_full() {
         let now = jiff::Timestamp::now().as_second().unsigned_abs() * 100_000;
-        seeds.extend(now..now + full);
+        seeds.extend(now..now + ordinary * FULL);
     }
     seeds
 }
 
 /// A full run goes on, to show every law that is broken.
 fn most_failures() -> usize {
-    if std::env::var_os("RECONCILE_TEST_FULL").is_some() { 20 } else { 3 }
+    if is_full() { 20 } else { 3 }
+}
+
+fn is_full() -> bool {
+    std::env::var_os("RECONCILE_TEST_FULL").is_some()
 }
 
 /// Leaves out edits as long as some law stays broken.
-async fn cut_down(mut story: Story) -> Story {
+async fn cut_down(mut story: Story, trial: Trial) -> Story {
     let until = Instant::now() + Duration::from_secs(20);
     let mut size = story.edits.len().div_ceil(2);
     while size > 0 {
@@ -110,7 +159,7 @@ async fn cut_down(mut story: Story) -> Story {
         while at < story.edits.len() && Instant::now() < until {
             let mut shorter = story.clone();
             shorter.edits.drain(at..(at + size).min(shorter.edits.len()));
-            if tell(&shorter, &mut Figures::default()).await.is_err() {
+            if tell(&shorter, trial, &mut Figures::default()).await.is_err() {
                 story = shorter;
             } else {
                 at += size;

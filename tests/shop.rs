@@ -62,6 +62,13 @@ impl Shop {
         Self { run: run.to_owned(), folder }
     }
 
+    /// The shop with nothing applied yet.
+    pub fn before_the_demo() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        reconcile(folder.path(), &["demo", "--shop-only", "."]).ends_with(0);
+        Self { run: String::new(), folder }
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -15,6 +15,8 @@ use crate::compare::wanted::{Cell, Wanted, WantedRow, written_into};
 use crate::database::Value;
 use crate::plan::change::Answer;
 
+mod guard;
+
 /// One approved record, ready to be written.
 #[derive(Debug, Clone)]
 pub struct Placed {
@@ -53,6 +55,7 @@ pub async fn place(
     let mut numbers = Numbers::default();
     assign(sides, model, &mut placed, &mut numbers).await?;
     follow(model, &mut placed);
+    guard::hold(model, &placed)?;
     Ok(placed)
 }
 

@@ -29,6 +29,7 @@ use crate::plan::render::words::source_and_target;
 /// unless what follows is `all` or has a `/` (`price/7,EUR,cms_page/41` are two). `all` and `*`
 /// leave out records whose target was edited after the source: name those.
 #[derive(Debug, Clone, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub struct Args {
     /// The job whose plan was reviewed
     pub job: String,
@@ -177,6 +178,14 @@ where
 
 impl From<ApproveError> for super::Error {
     fn from(error: ApproveError) -> Self {
+        let error = match error {
+            // What the comparison has to say, with its problems and hints.
+            ApproveError::Compare(error) => match error.downcast::<Self>() {
+                Ok(error) => return *error,
+                Err(error) => ApproveError::Compare(error),
+            },
+            error => error,
+        };
         let kind = match &error {
             ApproveError::Nothing => super::ErrorKind::Usage,
             ApproveError::Refused(_) => super::ErrorKind::CannotRun,

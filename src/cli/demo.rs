@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use super::prepare::block_on;
-use super::{Cli, Error, Global, Outcome as End, output, pass, prepare};
+use super::prepare::{self, block_on};
+use super::{Cli, Error, Global, Outcome as End, output, pass};
 use crate::config::Config;
 use crate::demo::{Before, Error as ShopError, Shop, git};
 use crate::job::Context;
@@ -24,6 +24,9 @@ pub struct Args {
     /// Leave the shop for playing; without it the folder is removed at the end
     #[arg(long)]
     pub keep: bool,
+    /// Only make the shop, with nothing compared or applied yet, and leave it
+    #[arg(long)]
+    pub shop_only: bool,
     /// Where the shop is made; an earlier demo there is made anew
     #[arg(value_name = "DIRECTORY", default_value = "demo")]
     pub directory: PathBuf,
@@ -36,6 +39,9 @@ const STEPS: usize = 6;
 
 pub fn run(args: &Args) -> Result<End, Error> {
     let shop = block_on(async { Ok(Shop::make(&args.directory).await?) })?;
+    if args.shop_only {
+        return shop_only(&shop);
+    }
     let kept = match (args.keep, shop.before) {
         (false, Before::Nothing) => Kept::No,
         (true, _) | (_, Before::EarlierShop) => Kept::Yes,
@@ -47,6 +53,16 @@ pub fn run(args: &Args) -> Result<End, Error> {
     }
     let run = told?;
     story.end(kept, &run)?;
+    Ok(End::Fine)
+}
+
+/// The shop for those who want to do the work themselves.
+fn shop_only(shop: &Shop) -> Result<End, Error> {
+    let folder = shop.directory.display().to_string();
+    let mut out = format!("The shop is made in {folder}. Go on from here:\n\n");
+    out.push_str(&Program::this().way_into(&folder));
+    put!(out, "    reconcile plan {JOB}\n");
+    output::print(&out)?;
     Ok(End::Fine)
 }
 
@@ -156,7 +172,7 @@ impl<'a> Story<'a> {
              record read back before it is committed.",
         )?;
         self.command(&format!("reconcile {JOB}"))?;
-        let (config, signal) = (&self.config, Arc::default());
+        let (config, signal) = (&self.config, Arc::new(pass::Signal::default()));
         let mut report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
@@ -253,10 +269,7 @@ impl Story<'_> {
             }
             Kept::Yes => put!(out, "The shop stays in {folder}. Go on from here:\n\n"),
         }
-        put!(out, "    cd {}\n", shell_word(&folder));
-        if let Some(path) = program.folder_to_add() {
-            put!(out, "    PATH=\"{}:$PATH\"\n", path.display());
-        }
+        out.push_str(&program.way_into(&folder));
         out.push_str(&next(if kept == Kept::Yes { run } else { "RUN" }));
         output::print(&out)
     }
@@ -323,10 +336,14 @@ impl Program {
         }
     }
 
-    fn folder_to_add(&self) -> Option<&Path> {
-        match self {
-            Self::InPath => None,
-            Self::At(path) => path.parent(),
+    /// Lines that lead into the folder, where `reconcile` is then found.
+    fn way_into(&self, folder: &str) -> String {
+        let mut out = format!("    cd {}\n", shell_word(folder));
+        if let Self::At(path) = self
+            && let Some(path) = path.parent()
+        {
+            put!(out, "    PATH=\"{}:$PATH\"\n", path.display());
         }
+        out
     }
 }

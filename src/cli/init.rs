@@ -23,11 +23,13 @@ use crate::plan::render::words::{count, shell_word};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// PROD's database, as in `sqlite://FILE` or `postgres://…` [default: `$PROD_DATABASE_URL`]
-    #[arg(long, value_name = "URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "PROD's database: sqlite://FILE or postgres://… [default: $PROD_DATABASE_URL]"
+    )]
     pub prod: Option<String>,
-    /// TEST's database [default: `$TEST_DATABASE_URL`]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help = "TEST's database [default: $TEST_DATABASE_URL]")]
     pub test: Option<String>,
     /// Where to write reconcile.yaml, manifests/ and schemas/
     #[arg(value_name = "DIRECTORY", default_value = ".")]

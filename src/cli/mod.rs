@@ -29,9 +29,13 @@ use crate::config::{self, Config, Discovery};
 use crate::escape::harmless;
 use crate::manifest::problem::{Colour, Problem, render};
 
-/// Compares two shop databases and applies what people approved.
+/// Compares two shop databases and applies what people approved
+///
+/// Without a command: one pass over the jobs named, or all. Each is compared; what is approved and
+/// due is applied, in one transaction a job.
 #[derive(Debug, Parser)]
-#[command(name = "reconcile", version, max_term_width = 100, subcommand_precedence_over_arg = true)]
+#[command(name = "reconcile", version, subcommand_precedence_over_arg = true)]
+#[command(verbatim_doc_comment, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -41,11 +45,23 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
+const AFTER_HELP: &str = "\
+Exit codes: 0 fine, also with unapproved changes; 1 error; 2 changes found (--detailed-exitcode);
+3 an approved record can't run; 4 stale; 5 refused by a limit, the never-synchronize list or the
+instance; 6 a named job is suspended; 64 usage.
+
+New here? `reconcile demo` shows the whole work on a small shop.";
+
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Global {
-    /// The operator's file [default: `$RECONCILE_CONFIG`, then ./reconcile.yaml]
-    #[arg(long, value_name = "FILE", global = true)]
+    // In `help`, so that the variable stands there without the marks of a doc comment.
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        help = "The operator's file [default: $RECONCILE_CONFIG, then ./reconcile.yaml]"
+    )]
     pub config: Option<PathBuf>,
 }
 
@@ -62,18 +78,18 @@ pub enum Command {
     /// Compare one job and show the plan
     Plan(plan::Args),
     Approve(approve::Args),
-    /// Check the manifests, every problem at once, without touching a database
-    Validate(validate::Args),
-    /// Print the JSON Schema of the manifests, for editors
-    Schema(schema::Args),
     /// Write a job that takes a committed run back, for review
     Undo(undo::Args),
+    /// Check the manifests and show every problem at once
+    Validate(validate::Args),
     /// Write a first operator's file and first modules for your own databases
     Init(init::Args),
     /// Look for what would keep jobs from running, and say what to do about it
     Doctor(doctor::Args),
     /// Make a small shop and show the whole work on it: compare, approve, apply
     Demo(demo::Args),
+    /// Print the JSON Schema of the manifests, for editors
+    Schema(schema::Args),
     /// Print a shell's completion script
     Completions(completions::Args),
 }

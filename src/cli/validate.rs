@@ -25,14 +25,13 @@ type Catalogs = BTreeMap<Environment, Catalog>;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The directory of the manifests [default: as the operator's file says, else ./manifests]
+    /// Where the manifests are [default: as the operator's file says, else ./manifests]
     #[arg(long, value_name = "DIRECTORY")]
     manifests: Option<PathBuf>,
     /// Check tables and columns against both databases instead of catalog.json
     #[arg(long)]
     connect: bool,
-    /// Write what the databases look like, and which tables the operator allows, to catalog.json
-    /// beside the manifests
+    /// Write both structures and the operator's table lists to catalog.json beside the manifests
     #[arg(long, requires = "connect")]
     write_catalog: bool,
     /// Whom the findings are written for

@@ -80,11 +80,14 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     for environment in [Environment::Prod, Environment::Test] {
         let url = config.environment(environment).database.expose();
         match Session::open(url, environment.as_str(), Access::ReadOnly).await {
-            Ok(session) => drop(sessions.insert(environment, session)),
+            Ok(session) => {
+                sessions.insert(environment, session);
+            }
             Err(error) => {
-                findings.push(Finding::broken(environment.as_str(), error.to_string()).advice(
-                    format!("see environments.{environment}.database in the operator's file"),
-                ))
+                let place =
+                    format!("see environments.{environment}.database in the operator's file");
+                let finding = Finding::broken(environment.as_str(), error.to_string());
+                findings.push(finding.advice(place));
             }
         }
     }

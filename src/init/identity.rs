@@ -136,9 +136,8 @@ pub fn natural(table: &Table) -> Option<Vec<String>> {
     std::iter::once(&table.primary_key)
         .chain(unique)
         .find(|columns| {
-            !columns.is_empty()
-                && !(**columns == table.primary_key && is_surrogate(table, columns))
-                && columns.iter().all(|name| never_null(table, name))
+            let drawn = **columns == table.primary_key && is_surrogate(table, columns);
+            !columns.is_empty() && !drawn && columns.iter().all(|name| never_null(table, name))
         })
         .cloned()
 }

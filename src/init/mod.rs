@@ -12,7 +12,7 @@ pub mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Kind, Table};
-use crate::manifest::protected::Protection;
+use crate::manifest::protected::{Class, Protection};
 use crate::manifest::words::parts;
 use ownership::{Owner, owners};
 
@@ -75,6 +75,9 @@ pub fn propose(prod: &Catalog, test: &Catalog, protection: &Protection) -> Propo
     let mut roots = BTreeSet::new();
     let mut only_owned = BTreeSet::new();
     for name in prod.tables.keys().chain(test.tables.keys()).collect::<BTreeSet<_>>() {
+        if protection.class_of(name).is_some_and(Class::is_machinery) {
+            continue;
+        }
         let (Some(table), Some(_)) = (prod.table(name), test.table(name)) else {
             let without = if prod.table(name).is_none() { "PROD" } else { "TEST" };
             proposal.left_out.insert(name.clone(), format!("{without} has no such table"));

@@ -49,9 +49,10 @@ fn record(out: &mut String, record: &Record, indent: usize) {
     let pad = " ".repeat(indent);
     let owned = !record.why_owned.is_empty();
     let line = format!("{pad}- table: {}", key(&record.table));
-    match owned {
-        true => put!(out, "{line}  # {}\n", visible(&record.why_owned)),
-        false => put!(out, "{line}\n"),
+    if owned {
+        put!(out, "{line}  # {}\n", visible(&record.why_owned));
+    } else {
+        put!(out, "{line}\n");
     }
     let inner = indent + 2;
     if let Some(by) = &record.by {
@@ -204,9 +205,10 @@ pub fn operator(proposal: &Proposal, places: &Places, prod: &Catalog) -> String 
         put!(out, "    - {}\n", key(table));
     }
     comment(&mut out, 2, "Columns whose values reviews never show, only that they changed.");
-    match secrets.is_empty() {
-        true => out.push_str("  # redact: [\"*.email\", \"*.password*\"]\n"),
-        false => put!(out, "  redact: [{}]\n", secrets.join(", ")),
+    if secrets.is_empty() {
+        out.push_str("  # redact: [\"*.email\", \"*.password*\"]\n");
+    } else {
+        put!(out, "  redact: [{}]\n", secrets.join(", "));
     }
     comment(&mut out, 2, "How rows outside every module are recognised on the other side.");
     out.push_str("  # match: {site: [domain]}\n");

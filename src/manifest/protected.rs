@@ -32,6 +32,13 @@ pub enum Class {
     Engine,
 }
 
+impl Class {
+    /// Tables that hold nothing of the shop: the tool's own and the database's.
+    pub fn is_machinery(self) -> bool {
+        matches!(self, Self::Ledger | Self::Engine)
+    }
+}
+
 impl fmt::Display for Class {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {

@@ -103,6 +103,7 @@ topics! {
     direction_and_mode: "direction-and-mode",
     approving: "approving",
     values: "values",
+    wrong_writes: "wrong-writes",
 }
 
 #[test]

@@ -38,13 +38,6 @@ impl Database {
         }
     }
 
-    pub fn engine(&self) -> Engine {
-        match self {
-            Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
-        }
-    }
-
     pub async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         let sql = AssertSqlSafe(sql.to_owned());
         match self {
@@ -163,24 +156,29 @@ impl<'a> View<'a> {
 
     /// What a row is: by its identity where that is whole, else by its ID.
     pub fn name(&self, table: usize, key: &Key, row: &Row) -> String {
-        self.name_within(table, key, row, 0)
+        self.name_within(table, key, row, &[])
     }
 
-    fn name_within(&self, at: usize, key: &Key, row: &Row, depth: usize) -> String {
+    fn name_within(&self, at: usize, key: &Key, row: &Row, path: &[(usize, Key)]) -> String {
         if let Some(name) = self.names.get(&(at, key.clone())) {
             return name.clone();
         }
         let table = &self.schema.tables[at];
+        let here = (at, key.clone());
+        if path.contains(&here) {
+            return format!("{} in a circle", table.name);
+        }
+        let path = [path, &[here]].concat();
         let columns = self.recognised_by(at);
         let whole = columns.iter().all(|name| row[name].as_ref().is_some_and(|it| !it.is_empty()));
         let owner = match table.place {
             Place::Owned { by, .. } => self
                 .referred(at, by, row)
-                .map(|(to, key, row)| self.name_within(to, key, row, depth + 1))
+                .map(|(to, key, row)| self.name_within(to, key, row, &path))
                 .unwrap_or_default(),
             _ => String::new(),
         };
-        if columns.is_empty() || !whole || depth > 20 {
+        if columns.is_empty() || !whole {
             return format!("{owner}/{} #{}", table.name, key.join(","));
         }
         let parts: Vec<String> = columns
@@ -190,7 +188,7 @@ impl<'a> View<'a> {
                 let referred = reference.and_then(|reference| self.referred(at, reference, row));
                 match referred {
                     Some((to, key, row)) => {
-                        format!("[{}]", self.name_within(to, key, row, depth + 1))
+                        format!("[{}]", self.name_within(to, key, row, &path))
                     }
                     None => row[name].clone().unwrap_or_default(),
                 }

@@ -38,22 +38,13 @@ impl Story {
         let schema = Schema::random(&mut random);
         let mut author = Author::new(&schema, engine, &mut random, 0);
         let mut edits = author.beginning();
-        edits.extend(author.edits(25));
+        edits.extend(author.edits(40));
         let mut modules = schema.modules();
         if modules.len() > 1 && random.chance(30) {
             modules.remove(random.below(modules.len()));
         }
         let (to_prod, new_only) = (random.chance(60), random.chance(15));
         Self { seed, engine, schema, edits, to_prod, new_only, modules }
-    }
-
-    /// Whether rows of a table belong to the job.
-    pub fn selects(&self, at: usize) -> bool {
-        match &self.schema.tables[at].place {
-            TablePlace::Root { module, .. } => self.modules.contains(module),
-            TablePlace::Owned { above, .. } => self.selects(*above),
-            TablePlace::Outside { .. } => false,
-        }
     }
 }
 
