@@ -189,7 +189,7 @@ impl<'a> Pairing<'a> {
         let mut free: BTreeSet<usize> = currents.iter().copied().collect();
         let mut open: BTreeSet<usize> = (0..sources.len()).collect();
         let Some(record) = self.current else { return pairs };
-        if node.link && node.identity.is_empty() {
+        if node.link && node.identity.is_empty() && !node.surrogate_key {
             // One row a parent: the key is the parent reference.
             if let ([_], [only]) = (sources, currents) {
                 pairs[0] = Some(*only);

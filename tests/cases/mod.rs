@@ -26,7 +26,8 @@ fn read(file: &str) -> Topic {
     let path = folder().join(format!("{file}.yaml"));
     let text = std::fs::read_to_string(path).unwrap();
     let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(&text, options).unwrap_or_else(|error| panic!("{file}.yaml: {error}"))
+    serde_saphyr::from_str_with_options(&text, options)
+        .unwrap_or_else(|error| panic!("{file}.yaml: {error}"))
 }
 
 fn play_topic(file: &str, on: On) {

@@ -17,7 +17,8 @@ use super::snapshot::Snapshot;
 use super::world::{Job, World};
 
 /// Tables of the ledger that a run writes.
-const LEDGER: [&str; 4] = ["reconcile_run", "reconcile_before_image", "reconcile_work", "reconcile_fence"];
+const LEDGER: [&str; 4] =
+    ["reconcile_run", "reconcile_before_image", "reconcile_work", "reconcile_fence"];
 
 /// How many writes lie between two that are made to fail.
 #[derive(Clone, Copy)]
@@ -59,7 +60,10 @@ pub async fn fail(
                 ensure!(applied.entries.len() == count(&job), "{plan:#?} applied {applied:?}");
                 return Ok(());
             }
-            Outcome::Failed { error } if error.contains("guarded") => {
+            Outcome::Failed { error }
+                if error.contains("guarded")
+                    || error.contains("another session got in the way") =>
+            {
                 figures.statements_failed += 1;
                 before.still(world).await?;
             }
@@ -122,7 +126,8 @@ async fn guarded(
 }
 
 fn triggers(engine: Engine, tables: &[&str], guard: Guard) -> String {
-    let mut sql = "CREATE TABLE guard (n INTEGER); INSERT INTO guard VALUES (1000000);\n".to_owned();
+    let mut sql =
+        "CREATE TABLE guard (n INTEGER); INSERT INTO guard VALUES (1000000);\n".to_owned();
     if engine == Engine::Postgres {
         let then = match guard {
             Guard::Refuses => "RAISE EXCEPTION 'guarded'",

@@ -193,7 +193,9 @@ pub async fn test_import(
     ensure!(ledger == world.target().ledger_rows().await, "a test import changed the ledger");
     match report.outcome {
         Outcome::TestImport { .. } => Ok(Course::On(())),
-        Outcome::Failed { error } if error.contains("these writes need each other") && !error.contains(" writes;") => {
+        Outcome::Failed { error }
+            if error.contains("these writes need each other") && !error.contains(" writes;") =>
+        {
             figures.unorderable += 1;
             Ok(Course::Refused)
         }
