@@ -276,8 +276,9 @@ impl Config {
 
     /// Whether the operator wants no value of this column shown.
     pub fn redact_matches(&self, table: &str, column: &str) -> bool {
-        let name = format!("{table}.{column}");
-        self.tables.redact.iter().any(|glob| words::glob_matches(glob, &name))
+        let name = format!("{table}.{column}").to_lowercase();
+        let hides = |glob: &String| words::glob_matches(&glob.to_lowercase(), &name);
+        self.tables.redact.iter().any(hides)
     }
 
     pub fn table_rules(&self) -> TableRules {

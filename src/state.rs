@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Kind, Table};
 use crate::config::Config;
-use crate::database::{self, Access, Session, Value};
+use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::plan::change::Plan;
 use crate::plan::render::put;
 
@@ -99,13 +99,13 @@ impl State {
         }
         let (job, request) = (Value::Text(job.into()), Value::Text(request.into()));
         let ended = serde_json::to_string(ended).expect("plain words are JSON");
-        self.session
-            .insert(
-                &self.requests,
-                &[("job", &job), ("request", &request), ("ended", &Value::Text(ended))],
-            )
-            .await?;
-        Ok(())
+        let ended = Value::Text(ended);
+        let row = [("job", &job), ("request", &request), ("ended", &ended)];
+        match self.session.insert(&self.requests, &row).await {
+            // Another process was quicker.
+            Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => Ok(()),
+            inserted => Ok(inserted?),
+        }
     }
 
     /// The name of this installation, drawn once.

@@ -1,8 +1,11 @@
 //! The one integration binary: a module per feature.
 
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
+#![allow(clippy::pedantic, reason = "tests are written to be read, one by one")]
 
+mod bad_data;
 mod bad_input;
+mod canary;
 mod cases;
 mod config;
 mod database;

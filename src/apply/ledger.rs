@@ -176,7 +176,12 @@ impl Ledger {
         let known = self.fence_value(session, &name).await?;
         if known.is_none() {
             let zero = Value::Integer(0);
-            session.insert(&self.fence, &[("name", &name), ("fence", &zero)]).await?;
+            let inserted = session.insert(&self.fence, &[("name", &name), ("fence", &zero)]).await;
+            // Another first run may have been quicker.
+            if inserted.is_err() && self.fence_value(session, &name).await?.is_some() {
+                return Ok(());
+            }
+            inserted?;
         }
         Ok(())
     }
@@ -293,13 +298,7 @@ impl Ledger {
         let (name, prod, test) =
             (Value::Text(table.to_owned()), Value::Text(to_json(prod)), Value::Text(to_json(test)));
         for (column, key) in [("prod_key", &prod), ("test_key", &test)] {
-            let by = ["table_name".to_owned(), column.to_owned()];
-            let columns = ["prod_key".to_owned()];
-            let wanted = [vec![name.clone(), key.clone()]];
-            for (_, row) in session.find(&self.pair, &columns, &by, &wanted).await? {
-                let key = [("table_name", &name), ("prod_key", &row[0])];
-                session.delete(&self.pair, &key).await?;
-            }
+            self.forget_by(session, &name, (column, key), None).await?;
         }
         let run = Value::Text(run.to_owned());
         session
@@ -308,6 +307,41 @@ impl Ledger {
                 &[("table_name", &name), ("prod_key", &prod), ("test_key", &test), ("run", &run)],
             )
             .await?;
+        Ok(())
+    }
+
+    /// Forgets the partner of a row of the target; with a run only what that run remembered.
+    pub async fn forget(
+        &self,
+        session: &mut Session,
+        direction: Direction,
+        (table, target): (&str, &[Value]),
+        run: Option<&str>,
+    ) -> Result<(), Error> {
+        let column = match direction {
+            Direction::TestToProd => "prod_key",
+            Direction::ProdToTest => "test_key",
+        };
+        let (name, key) = (Value::Text(table.to_owned()), Value::Text(to_json(target)));
+        self.forget_by(session, &name, (column, &key), run).await
+    }
+
+    async fn forget_by(
+        &self,
+        session: &mut Session,
+        table: &Value,
+        (column, key): (&str, &Value),
+        run: Option<&str>,
+    ) -> Result<(), Error> {
+        let by = ["table_name".to_owned(), column.to_owned()];
+        let columns = ["prod_key".to_owned(), "run".to_owned()];
+        let wanted = [vec![table.clone(), key.clone()]];
+        for (_, row) in session.find(&self.pair, &columns, &by, &wanted).await? {
+            if run.is_none_or(|run| row[1] == Value::Text(run.to_owned())) {
+                let key = [("table_name", table), ("prod_key", &row[0])];
+                session.delete(&self.pair, &key).await?;
+            }
+        }
         Ok(())
     }
 

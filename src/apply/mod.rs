@@ -41,6 +41,23 @@ pub enum Error {
     /// A program error: approvals are held against the plan before.
     #[error("{record} was approved in a way that isn't offered")]
     NotOffered { record: String },
+    /// A reference to a row that the run neither finds nor brings.
+    #[error(
+        "{record}: {column} would refer to a row that isn't on the target and isn't approved; compare \
+         again"
+    )]
+    Unplaced { record: String, column: String },
+    /// Approvals that are each fine but don't go together.
+    #[error(
+        "{} and {} would both be written into {target} of the target; take one of the two back",
+        records[0], records[1]
+    )]
+    TwoIntoOne { records: [String; 2], target: String },
+    #[error(
+        "{record} refers to {referred} of the target, which this run deletes, overwrites or gives \
+         another ID; approve them one after the other"
+    )]
+    RefersToWhatGoes { record: String, referred: String },
     #[error("no number is left for new rows of {table}")]
     NoFreeNumber { table: String },
     /// What was read back isn't what was written: a trigger, a cut value or a statement of the
@@ -319,6 +336,7 @@ async fn record(
     let run = RunRow { applied: applied.entries.clone(), ..facts.row.clone() };
     ledger.insert_run(target, &run).await?;
     ledger.insert_images(target, &run.run, &images).await?;
+    forget_partners(target, &ledger, model, facts, placed).await?;
     for record in placed {
         if matches!(record.answer, Some(Answer::Adopt | Answer::Renumber)) {
             let target_id = record.target_id(model);
@@ -326,8 +344,53 @@ async fn record(
             let table = &model.nodes[record.draft.root].table;
             ledger.remember(target, &run.run, (table, prod, test)).await?;
         }
+        if run.undo.is_none() {
+            for (table, source_key, target_key) in renumbered(model, record) {
+                let (prod, test) = by_environment(run.direction, &source_key, &target_key);
+                ledger.remember(target, &run.run, (table, prod, test)).await?;
+            }
+        }
     }
     ledger.insert_work(target, &run.run, &republish(model, placed)).await
+}
+
+/// Whoever gets the ID of a row that went isn't the partner of that row's partner. An undo also
+/// takes back what the undone run remembered.
+async fn forget_partners(
+    target: &mut Session,
+    ledger: &Ledger,
+    model: &Model,
+    facts: &RunFacts,
+    placed: &[Placed],
+) -> Result<(), Error> {
+    for record in placed {
+        let Some(current) = &record.current else { continue };
+        let gone = record.wanted.rows.is_empty() || record.rekeyed;
+        let of_run = if gone { None } else { facts.row.undo.as_deref() };
+        if gone || of_run.is_some() {
+            let table = &model.nodes[record.draft.root].table;
+            ledger
+                .forget(target, facts.row.direction, (table, &current.key(model)), of_run)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Inserted owned rows whose number was taken: who refers to them must find them the next time.
+fn renumbered<'m>(model: &'m Model, record: &Placed) -> Vec<(&'m str, Vec<Value>, Vec<Value>)> {
+    let Some(source) = &record.draft.source else { return Vec::new() };
+    let rows = record.wanted.rows.iter().filter(|row| {
+        let node = &model.nodes[row.node];
+        row.current.is_none() && node.surrogate_key && model.is_referred_to(&node.table)
+    });
+    let keys = rows.map(|row| {
+        let node = &model.nodes[row.node];
+        let target: Vec<Value> =
+            node.key.iter().filter_map(|column| row.cells[*column].value().cloned()).collect();
+        (node.table.as_str(), source.rows[row.source].key(model), target)
+    });
+    keys.filter(|(_, source, target)| source != target).collect()
 }
 
 /// The resources that the touched records are published as.

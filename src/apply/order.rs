@@ -294,6 +294,10 @@ impl Work<'_> {
             set,
             old: last.old.clone(),
         };
+        // A column that the write itself leaves alone gets back what it held.
+        if let (Verb::Update, Some(held)) = (last.verb, last.old.get(&column).cloned()) {
+            last.set.entry(column.clone()).or_insert(held);
+        }
         last.old.insert(column, value);
         self.operations.push(first);
         let new = self.operations.len() - 1;

@@ -46,6 +46,21 @@ pub async fn compare(
     Ok(judge(sides, model, Mode::All, drafts, counts, Vec::new()).await?)
 }
 
+/// Says of which modules records can't be taken back, since the manifests changed since the run.
+pub fn name_lost(model: &mut Model, images: &[Image]) {
+    for image in images {
+        if root_of(model, image).is_none() {
+            model.failed.entry(image.module.clone()).or_insert_with(|| {
+                format!(
+                    "the run wrote records of {}, which the module doesn't hold any more; they \
+                     can't be taken back",
+                    image.table
+                )
+            });
+        }
+    }
+}
+
 fn root_of(model: &Model, image: &Image) -> Option<NodeId> {
     model.roots.iter().copied().find(|root| {
         let node = &model.nodes[*root];

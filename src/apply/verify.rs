@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::placement::Placed;
 use crate::compare::model::{Model, NodeId, Role, Side};
-use crate::compare::record::{Record, load};
+use crate::compare::record::{Record, RecordRow, load};
 use crate::compare::shown_key;
 use crate::compare::sides::Sides;
 use crate::compare::wanted::WantedRow;
@@ -61,19 +61,16 @@ fn hold(model: &Model, record: &Placed, found: Option<&Record>) -> Result<(), Er
     if record.wanted.rows.is_empty() {
         return differs("it is still there".into());
     }
-    let mut rows: BTreeMap<(NodeId, Vec<Value>), &[Value]> = found
-        .rows
-        .iter()
-        .filter(|row| row.in_filter)
-        .map(|row| ((row.node, row.key(model)), row.values.as_slice()))
-        .collect();
+    // What was written may stand outside a filter; what wasn't is the module's only inside.
+    let mut rows: BTreeMap<(NodeId, Vec<Value>), &RecordRow> =
+        found.rows.iter().map(|row| ((row.node, row.key(model)), row)).collect();
     for row in &record.wanted.rows {
         let node = &model.nodes[row.node];
         let key = final_key(record, row, &node.key);
-        let Some(values) = rows.remove(&(row.node, key.clone())) else {
+        let Some(found) = rows.remove(&(row.node, key.clone())) else {
             return differs(format!("{} {} isn't there", node.table, shown_key(&key)));
         };
-        if let Some(column) = first_difference(model, row, values) {
+        if let Some(column) = first_difference(model, row, &found.values) {
             return differs(format!(
                 "{}.{} of row {} doesn't hold what was written",
                 node.table,
@@ -82,8 +79,8 @@ fn hold(model: &Model, record: &Placed, found: Option<&Record>) -> Result<(), Er
             ));
         }
     }
-    match rows.keys().next() {
-        Some((node, key)) => {
+    match rows.iter().find(|(_, row)| row.in_filter) {
+        Some(((node, key), _)) => {
             let table = &model.nodes[*node].table;
             differs(format!("{table} {} appeared", shown_key(key)))
         }

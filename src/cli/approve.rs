@@ -178,6 +178,14 @@ where
 
 impl From<ApproveError> for super::Error {
     fn from(error: ApproveError) -> Self {
+        let error = match error {
+            // What the comparison has to say, with its problems and hints.
+            ApproveError::Compare(error) => match error.downcast::<Self>() {
+                Ok(error) => return *error,
+                Err(error) => ApproveError::Compare(error),
+            },
+            error => error,
+        };
         let kind = match &error {
             ApproveError::Nothing => super::ErrorKind::Usage,
             ApproveError::Refused(_) => super::ErrorKind::CannotRun,

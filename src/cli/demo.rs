@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use super::prepare::block_on;
-use super::{Cli, Error, Global, Outcome as End, output, pass, prepare};
+use super::prepare::{self, block_on};
+use super::{Cli, Error, Global, Outcome as End, output, pass};
 use crate::config::Config;
 use crate::demo::{Before, Error as ShopError, Shop, git};
 use crate::job::Context;
@@ -172,7 +172,7 @@ impl<'a> Story<'a> {
              record read back before it is committed.",
         )?;
         self.command(&format!("reconcile {JOB}"))?;
-        let (config, signal) = (&self.config, Arc::default());
+        let (config, signal) = (&self.config, Arc::new(pass::Signal::default()));
         let mut report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;

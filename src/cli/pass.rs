@@ -3,6 +3,7 @@
 //! Answers for showing each job's report, for progress and interruption, and for the exit code of
 //! several jobs. What a job does is `job::run`'s.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,7 @@ use crate::job::run::{Wish, pass};
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::plan::render::{Style, put, text};
+use crate::state::Phase;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -64,7 +66,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     end(args, &manifests, &reports)
 }
 
-/// Jobs named on the command line must exist; without any, all do their part.
+/// Jobs named on the command line must exist, and count once; without any, all do their part.
 fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     for name in &args.jobs {
         prepare::job(manifests, name)?;
@@ -72,7 +74,8 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     if args.jobs.is_empty() {
         return Ok(manifests.jobs.keys().cloned().collect());
     }
-    Ok(args.jobs.clone())
+    let mut seen = BTreeSet::new();
+    Ok(args.jobs.iter().filter(|name| seen.insert(name.as_str())).cloned().collect())
 }
 
 /// The moment of a pass, to the second: what people read in reports and the ledger.
@@ -168,6 +171,9 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     for report in reports {
         output::print(&shown(report, style))?;
     }
+    if manifests.jobs.is_empty() && manifests.problems.is_empty() {
+        output::print("nothing to do: there is no job in the manifests\n")?;
+    }
     let errors = manifests.problems.iter().filter(|problem| problem.is_error()).count();
     if errors > 0 {
         super::show_problems(&manifests.problems);
@@ -223,6 +229,12 @@ fn sentence(outcome: &Outcome) -> String {
             RefusalKind::Missed => "Missed, nothing was written:".into(),
             _ => "refused, nothing was written:".into(),
         },
+        Outcome::Unknown { error } => {
+            format!(
+                "UNKNOWN: {}; the next pass reads it from the ledger",
+                super::lines_escaped(error)
+            )
+        }
         Outcome::Failed { error } => {
             format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
         }
@@ -273,6 +285,7 @@ fn phase(outcome: &Outcome) -> String {
         }
         .into(),
         Outcome::Failed { .. } => "Failed".into(),
+        Outcome::Unknown { .. } => "Running".into(),
     }
 }
 
@@ -301,7 +314,13 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Failed { .. } => Some(ErrorKind::Failed),
+        Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
+        // What ended badly stays so until somebody changes the job.
+        Outcome::Held(ended) => match ended.phase {
+            Phase::Succeeded => None,
+            Phase::Stale => Some(ErrorKind::Stale),
+            Phase::Failed | Phase::Missed => Some(ErrorKind::Failed),
+        },
         Outcome::Refused(refusal) => Some(match refusal.kind {
             RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,
             RefusalKind::Limit => ErrorKind::Refused,

@@ -58,6 +58,7 @@ pub async fn check(
     checks.index();
     checks.references();
     checks.schemas();
+    checks.storable(sides);
     checks.doubles();
     checks.unique_keys(sides).await?;
     checks.referrers(sides).await?;
@@ -78,7 +79,9 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
         Case::IdDiffers if inside => vec![Some(Answer::Adopt), Some(Answer::Overwrite)],
         Case::IdDiffers | Case::IdentityAmbiguous | Case::ChangedSince => vec![],
     };
-    if draft.in_the_way.is_some() {
+    // An ID that is a reference means another row on the other side, so it can't be taken over.
+    let refers = root.key.iter().any(|column| root.reference_of(*column).is_some());
+    if draft.in_the_way.is_some() || (draft.case == Case::IdDiffers && refers) {
         answers.retain(|answer| *answer != Some(Answer::Overwrite));
     }
     answers
@@ -198,6 +201,26 @@ impl Checks<'_> {
                 for detail in details {
                     choice.object(ConflictKind::SchemaDiffers, detail);
                 }
+            }
+        }
+    }
+
+    /// Values that the target's columns can't hold as they are.
+    fn storable(&mut self, sides: &Sides) {
+        for choice in self.choices.iter_mut().flatten() {
+            let mut details = Vec::new();
+            for row in &choice.wanted.rows {
+                let node = &self.model.nodes[row.node];
+                for (column, cell) in node.columns.iter().zip(&row.cells) {
+                    let Cell::Value(value) = cell else { continue };
+                    let target = node.target.column(&column.name);
+                    if let Some(reason) = target.and_then(|it| sides.target.refuses(it, value)) {
+                        details.push(format!("{}.{} {reason}", node.table, column.name));
+                    }
+                }
+            }
+            for detail in details {
+                choice.object(ConflictKind::SchemaDiffers, detail);
             }
         }
     }
@@ -343,7 +366,7 @@ impl Checks<'_> {
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let Some(current) = written_into(&self.drafts[at], choice.answer) else { continue };
-                for index in given_up(&self.drafts[at], choice, current) {
+                for index in given_up(self.model, &self.drafts[at], choice, current) {
                     let row = &current.rows[index];
                     let node = &self.model.nodes[row.node];
                     for Referrer { holder, columns, to_columns } in self.holders(&node.table) {
@@ -411,11 +434,13 @@ impl Checks<'_> {
             if replaces(&self.drafts[at], self.choices[at][which].answer) {
                 return true;
             }
-            // An owned row follows its parent to a new ID by itself.
-            let follows = self.model.nodes[row.node]
-                .parent
-                .as_ref()
-                .is_some_and(|parent| self.model.nodes[row.node].names(&parent.columns) == columns);
+            // An owned row follows its parent to a new ID by itself, unless it stands outside the
+            // module's filter and so isn't written at all.
+            let mut written = self.choices[at][which].wanted.rows.iter();
+            let follows = written.any(|row| row.current == Some(index))
+                && self.model.nodes[row.node].parent.as_ref().is_some_and(|parent| {
+                    self.model.nodes[row.node].names(&parent.columns) == columns
+                });
             return follows || self.frees(at, which, index, columns, values);
         }
         let Some(effect) = self.effects.get(&(holder.name.clone(), key.to_vec())) else {
@@ -442,12 +467,22 @@ fn replaces(draft: &Draft, answer: Option<Answer>) -> bool {
 }
 
 /// Indexes of the target record's rows that go, lose their ID or become something else.
-fn given_up(draft: &Draft, choice: &Choice, current: &Record) -> BTreeSet<usize> {
+fn given_up(model: &Model, draft: &Draft, choice: &Choice, current: &Record) -> BTreeSet<usize> {
     if replaces(draft, choice.answer) {
         return (0..current.rows.len()).collect();
     }
     let rekeyed = draft.takes_new_id(choice.answer).map(|_| 0);
-    choice.wanted.removed.iter().copied().chain(rekeyed).collect()
+    let renamed = choice.wanted.rows.iter().filter_map(|row| {
+        let (index, node) = (row.current?, &model.nodes[row.node]);
+        let old = &current.rows[index].values;
+        let own = |column: &&usize| node.columns[**column].role == Role::Content;
+        node.key
+            .iter()
+            .filter(own)
+            .any(|column| row.cells[*column].value().is_some_and(|new| *new != old[*column]))
+            .then_some(index)
+    });
+    choice.wanted.removed.iter().copied().chain(rekeyed).chain(renamed).collect()
 }
 
 /// Whether a wanted row would hold other values in some columns.

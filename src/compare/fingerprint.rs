@@ -23,14 +23,24 @@ impl PinKey {
     }
 }
 
-pub type Fingerprint = [u8; 16];
+type Fingerprint = [u8; 16];
 
-/// The fingerprint of one record as it stands on the side it was read from.
-pub fn fingerprint(key: &PinKey, model: &Model, record: &Record, links: &Links) -> Fingerprint {
-    row(key, model, record, links, 0)
+/// Which owned rows count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    InFilter,
+    /// A deletion takes all of them along.
+    All,
 }
 
-fn row(key: &PinKey, model: &Model, record: &Record, links: &Links, at: usize) -> Fingerprint {
+/// The fingerprint of one row and all below it, as they stand on the side they were read from.
+fn row(
+    key: &PinKey,
+    model: &Model,
+    (record, counted): (&Record, Rows),
+    links: &Links,
+    at: usize,
+) -> Fingerprint {
     let values = &record.rows[at].values;
     let node = &model.nodes[record.rows[at].node];
     let mut hasher = blake3::Hasher::new_keyed(&key.0);
@@ -52,9 +62,10 @@ fn row(key: &PinKey, model: &Model, record: &Record, links: &Links, at: usize) -
         let mut below: Vec<Fingerprint> = (0..record.rows.len())
             .filter(|index| {
                 let row = &record.rows[*index];
-                row.node == *child && row.parent == Some(at) && row.in_filter
+                let counts = row.in_filter || counted == Rows::All;
+                row.node == *child && row.parent == Some(at) && counts
             })
-            .map(|index| row(key, model, record, links, index))
+            .map(|index| row(key, model, (record, counted), links, index))
             .collect();
         below.sort_unstable();
         hasher.update(&(below.len() as u64).to_le_bytes());
@@ -105,8 +116,9 @@ pub fn pin(key: &PinKey, model: &Model, draft: &Draft, pinned: &Pinned) -> Strin
         match record {
             None => text(&mut hasher, "absent"),
             Some(record) => {
+                let counted = if draft.source.is_none() { Rows::All } else { Rows::InFilter };
                 text(&mut hasher, &shown_key(&record.key(model)));
-                hasher.update(&fingerprint(key, model, record, links));
+                hasher.update(&row(key, model, (record, counted), links, 0));
             }
         }
     }

@@ -221,6 +221,13 @@ impl Builder<'_> {
         for index in parent.into_iter().flat_map(|parent| &parent.columns) {
             columns[*index].role = Role::Place;
         }
+        if let Some(index) = key.iter().find(|index| columns[**index].redacted) {
+            return Err(format!(
+                "the key column {}.{} is redacted, but IDs stand in plans and manifests; name \
+                 another `key`",
+                written.table, columns[*index].name
+            ));
+        }
         match key.iter().find(|index| columns[**index].role == Role::Generated) {
             Some(index) => Err(format!(
                 "the key column {}.{} is computed by the database and can't be written",

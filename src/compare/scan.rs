@@ -210,7 +210,9 @@ async fn moved_rows(
     while let Some((source, target)) = pairs.next().await? {
         if let (Some(source), Some(target)) = (&source, &target) {
             let same = |columns: &[usize]| pick(source, columns) == pick(target, columns);
-            if same(&matching.identity) && same(&to) {
+            // Without a whole identity more is asked than equal values, so it is looked at closely.
+            let whole = !matching.identity.iter().any(|column| source[*column].is_empty());
+            if whole && same(&matching.identity) && same(&to) {
                 continue;
             }
         }

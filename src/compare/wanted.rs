@@ -145,7 +145,7 @@ impl<'a> Pairing<'a> {
         let node = &self.model.nodes[row.node];
         let here = current.and_then(|index| self.current.map(|record| &record.rows[index]));
         let cells = self.cells(node, source, parent, here);
-        let (open, unmet) = self.unresolved(node, source, here.is_none());
+        let (open, unmet) = self.unresolved(node, source, &cells, here.is_none());
         self.wanted.rows.push(WantedRow {
             node: row.node,
             parent,
@@ -200,7 +200,8 @@ impl<'a> Pairing<'a> {
         let node = &self.model.nodes[child];
         let mut pairs = vec![None; sources.len()];
         let Some(record) = self.current else { return pairs };
-        if node.link && node.identity.is_empty() {
+        let parent = node.parent.as_ref();
+        if node.key.iter().all(|column| parent.is_some_and(|p| p.columns.contains(column))) {
             // One row a parent: the key is the parent reference.
             if let ([_], [only]) = (sources, currents) {
                 pairs[0] = Some(*only);
@@ -308,12 +309,20 @@ impl<'a> Pairing<'a> {
         cells
     }
 
-    fn unresolved(&self, node: &Node, source: usize, inserted: bool) -> (Vec<usize>, Vec<usize>) {
+    fn unresolved(
+        &self,
+        node: &Node,
+        source: usize,
+        cells: &[Cell],
+        inserted: bool,
+    ) -> (Vec<usize>, Vec<usize>) {
         let (mut open, mut unmet) = (Vec::new(), Vec::new());
         for (index, reference) in node.references.iter().enumerate() {
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
             let Link::Row { there: None, .. } = self.link(node, source, index) else { continue };
-            if above {
+            // What isn't written misses nothing: kept columns, and those that one side lacks.
+            let left = reference.columns.iter().all(|column| cells[*column] == Cell::Leave);
+            if above || left {
                 continue;
             }
             let only_foreign = reference.foreign && is_foreign(node, reference);

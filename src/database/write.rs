@@ -99,6 +99,11 @@ impl Session {
         self.touch_one("delete a row of", table, statement).await
     }
 
+    /// Why a column can't hold a value, in words without the value.
+    pub fn refuses(&self, column: &Column, value: &Value) -> Option<String> {
+        self.dialect().parameter(column, value).err()
+    }
+
     async fn touch_one(
         &mut self,
         action: &'static str,

@@ -14,7 +14,7 @@ use crate::manifest::sync_job::{OnStale, SyncJobSpec};
 use crate::plan::approval::{Approving, Missing, Selected, approve, name};
 use crate::plan::approval_problem::Problem;
 use crate::plan::change::{Answer, Class, Plan};
-use crate::plan::dependency::{missing_dependencies, skip_stale};
+use crate::plan::dependency::{Dependency, missing_dependencies, skip_stale};
 
 /// The folder names under which a job approves files.
 const GALLERY: &str = "gallery/";
@@ -50,7 +50,10 @@ pub fn decide(question: &Question<'_>) -> Result<Decision, Refusal> {
     let Question { spec, plan, .. } = question;
     files(spec)?;
     let (approved, done_again) = without_done(question);
-    let done: BTreeSet<String> = question.runs.iter().flat_map(done_entries).collect();
+    let mut done: BTreeSet<String> = question.runs.iter().flat_map(done_entries).collect();
+    // A bare ID is an entry as well.
+    let applied = question.runs.iter().flat_map(|run| &run.applied);
+    done.extend(applied.map(|entry| format!("{}/{}", entry.table, entry.id)));
     let mut found = approve(&Approving {
         plan,
         approved: &approved,
@@ -78,9 +81,11 @@ pub fn decide(question: &Question<'_>) -> Result<Decision, Refusal> {
             left.selected
         }
     };
-    let missing = missing_dependencies(plan, &selected, &finished);
+    // What a plan says a change needs isn't on the target, so it is no help that a run applied it
+    // before: somebody took it back.
+    let missing = missing_dependencies(plan, &selected, &[]);
     if !missing.is_empty() {
-        let reasons = missing.iter().map(ToString::to_string).collect();
+        let reasons = missing.iter().map(|need| lacking(need, &finished)).collect();
         return Err(Refusal { kind: RefusalKind::CannotRun, reasons });
     }
     within_limits(question, &selected)?;
@@ -90,6 +95,18 @@ pub fn decide(question: &Question<'_>) -> Result<Decision, Refusal> {
     };
     let selected = selected.into_iter().map(|(at, how)| (at, answer(how))).collect();
     Ok(Decision { selected, done: finished, skipped })
+}
+
+/// Approving what was applied and taken back again would be of no use.
+fn lacking(need: &Dependency, finished: &[String]) -> String {
+    match finished.contains(&need.needs) {
+        true => format!(
+            "{} is approved but needs {}, which this job applied before and which isn't on the \
+             target any more; ask again with another `request` number",
+            need.name, need.needs
+        ),
+        false => need.to_string(),
+    }
 }
 
 /// Files can be approved in a manifest, but nothing copies them yet.
@@ -226,6 +243,13 @@ pub fn named_records(approved: &BTreeMap<String, Approvals>) -> BTreeSet<String>
         }
     }
     named
+}
+
+/// Whether an approval stands for what a stored plan showed.
+pub fn names_a_plan(approved: &BTreeMap<String, Approvals>) -> bool {
+    let mut entries =
+        approved.values().flat_map(Approvals::classes).flat_map(|(_, entries)| entries);
+    entries.any(|entry| matches!(entry, Approval::AllOfPlan(_)))
 }
 
 /// The selected changes and everything they need, as indexes: what must be compared again before

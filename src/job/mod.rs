@@ -54,6 +54,24 @@ pub enum Error {
     Incomplete,
 }
 
+impl Error {
+    /// The database's own error behind this one, wherever it happened.
+    pub fn database(&self) -> Option<&database::Error> {
+        use apply::Error as Applying;
+        match self {
+            Self::Database(error)
+            | Self::Compare(compare::Error::Database(error))
+            | Self::Apply(
+                Applying::Database(error)
+                | Applying::Compare(compare::Error::Database(error))
+                | Applying::AfterWrite { source: error, .. }
+                | Applying::NoLedger { source: error, .. },
+            ) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 /// What every job of one pass shares.
 pub struct Context<'a> {
     pub config: &'a Config,

@@ -120,7 +120,9 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         if !ledger.exists(&catalog) {
             continue;
         }
-        let Some(row) = ledger.run(&mut target, run).await? else { continue };
+        // A copied database brings the ledger of the one it was copied from along.
+        let written = |row: &RunRow| environments(row.direction).1 == environment;
+        let Some(row) = ledger.run(&mut target, run).await?.filter(written) else { continue };
         let images = ledger.images(&mut target, run).await?;
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, as_it_was(spec)));
@@ -129,13 +131,14 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         selected.sort();
         selected.dedup();
         let rules = OperatorRules { context };
-        let model = resolve(Input {
+        let mut model = resolve(Input {
             modules: &modules,
             selected: &selected,
             source: &catalog,
             target: &catalog,
             rules: &rules,
         });
+        undo::name_lost(&mut model, &images);
         // Both sessions read the same database. The first stands outside any transaction, so that
         // it holds no lock that the run's commit would wait for.
         let source = session(context, environment, Access::ReadOnly).await?;
@@ -160,13 +163,11 @@ fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
-            spec.rows.clear();
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
-        record.rows.clear();
         owned(&mut record.owns);
     }
     spec

@@ -59,6 +59,10 @@ pub enum Outcome {
     Failed {
         error: String,
     },
+    /// The commit got no answer: it may have happened. The ledger tells the next pass.
+    Unknown {
+        error: String,
+    },
 }
 
 /// Why approved records weren't applied.

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::decision::{Decision, Question, decide, named_records, tables_to_count, with_needs};
+use super::decision::{
+    Decision, Question, decide, named_records, names_a_plan, tables_to_count, with_needs,
+};
 use super::open::{Basis, Opened, open, session};
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
@@ -18,7 +20,7 @@ use crate::compare::scan::Candidates;
 use crate::compare::sides::pick;
 use crate::compare::{Comparison, Scope};
 use crate::config::Environment;
-use crate::database::{Access, Session};
+use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;
 use crate::manifest::sync_job::{Selection, Suspend};
 use crate::plan::change::Plan;
@@ -56,9 +58,18 @@ pub async fn pass(
     };
     report.outcome = match carry(context, job, wish, now, watch, &mut report).await {
         Ok(outcome) => outcome,
-        Err(error) => Outcome::Failed { error: error.to_string() },
+        Err(error) => failed(&error),
     };
     report
+}
+
+/// A commit without an answer is the one failure of which nobody can say that nothing was changed.
+fn failed(error: &Error) -> Outcome {
+    let text = error.to_string();
+    match error.database() {
+        Some(database::Error::CommitUnknown { .. }) => Outcome::Unknown { error: text },
+        _ => Outcome::Failed { error: text },
+    }
 }
 
 async fn carry(
@@ -122,7 +133,15 @@ async fn carry(
     let applying =
         Applying { context, job, plan: &plan, comparison: &comparison, decision: &decision };
     let outcome = applying.run(opened, facts, watch).await;
-    remember(&mut state, job, &request, now, &outcome).await?;
+    let remembered = remember(&mut state, job, &request, now, &outcome).await;
+    match (remembered, &outcome) {
+        // The run is committed: its ledger row holds the request from now on.
+        (Err(error), Ok(Outcome::Applied { .. })) => {
+            report.left_out.push(format!("the run's end isn't noted in the state store: {error}"));
+        }
+        (Err(error), Ok(_)) => return Err(error),
+        (Ok(()), _) | (Err(_), Err(_)) => {}
+    }
     outcome
 }
 
@@ -214,6 +233,11 @@ async fn decision(
             rows.insert(table, count);
         }
     }
+    // Only an entry `all@DIGEST` asks for them.
+    let stored = match names_a_plan(&job.spec.approved) {
+        true => kept_plans(context.config, &job.name),
+        false => BTreeMap::new(),
+    };
     let others = context.manifests.jobs.values().filter(|other| other.name != job.name);
     let elsewhere: BTreeSet<String> =
         others.flat_map(|other| named_records(&other.spec.approved)).collect();
@@ -222,7 +246,7 @@ async fn decision(
         plan,
         runs: &opened.runs,
         elsewhere: &elsewhere,
-        stored: &kept_plans(context.config, &job.name),
+        stored: &stored,
         limits: &context.config.limits,
         rows: &rows,
         empty_sources: &comparison.empty_sources,
@@ -252,7 +276,14 @@ async fn refuse(
 
 fn nothing_selected(plan: &Plan, decision: &Decision) -> Outcome {
     if plan.noop {
-        return Outcome::NothingToDo { why: "both sides are equal".into() };
+        let why = match plan.failed_modules.is_empty() {
+            true => "both sides are equal".into(),
+            false => {
+                let failed: Vec<&str> = plan.failed_modules.keys().map(String::as_str).collect();
+                format!("all is equal but what couldn't be compared: {}", failed.join(", "))
+            }
+        };
+        return Outcome::NothingToDo { why };
     }
     if decision.done.is_empty() {
         return Outcome::AwaitingApproval;
@@ -352,15 +383,17 @@ async fn remember(
 /// Errors that say nothing about the request itself: the same one may succeed later.
 fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Database(error) | Error::Apply(crate::apply::Error::Database(error)) => {
-            error.is_passing()
-        }
         Error::State(_)
         | Error::Apply(crate::apply::Error::Interrupted | crate::apply::Error::NoLedger { .. }) => {
             true
         }
-        _ => false,
+        error => error.database().is_some_and(database::Error::is_passing),
     }
+}
+
+/// Another session was in the way; nothing is committed.
+fn may_go_better(error: &Error) -> bool {
+    error.database().is_some_and(database::Error::is_retryable)
 }
 
 /// An approved run with everything that was decided about it.
@@ -389,9 +422,7 @@ impl Applying<'_> {
         loop {
             let result = self.attempt(&mut opened, &mut facts, watch).await;
             match result {
-                Err(
-                    Error::Apply(crate::apply::Error::Database(error)) | Error::Database(error),
-                ) if error.is_retryable() && attempt < ATTEMPTS => {
+                Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     attempt += 1;
                     opened.sides.target.rollback().await?;
                 }
@@ -477,18 +508,27 @@ impl Applying<'_> {
             .enumerate()
             .map(|(at, change)| ((change.table.as_str(), change.id.as_str()), at))
             .collect();
+        let place = |at: usize| {
+            let change = &self.plan.changes[at];
+            places.get(&(change.table.as_str(), change.id.as_str())).copied()
+        };
+        let selected: BTreeSet<usize> =
+            self.decision.selected.iter().filter_map(|(at, _)| place(*at)).collect();
         let mut approved = Vec::new();
         let mut reasons = Vec::new();
         for (at, answer) in &self.decision.selected {
             let change = &self.plan.changes[*at];
-            let now = places
-                .get(&(change.table.as_str(), change.id.as_str()))
-                .filter(|now| plan.changes[**now].pin == change.pin);
-            match now {
+            // The pin covers the record; what it needs may have changed as well.
+            let stands = |now: &usize| {
+                let choice = comparison.entries[*now].choice(*answer);
+                plan.changes[*now].pin == change.pin
+                    && choice.is_some_and(|choice| choice.needs.is_subset(&selected))
+            };
+            match place(*at).filter(stands) {
                 Some(now) => {
                     let pin = change.pin.rsplit('@').next().unwrap_or_default().to_owned();
                     approved.push(Approved {
-                        entry: &comparison.entries[*now],
+                        entry: &comparison.entries[now],
                         answer: *answer,
                         pin,
                     });
@@ -523,3 +563,7 @@ async fn lock(opened: &mut Opened, approved: &[Approved<'_>]) -> Result<(), Erro
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

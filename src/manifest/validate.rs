@@ -65,6 +65,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "system settings are the mobile app's", run: protection::mobile_app },
     Check { name: "tables exist", run: tables::exist },
     Check { name: "records have a key", run: tables::have_key },
+    Check { name: "IDs aren't redacted", run: tables::key_is_shown },
     Check { name: "owned rows know their parent", run: tables::have_parent },
     Check { name: "columns exist", run: columns::exist },
     Check { name: "columns take what is asked of them", run: columns::fit },

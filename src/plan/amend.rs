@@ -70,6 +70,9 @@ pub enum Refusal {
     Unfit { heading: Heading, reason: String },
     #[error("{} is asked for under both --{} and --{}", visible(.name), .headings[0].word(), .headings[1].word())]
     Contradiction { name: String, headings: [Heading; 2] },
+    /// The ID, written with its pin, would be read as something else.
+    #[error("--{}: {} can't be approved in a manifest: its ID is empty or a word of its own there", .heading.word(), visible(.name))]
+    Unwritable { heading: Heading, name: String },
     /// A dependency can't simply be added.
     #[error("{} needs {}, which is in conflict: answer that first", visible(&.0.name), visible(&.0.needs))]
     Unanswered(Dependency),
@@ -209,6 +212,9 @@ impl<'a> Choosing<'a> {
         if !heading.fits(change) {
             let reason = unfit(change);
             return self.refused.push(Refusal::Unfit { heading, reason });
+        }
+        if change.pin.parse() != Ok(pin(change)) {
+            return self.refused.push(Refusal::Unwritable { heading, name: name(change) });
         }
         let before = *self.chosen.entry(at).or_insert(heading);
         if before != heading {

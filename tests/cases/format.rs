@@ -30,6 +30,8 @@ pub struct Case {
     pub name: String,
     /// Why the case isn't played on PostgreSQL.
     pub only_sqlite: Option<String>,
+    /// Why it isn't played on SQLite.
+    pub only_postgres: Option<String>,
     pub schema: Option<String>,
     pub source_schema: Option<String>,
     pub target_schema: Option<String>,

@@ -43,7 +43,10 @@ fn play_on_this_thread(file: &str, on: On) {
     let topic = read(file);
     let only = std::env::var("RECONCILE_CASE").unwrap_or_default();
     let played = topic.cases.iter().filter(|case| case.name.contains(&only));
-    let played = played.filter(|case| on == On::Sqlite || case.only_sqlite.is_none());
+    let played = played.filter(|case| match on {
+        On::Sqlite => case.only_postgres.is_none(),
+        On::Postgres => case.only_sqlite.is_none(),
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let failures: Vec<String> = runtime.block_on(async {
         let playing = stream::iter(played).map(|case| play_case(&topic, case, on));
@@ -100,6 +103,7 @@ topics! {
     direction_and_mode: "direction-and-mode",
     approving: "approving",
     values: "values",
+    wrong_writes: "wrong-writes",
 }
 
 #[test]

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use reconcile::catalog::Engine;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _, SqliteConnection};
 
 use super::schema::{LEFT_OUT, Place, Role, Schema};
@@ -35,13 +34,6 @@ impl Database {
         match url.starts_with("sqlite") {
             true => Self::Sqlite(SqliteConnection::connect(url).await.unwrap()),
             false => Self::Postgres(PgConnection::connect(url).await.unwrap()),
-        }
-    }
-
-    pub fn engine(&self) -> Engine {
-        match self {
-            Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
         }
     }
 

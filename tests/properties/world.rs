@@ -46,15 +46,6 @@ impl Story {
         let (to_prod, new_only) = (random.chance(60), random.chance(15));
         Self { seed, engine, schema, edits, to_prod, new_only, modules }
     }
-
-    /// Whether rows of a table belong to the job.
-    pub fn selects(&self, at: usize) -> bool {
-        match &self.schema.tables[at].place {
-            TablePlace::Root { module, .. } => self.modules.contains(module),
-            TablePlace::Owned { above, .. } => self.selects(*above),
-            TablePlace::Outside { .. } => false,
-        }
-    }
 }
 
 /// What a job's manifest says.

@@ -6,7 +6,7 @@
 use super::{
     Basis, Builder, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Table, Written,
 };
-use crate::manifest::module::{OwnedSpec, RecordSpec};
+use crate::manifest::module::{ModuleSpec, OwnedSpec, RecordSpec};
 
 /// What a table's matching is made of, as names.
 #[derive(Default)]
@@ -122,7 +122,10 @@ impl Builder<'_> {
     }
 
     fn plan(&self, target: &Table, matched_by: &[String]) -> Result<Plan, Refusal> {
-        let key = if target.primary_key.is_empty() {
+        let root = self.root_of_job(&target.name);
+        let key = if let Some(named) = root.map(|root| &root.key).filter(|key| !key.is_empty()) {
+            named.clone()
+        } else if target.primary_key.is_empty() {
             shortest_unique(target).ok_or_else(|| {
                 format!("the table {} has no key, so it can't be referred to", target.name)
             })?
@@ -133,7 +136,9 @@ impl Builder<'_> {
             let basis = Some(Basis::Declared);
             return Ok(Plan { identity: matched_by.to_vec(), key, basis, ..Plan::default() });
         }
-        if let Some(identity) = self.input.rules.matched_by(&target.name) {
+        // Rows of the job's own modules go by the module's identity.
+        let outside = !self.in_job(&target.name);
+        if let Some(identity) = self.input.rules.matched_by(&target.name).filter(|_| outside) {
             let basis = Some(Basis::Declared);
             return Ok(Plan { identity: identity.to_vec(), key, basis, ..Plan::default() });
         }
@@ -147,6 +152,23 @@ impl Builder<'_> {
             }
             None => Ok(Plan { key, basis: Some(Basis::Id), ..Plan::default() }),
         }
+    }
+
+    fn modules_of_job(&self) -> impl Iterator<Item = &ModuleSpec> {
+        self.input.selected.iter().filter_map(|name| self.input.modules.get(name))
+    }
+
+    /// The record type whose root the table is in the job.
+    fn root_of_job(&self, table: &str) -> Option<&RecordSpec> {
+        self.modules_of_job().flat_map(|module| &module.records).find(|root| root.table == table)
+    }
+
+    fn in_job(&self, table: &str) -> bool {
+        fn owns(owned: &[OwnedSpec], table: &str) -> bool {
+            owned.iter().any(|spec| spec.table == table || owns(&spec.owns, table))
+        }
+        let mut records = self.modules_of_job().flat_map(|module| &module.records);
+        records.any(|root| root.table == table || owns(&root.owns, table))
     }
 
     /// The job's modules decide before other loaded ones.

@@ -111,6 +111,31 @@ pub fn have_key(context: &Context<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+/// IDs stand in plans, manifests and messages, so no part of one may be redacted.
+pub fn key_is_shown(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        let given: &[String] = match part.role {
+            Role::Root(spec) => &spec.key,
+            Role::Owned { .. } => &[],
+        };
+        let tables = context.catalogs.values().filter_map(|catalog| catalog.table(part.table()));
+        let primary = tables.flat_map(|table| &table.primary_key).filter(|_| given.is_empty());
+        let hidden = |column: &&String| {
+            let operator = context.config.is_some_and(|it| it.redact_matches(part.table(), column));
+            operator || part.redact().contains(column)
+        };
+        let hidden: BTreeSet<&String> = given.iter().chain(primary).filter(hidden).collect();
+        for column in hidden {
+            let message = format!(
+                "the key column `{}.{column}` is redacted, but IDs stand in plans and manifests",
+                part.table()
+            );
+            let help = "name the columns of another unique key under `key`, or leave the table out";
+            problems.push(part.table_problem(Problem::error("redacted-key", message).help(help)));
+        }
+    }
+}
+
 /// What is wrong with a key in any environment; the same reason once.
 fn bad_keys(context: &Context<'_>, table: &str, given: &[String]) -> BTreeSet<String> {
     let tables = context.catalogs.values().filter_map(|catalog| catalog.table(table));

@@ -1,0 +1,6 @@
+CREATE TABLE no_key (slug TEXT NOT NULL, title TEXT);
+CREATE TABLE maybe (slug TEXT UNIQUE, title TEXT);
+CREATE TABLE weight (grams DOUBLE PRECISION NOT NULL UNIQUE, title TEXT);
+CREATE TABLE floats (id REAL PRIMARY KEY, title TEXT);
+CREATE TABLE odd (code TEXT NOT NULL, title TEXT);
+CREATE UNIQUE INDEX odd_some ON odd (code) WHERE title IS NOT NULL;

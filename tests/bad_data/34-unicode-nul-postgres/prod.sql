@@ -1,0 +1,1 @@
+ALTER TABLE page ALTER COLUMN data TYPE jsonb;

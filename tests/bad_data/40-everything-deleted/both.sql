@@ -1,0 +1,1 @@
+CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, title TEXT); INSERT INTO page VALUES (1, 'a', 'A'), (2, 'b', 'B');

@@ -1,0 +1,1 @@
+INSERT INTO page WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40) SELECT i, 'p' || i, 'Page' FROM n;

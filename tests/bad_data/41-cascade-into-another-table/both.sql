@@ -1,0 +1,8 @@
+CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE);
+CREATE TABLE block (id INTEGER PRIMARY KEY, page_id INTEGER NOT NULL REFERENCES page (id) ON DELETE CASCADE, place INTEGER NOT NULL, UNIQUE (page_id, place));
+CREATE TABLE teaser (id INTEGER PRIMARY KEY, page_id INTEGER NOT NULL REFERENCES page (id) ON DELETE CASCADE, text TEXT);
+CREATE TABLE link (id INTEGER PRIMARY KEY, block_id INTEGER REFERENCES block (id) ON DELETE SET NULL);
+INSERT INTO page VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'stays');
+INSERT INTO block VALUES (1, 1, 1), (2, 2, 1), (3, 3, 1), (4, 4, 1), (5, 4, 2);
+INSERT INTO teaser VALUES (1, 1, 'kept'), (2, 1, 'kept');
+INSERT INTO link VALUES (1, 2), (2, 5);

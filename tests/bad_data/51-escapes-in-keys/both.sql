@@ -1,0 +1,1 @@
+CREATE TABLE page (slug TEXT PRIMARY KEY NOT NULL, title TEXT);
