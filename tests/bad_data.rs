@@ -70,7 +70,9 @@ impl World {
             let (from, file) = (entry.as_ref().unwrap().path(), entry.unwrap().file_name());
             let to = match file.to_string_lossy().as_ref() {
                 "reconcile.yaml" => here.path().join("reconcile.yaml"),
-                name if name.ends_with(".yaml") => here.path().join("manifests").join(name),
+                name if Path::new(name).extension().is_some_and(|it| it == "yaml") => {
+                    here.path().join("manifests").join(name)
+                }
                 _ => continue,
             };
             fs::copy(from, to).unwrap();

@@ -54,12 +54,12 @@ fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_postgresql() {
 
 #[test]
 fn a_killed_process_leaves_the_target_as_it_was_on_sqlite() {
-    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Kills, 4));
+    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Kills, 10));
 }
 
 #[test]
 fn a_killed_process_leaves_the_target_as_it_was_on_postgresql() {
-    on_a_deep_stack(|| on_postgres(Trial::Kills, 3));
+    on_a_deep_stack(|| on_postgres(Trial::Kills, 5));
 }
 
 async fn on_postgres(trial: Trial, ordinary: u64) {

@@ -344,6 +344,12 @@ async fn record(
             let table = &model.nodes[record.draft.root].table;
             ledger.remember(target, &run.run, (table, prod, test)).await?;
         }
+        if run.undo.is_none() {
+            for (table, source_key, target_key) in renumbered(model, record) {
+                let (prod, test) = by_environment(run.direction, &source_key, &target_key);
+                ledger.remember(target, &run.run, (table, prod, test)).await?;
+            }
+        }
     }
     ledger.insert_work(target, &run.run, &republish(model, placed)).await
 }
@@ -369,6 +375,22 @@ async fn forget_partners(
         }
     }
     Ok(())
+}
+
+/// Inserted owned rows whose number was taken: who refers to them must find them the next time.
+fn renumbered<'m>(model: &'m Model, record: &Placed) -> Vec<(&'m str, Vec<Value>, Vec<Value>)> {
+    let Some(source) = &record.draft.source else { return Vec::new() };
+    let rows = record.wanted.rows.iter().filter(|row| {
+        let node = &model.nodes[row.node];
+        row.current.is_none() && node.surrogate_key && model.is_referred_to(&node.table)
+    });
+    let keys = rows.map(|row| {
+        let node = &model.nodes[row.node];
+        let target: Vec<Value> =
+            node.key.iter().filter_map(|column| row.cells[*column].value().cloned()).collect();
+        (node.table.as_str(), source.rows[row.source].key(model), target)
+    });
+    keys.filter(|(_, source, target)| source != target).collect()
 }
 
 /// The resources that the touched records are published as.

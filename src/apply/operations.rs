@@ -3,7 +3,7 @@
 //! Answers for what each insert, update and delete holds. In which order they can run is decided in
 //! `order.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::placement::Placed;
 use crate::catalog::Table;
@@ -71,7 +71,42 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
             }
         }
     }
-    operations
+    in_place(model, operations)
+}
+
+/// A row that is deleted and one that is inserted under the same key become one update, since other
+/// rows may refer to the key all the while. Rows with numbers of their own get a new one instead.
+fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
+    let place =
+        |operation: &Operation| (operation.table(model).name.clone(), operation.key.clone());
+    let replaceable = |operation: &&Operation| {
+        operation.verb == Verb::Delete && !model.nodes[operation.node].surrogate_key
+    };
+    let mut old: BTreeMap<_, _> = operations
+        .iter()
+        .filter(replaceable)
+        .map(|operation| (place(operation), operation.old.clone()))
+        .collect();
+    let inserted: BTreeSet<_> =
+        operations.iter().filter(|operation| operation.verb == Verb::Insert).map(place).collect();
+    let mut kept = Vec::with_capacity(operations.len());
+    for mut operation in operations {
+        let place = place(&operation);
+        match operation.verb {
+            Verb::Insert => {
+                if let Some(old) = old.remove(&place) {
+                    operation.verb = Verb::Update;
+                    operation.set.retain(|name, value| old.get(name) != Some(value));
+                    operation.old = old;
+                }
+                kept.push(operation);
+            }
+            Verb::Delete if replaceable(&&operation) && inserted.contains(&place) => {}
+            Verb::Update | Verb::Delete => kept.push(operation),
+        }
+    }
+    kept.retain(|operation| operation.verb != Verb::Update || !operation.set.is_empty());
+    kept
 }
 
 /// A new row. One that replaces a row under another ID takes over what isn't written anew.

@@ -140,13 +140,15 @@ async fn taken_surrogates(
     let mut draws = Vec::new();
     for (id, rows) in inserts {
         let node = &model.nodes[id];
+        // Whoever refers to a row that goes must not find another one under its number.
+        let referred = model.is_referred_to(&node.table);
         let wanted: Vec<Vec<Value>> = rows.iter().map(|(_, _, key)| vec![key.clone()]).collect();
         let held: BTreeSet<Value> = sides
             .rows(Side::Target, node, &node.key, &wanted)
             .await?
             .into_iter()
             .map(|(_, row)| row[node.key[0]].clone())
-            .filter(|key| !freed.contains(&(node.table.clone(), vec![key.clone()])))
+            .filter(|key| referred || !freed.contains(&(node.table.clone(), vec![key.clone()])))
             .collect();
         let taken = numbers.taken.entry(node.table.clone()).or_default();
         for (index, at, key) in rows {

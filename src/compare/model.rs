@@ -52,6 +52,22 @@ pub struct Model {
     pub failed: BTreeMap<String, String>,
 }
 
+impl Model {
+    /// Whether rows besides those they own refer to a table's rows, by whatever key.
+    pub fn is_referred_to(&self, table: &str) -> bool {
+        let owned = |holder: &Table, columns: &[String]| {
+            self.nodes.iter().filter(|node| node.table == holder.name).any(|node| {
+                node.parent.as_ref().is_some_and(|parent| {
+                    self.nodes[parent.node].table == table && node.names(&parent.columns) == columns
+                })
+            })
+        };
+        let mut holders = self.referrers.get(table).into_iter().flatten();
+        holders.any(|it| !owned(&it.holder, &it.columns))
+            || self.declared.iter().any(|(to_table, _)| to_table == table)
+    }
+}
+
 /// One table in one place of a record.
 #[derive(Debug)]
 pub struct Node {

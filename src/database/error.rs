@@ -168,7 +168,10 @@ impl Doing<'_> {
                 Error::ReadOnlyTarget { environment, reason }
             }
             _ => {
-                let message = without_values(&code, error.message());
+                let message = match is_raised(error) {
+                    true => raised(&code),
+                    false => without_values(&code, error.message()),
+                };
                 Error::Statement { environment, action, table, message, code: Some(code) }
             }
         }
@@ -191,8 +194,18 @@ fn constraint_kind(kind: &ErrorKind, code: &str) -> Option<ConstraintKind> {
     }
 }
 
+/// Whether the words are a function's own: PostgreSQL tells where in its code it stood. They may hold
+/// anything, under any SQLSTATE.
+fn is_raised(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let error = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+    error.is_some_and(|error| error.r#where().is_some())
+}
+
 /// PostgreSQL names a column instead where NULL isn't allowed.
 fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
+    if error.code().as_deref() == Some(SQLITE_RAISED) {
+        return "(raised by a trigger, whose words may hold values)".to_owned();
+    }
     if let Some(name) = error.constraint() {
         return name.to_owned();
     }
@@ -202,6 +215,9 @@ fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {
     }
 }
 
+/// SQLite's code of what a trigger raises.
+const SQLITE_RAISED: &str = "1811";
+
 /// SQLite says `UNIQUE constraint failed: page.slug`; what follows the colon are columns, or the
 /// name of a check.
 fn sqlite_name(message: &str) -> String {
@@ -209,13 +225,17 @@ fn sqlite_name(message: &str) -> String {
     format!("({name})")
 }
 
+fn raised(code: &str) -> String {
+    format!(
+        "a trigger or function raised an error (SQLSTATE {code}); the server's log has its words"
+    )
+}
+
 /// PostgreSQL's data errors (class 22) quote the value (`invalid input syntax for type integer:
 /// "x"`), and what a trigger raises (class P0) may hold anything.
 fn without_values(code: &str, message: &str) -> String {
     if code.len() == 5 && code.starts_with("P0") {
-        return format!(
-            "a trigger or function raised an error (SQLSTATE {code}); the server's log has its words"
-        );
+        return raised(code);
     }
     if code.len() != 5 || !code.starts_with("22") {
         return message.to_owned();

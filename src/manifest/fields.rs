@@ -186,8 +186,8 @@ impl<'a> Fields<'a> {
         self.at.error("missing-key", format!("{} needs the key `{key}`", self.at.shown()))
     }
 
-    /// Every key that nobody asked for is a problem. Unless it is a misspelt one, its value may be
-    /// anything and is hidden.
+    /// Every key that nobody asked for is a problem. Unless it is a misspelt one of a key whose value
+    /// is shown, its value may be anything and is hidden.
     pub fn close(self, problems: &mut Problems) {
         for entry in self.entries {
             let key = entry.key.text.as_str();
@@ -199,7 +199,8 @@ impl<'a> Fields<'a> {
                 continue;
             }
             let near = words::did_you_mean(key, self.known.iter().copied());
-            if near.is_none() {
+            let meant = words::nearest(key, self.known.iter().copied());
+            if near.is_none() || meant.is_none_or(secrets::is_secret_key) {
                 secrets::hide_scalars(&entry.value, &mut problems.hidden);
             }
             problems.push(self.unknown(entry, near));

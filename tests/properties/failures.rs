@@ -60,7 +60,10 @@ pub async fn fail(
                 ensure!(applied.entries.len() == count(&job), "{plan:#?} applied {applied:?}");
                 return Ok(());
             }
-            Outcome::Failed { error } if error.contains("guarded") => {
+            Outcome::Failed { error }
+                if error.contains("guarded")
+                    || error.contains("another session got in the way") =>
+            {
                 figures.statements_failed += 1;
                 before.still(world).await?;
             }

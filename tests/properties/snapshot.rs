@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use reconcile::catalog::Engine;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _, SqliteConnection};
 
 use super::schema::{LEFT_OUT, Place, Role, Schema};
