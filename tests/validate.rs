@@ -41,10 +41,10 @@ async fn a_catalogue_once_written_replaces_connection_and_operators_file() {
     let args = ["validate", "--config", "operator.yaml", "--connect", "--write-catalog"];
     let connected = reconcile(here, &args);
     assert_eq!(text(&connected.stderr), "");
-    assert_eq!(text(&connected.stdout), "1 modules and 0 jobs are valid\n");
+    assert_eq!(text(&connected.stdout), "1 module and 0 jobs are valid\n");
 
     let offline = reconcile(here, &["validate"]);
-    assert_eq!(text(&offline.stdout), "1 modules and 0 jobs are valid\n");
+    assert_eq!(text(&offline.stdout), "1 module and 0 jobs are valid\n");
 
     // Columns, the operator's allow-list and the operator's protected tables are all known now.
     let wrong = MODULE.replace("label: title", "label: titel")

@@ -198,8 +198,13 @@ fn constraint_kind(kind: &ErrorKind, code: &str) -> Option<ConstraintKind> {
 /// anything, under any SQLSTATE.
 fn is_raised(error: &dyn sqlx::error::DatabaseError) -> bool {
     let error = error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
-    error.is_some_and(|error| error.r#where().is_some())
+    error
+        .and_then(sqlx::postgres::PgDatabaseError::r#where)
+        .is_some_and(|place| !OF_THE_STATEMENT.iter().any(|begin| place.starts_with(begin)))
 }
+
+/// How PostgreSQL begins to tell the place of an error within a statement's own values.
+const OF_THE_STATEMENT: [&str; 3] = ["unnamed portal parameter", "portal ", "JSON data"];
 
 /// PostgreSQL names a column instead where NULL isn't allowed.
 fn constraint_name(error: &dyn sqlx::error::DatabaseError) -> String {

@@ -276,12 +276,11 @@ async fn refuse(
 
 fn nothing_selected(plan: &Plan, decision: &Decision) -> Outcome {
     if plan.noop {
-        let why = match plan.failed_modules.is_empty() {
-            true => "both sides are equal".into(),
-            false => {
-                let failed: Vec<&str> = plan.failed_modules.keys().map(String::as_str).collect();
-                format!("all is equal but what couldn't be compared: {}", failed.join(", "))
-            }
+        let failed: Vec<&str> = plan.failed_modules.keys().map(String::as_str).collect();
+        let why = if failed.is_empty() {
+            "both sides are equal".into()
+        } else {
+            format!("all is equal but what couldn't be compared: {}", failed.join(", "))
         };
         return Outcome::NothingToDo { why };
     }
