@@ -39,7 +39,7 @@ fn blocks(name: &str) -> Vec<Block> {
                 open = Some(Block { language: language.into(), text: String::new() });
             }
             (Some(_), Some(_)) => blocks.extend(open.take()),
-            (Some(block), None) => block.text.push_str(&format!("{line}\n")),
+            (Some(block), None) => block.text.extend([line, "\n"]),
             (None, None) => {}
         }
     }
@@ -75,7 +75,7 @@ impl Terminal {
         let variables = [("PATH", path.as_str()), ("HOME", &home), ("GIT_CONFIG_NOSYSTEM", "1")];
         let said = run(&self.place, "sh", &["-c", &command], &variables).ends_with(0);
         if let Some((_, rest)) = said.out.split_once("Success: run ") {
-            self.last_run = rest.split(' ').next().unwrap().to_owned();
+            rest.split(' ').next().unwrap().clone_into(&mut self.last_run);
         }
         let said_lines: Vec<&str> = said.out.lines().chain(said.err.lines()).collect();
         let end = said_lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);

@@ -65,7 +65,7 @@ enum Because {
     /// The later one refers, by these columns, to what the earlier one makes.
     Refers { columns: Vec<String>, constraint: String, deferrable: bool },
     /// The earlier one lets go of what the later one removes.
-    LetsGo { constraint: String, deferrable: bool },
+    LetsGo { columns: Vec<String>, constraint: String, deferrable: bool },
     /// The earlier one frees the unique values that the later one takes.
     Frees { columns: Vec<String> },
 }
@@ -154,6 +154,7 @@ impl Work<'_> {
                     && let Some(remover) = old.and_then(|values| removed.get(&place(values)))
                 {
                     let because = Because::LetsGo {
+                        columns: key.columns.clone(),
                         constraint: key.name.clone(),
                         deferrable: key.deferrable,
                     };
@@ -202,6 +203,14 @@ impl Work<'_> {
             }
         }
         for (earlier, _, because) in circle {
+            if let Because::LetsGo { columns, .. } = because
+                && let Some(column) = self.can_let_go(*earlier, columns)
+            {
+                self.vacate(*earlier, column, Value::Null);
+                return Ok(());
+            }
+        }
+        for (earlier, _, because) in circle {
             if let Because::Frees { columns } = because
                 && let Some((column, value)) = self.temporary(*earlier, columns)
             {
@@ -211,7 +220,7 @@ impl Work<'_> {
         }
         for (_, _, because) in circle {
             if let Because::Refers { constraint, deferrable: true, .. }
-            | Because::LetsGo { constraint, deferrable: true } = because
+            | Because::LetsGo { constraint, deferrable: true, .. } = because
             {
                 self.deferred.insert(constraint.clone());
                 return Ok(());
@@ -235,6 +244,16 @@ impl Work<'_> {
             let nullable = table.column(name).is_some_and(|column| column.nullable);
             nullable && !table.primary_key.contains(name) && operation.set.contains_key(name)
         })
+    }
+
+    /// A column that ends a reference by becoming NULL before the row itself is written or deleted.
+    fn can_let_go(&self, index: usize, columns: &[String]) -> Option<String> {
+        let table = self.table(index);
+        let nullable = |name: &&String| {
+            let may = table.column(name).is_some_and(|column| column.nullable);
+            may && !table.primary_key.contains(name)
+        };
+        columns.iter().find(nullable).cloned()
     }
 
     /// Writes NULL first, and the reference itself in a further write.

@@ -164,11 +164,13 @@ fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+            spec.rows.clear();
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+        record.rows.clear();
         owned(&mut record.owns);
     }
     spec
