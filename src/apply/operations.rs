@@ -75,16 +75,13 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
 }
 
 /// A row that is deleted and one that is inserted under the same key become one update, since other
-/// rows may refer to the key all the while. Rows with numbers of their own get a new one instead.
+/// rows may refer to the key all the while, rows that it owns among them.
 fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
     let place =
         |operation: &Operation| (operation.table(model).name.clone(), operation.key.clone());
-    let replaceable = |operation: &&Operation| {
-        operation.verb == Verb::Delete && !model.nodes[operation.node].surrogate_key
-    };
     let mut old: BTreeMap<_, _> = operations
         .iter()
-        .filter(replaceable)
+        .filter(|operation| operation.verb == Verb::Delete)
         .map(|operation| (place(operation), operation.old.clone()))
         .collect();
     let inserted: BTreeSet<_> =
@@ -101,7 +98,7 @@ fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
                 }
                 kept.push(operation);
             }
-            Verb::Delete if replaceable(&&operation) && inserted.contains(&place) => {}
+            Verb::Delete if inserted.contains(&place) => {}
             Verb::Update | Verb::Delete => kept.push(operation),
         }
     }

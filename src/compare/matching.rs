@@ -258,8 +258,7 @@ impl<'a> Matcher<'a> {
         let partner = self.pairs.partner(other, &matching.table, &key);
         let partner = partner.filter(|partner| **partner != pick(row, &matching.key)).cloned();
         let claimed = self.one_each(from, matching, &matching.key, &[partner]).await?[0].is_some();
-        let created_equal =
-            matching.created.map(|index| !row[index].is_null() && row[index] == by_id[index]);
+        let created_equal = matching.created.map(|index| row[index] == by_id[index]);
         let mut holder = IdHolder {
             same_identity: by_identity.iter().any(same),
             in_filter: passes(&matching.filter, |name| {
@@ -283,6 +282,9 @@ impl<'a> Matcher<'a> {
 
     async fn created_unique(&mut self, matching: &Matching, row: &Row) -> Result<bool, Error> {
         let Some(created) = matching.created else { return Ok(false) };
+        if row[created].is_null() {
+            return Ok(false);
+        }
         let wanted = [vec![row[created].clone()]];
         let by = matching.names(&[created]);
         for side in [Side::Source, Side::Target] {

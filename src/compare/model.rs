@@ -31,9 +31,20 @@ pub type NodeId = usize;
 /// Index into [`Model::matchings`].
 pub type MatchingId = usize;
 
+/// By what owned rows of two records are paired.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PairedBy {
+    /// Identity, key and content: the records stand in two databases.
+    #[default]
+    Meaning,
+    /// The key alone: an undo looks at one database, where nothing else is the same row.
+    Key,
+}
+
 /// Everything a comparison needs to know before it reads rows.
 #[derive(Debug, Default)]
 pub struct Model {
+    pub paired_by: PairedBy,
     /// Record types of the job and the rows they own, parents before children.
     pub nodes: Vec<Node>,
     /// The root nodes, ordered by module and table.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::draft::{Draft, Link, Links};
-use super::model::{Model, Node, NodeId, Presence, Reference, Role};
+use super::model::{Model, Node, NodeId, PairedBy, Presence, Reference, Role};
 use super::record::{Record, RecordRow};
 use super::sides::pick;
 use crate::database::Value;
@@ -220,7 +220,9 @@ impl<'a> Pairing<'a> {
             }
             let cells =
                 ready.iter().map(|at| (*at, self.cells(node, sources[*at], Some(above), None)));
-            for (our, their) in pair_rows(node, &cells.collect(), record, &mut free) {
+            for (our, their) in
+                pair_rows((node, self.model.paired_by), &cells.collect(), record, &mut free)
+            {
                 pairs[our] = Some(their);
             }
             for at in ready {
@@ -363,7 +365,7 @@ fn translate(node: &Node, reference: &Reference, link: &Link, cells: &mut [Cell]
 /// identity; those whose identity has an empty part or stands twice, and all where none is given, by
 /// key, then by content.
 fn pair_rows(
-    node: &Node,
+    (node, paired_by): (&Node, PairedBy),
     cells: &BTreeMap<usize, Vec<Cell>>,
     record: &Record,
     free: &mut BTreeSet<usize>,
@@ -404,6 +406,10 @@ fn pair_rows(
             }
         }
     };
+    if paired_by == PairedBy::Key {
+        join(&node.key, Rule::Key, &mut open);
+        return pairs;
+    }
     if !node.identity.is_empty() {
         join(&node.identity, Rule::Identity, &mut open);
         open.retain(|at| !alone.contains(at));

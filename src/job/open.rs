@@ -9,7 +9,7 @@ use crate::apply::undo;
 use crate::catalog::Catalog;
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
-use crate::compare::model::Model;
+use crate::compare::model::{Model, PairedBy};
 use crate::compare::plan::{Heading, build};
 use crate::compare::resolve::{Input, Rules, resolve};
 use crate::compare::sides::Sides;
@@ -138,6 +138,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
             target: &catalog,
             rules: &rules,
         });
+        model.paired_by = PairedBy::Key;
         undo::name_lost(&mut model, &images);
         // Both sessions read the same database. The first stands outside any transaction, so that
         // it holds no lock that the run's commit would wait for.

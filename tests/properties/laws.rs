@@ -133,13 +133,20 @@ pub fn choose<'p>(
     share: usize,
 ) -> Vec<(&'p Change, Option<Answer>)> {
     let mut chosen: BTreeMap<String, (&Change, Option<Answer>)> = BTreeMap::new();
+    let mut written: BTreeSet<(String, String)> = BTreeSet::new();
     for change in &plan.changes {
         let answer = match &change.conflict {
             Some(conflict) if conflict.answers.is_empty() => continue,
             Some(conflict) => Some(*random.pick(&conflict.answers)),
             None => None,
         };
-        if random.chance(share) {
+        // Two answers that go into one record of the target contradict each other.
+        let target = change.conflict.as_ref().and_then(|it| it.target_id.clone());
+        let target = target.unwrap_or_else(|| change.id.clone());
+        let alone = answer == Some(Answer::Renumber)
+            || change.class == Class::New
+            || written.insert((change.table.clone(), target));
+        if random.chance(share) && alone {
             chosen.insert(name(change), (change, answer));
         }
     }
