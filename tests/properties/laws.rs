@@ -361,7 +361,7 @@ impl Facts<'_> {
         let mut names = Names::new();
         for (change, answer) in self.chosen {
             let renamed = change.renamed_from.is_some()
-                || matches!(answer, None if change.class == Class::Modified);
+                || (answer.is_none() && change.class == Class::Modified);
             let entries = self.applied.entries.iter();
             let mut ids = entries.filter(|it| it.table == change.table && it.id == change.id);
             if let (true, Some(entry)) = (renamed, ids.next()) {

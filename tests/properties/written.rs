@@ -74,10 +74,10 @@ pub fn modules(schema: &Schema) -> String {
         }
     }
     let documents = names.into_iter().map(|name| {
-        let records = schema.tables.iter().enumerate().filter_map(|(at, table)| {
-            matches!(&table.place, Place::Root { module, .. } if module == name)
-                .then(|| record(schema, at))
-        });
+        let roots = schema.tables.iter().enumerate().filter(
+            |(_, table)| matches!(&table.place, Place::Root { module, .. } if module == name),
+        );
+        let records = roots.map(|(at, _)| record(schema, at));
         format!(
             "apiVersion: reconcile/v1\nkind: Module\nmetadata: {{name: {name}}}\nspec:\n  title: \
              {name}\n  records:\n{}",
