@@ -342,6 +342,10 @@ impl Facts<'_> {
                     continue;
                 }
                 for index in 0..self.story.schema.tables[at].references.len() {
+                    // Rows that share an identity within their parent are told apart by nothing.
+                    if old.referred(at, index, row).is_some_and(|(to, k, _)| old.is_double(to, k)) {
+                        continue;
+                    }
                     let was = old.referred(at, index, row).map(|(to, k, r)| old.name(to, k, r));
                     let is = new.referred(at, index, row).map(|(to, k, r)| new.name(to, k, r));
                     ensure!(

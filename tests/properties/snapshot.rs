@@ -196,6 +196,17 @@ impl<'a> View<'a> {
         format!("{owner}/{} {}", table.name, parts.join("+"))
     }
 
+    /// Another row of the same parent has the same identity.
+    pub fn is_double(&self, at: usize, key: &Key) -> bool {
+        let table = &self.schema.tables[at];
+        let Place::Owned { by, .. } = table.place else { return false };
+        let mut columns = table.references[by].columns.clone();
+        columns.extend(table.identity().iter().cloned());
+        let here: Vec<_> = columns.iter().map(|name| &self.rows.tables[at][key][name]).collect();
+        let same = |row: &&Row| columns.iter().zip(&here).all(|(name, it)| row[name] == **it);
+        self.rows.tables[at].values().filter(same).count() > 1
+    }
+
     /// The columns that make a row the same thing on both sides.
     pub fn recognised_by(&self, at: usize) -> Vec<String> {
         let table = &self.schema.tables[at];
