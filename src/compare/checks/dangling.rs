@@ -29,7 +29,7 @@ impl Checks<'_> {
                     let node = &self.model.nodes[row.node];
                     for (index, reference) in node.references.iter().enumerate() {
                         let link = draft.links.get(&(row.source, index));
-                        if link != Some(&Link::Dangling) || !is_enforced(node, reference) {
+                        if link != Some(&Link::Dangling) || !node.is_enforced(reference) {
                             continue;
                         }
                         let Some(values) = newly_held(&row.cells, reference, old) else { continue };
@@ -55,12 +55,6 @@ impl Checks<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the target itself refuses a reference to nothing.
-fn is_enforced(node: &Node, reference: &Reference) -> bool {
-    let names = node.names(&reference.columns);
-    node.target.foreign_keys.iter().any(|key| key.columns == names)
 }
 
 /// The values that a write would give a reference; `None` where it writes none.
