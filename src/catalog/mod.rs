@@ -4,6 +4,7 @@
 //! introspection (one file per engine). `catalog.json` is this value. It knows nothing of manifests
 //! or of the other environment.
 
+pub mod mariadb;
 pub mod postgres;
 pub mod sqlite;
 
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub enum Engine {
     Sqlite,
     Postgres,
+    /// MySQL as well.
+    Mariadb,
 }
 
 /// The structure of one database at one moment.
@@ -44,6 +47,13 @@ pub struct Table {
     /// PostgreSQL: row-level security is on and applies to the connected account, so reads may be
     /// filtered.
     pub row_security: bool,
+    /// MariaDB: the storage engine takes part in transactions. Everywhere else all tables do.
+    #[serde(default = "transactional")]
+    pub transactional: bool,
+}
+
+fn transactional() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +75,9 @@ pub struct Column {
     pub auto: Option<AutoNumber>,
     /// A collation other than bytewise, under which values that differ in bytes may be equal.
     pub collation: Option<String>,
+    /// MariaDB's `ON UPDATE`: the column changes with its row unless it is written itself.
+    #[serde(default)]
+    pub updates_itself: bool,
 }
 
 /// How a column numbers its rows.
@@ -165,6 +178,9 @@ impl Column {
             None => text.to_owned(),
             Some("NOCASE") => text.to_ascii_lowercase(),
             Some("RTRIM") => text.trim_end_matches(' ').to_owned(),
+            Some(name) if name.starts_with("utf8") || name.starts_with("latin") => {
+                mariadb::form(name, text)
+            }
             Some(_) => text.to_lowercase(),
         }
     }
@@ -184,6 +200,7 @@ impl Table {
                 generated: false,
                 auto: None,
                 collation: None,
+                updates_itself: false,
             })
             .collect();
         Self {
@@ -194,6 +211,7 @@ impl Table {
             foreign_keys: Vec::new(),
             triggers: Vec::new(),
             row_security: false,
+            transactional: true,
         }
     }
 

@@ -185,6 +185,7 @@ fn empty_table(row: TableRow) -> Table {
         foreign_keys: Vec::new(),
         triggers: row.triggers,
         row_security: row.row_security,
+        transactional: true,
     }
 }
 
@@ -201,6 +202,7 @@ fn column(row: ColumnRow) -> Column {
         auto: numbered
             .then_some(AutoNumber { sequence: row.sequence, always: row.identity == "a" }),
         collation: row.collation.or(citext),
+        updates_itself: false,
     }
 }
 

@@ -77,6 +77,7 @@ async fn read_table(
         foreign_keys: foreign_keys(connection, name).await?,
         triggers: triggers(connection, name).await?,
         row_security: false,
+        transactional: true,
     };
     for index in indexes.iter().filter(|index| index[1].is_true() && text(index, 2) != "pk") {
         if let Some(key) = unique_key(connection, index, &table).await? {
@@ -106,6 +107,7 @@ fn column(row: &Cells, declaration: &Declaration, rowid_alias: bool) -> Column {
         generated: matches!(row[5].integer(), Some(2 | 3)),
         auto: rowid_alias.then_some(AutoNumber { sequence, always: false }),
         collation: declaration.collations.get(&name.to_lowercase()).cloned(),
+        updates_itself: false,
         name,
         declared,
     }

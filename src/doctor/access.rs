@@ -52,6 +52,16 @@ fn described(facts: &Facts) -> String {
             "PostgreSQL {}, database {}, schema {}, account {}",
             facts.version, facts.database, facts.schema, facts.account
         ),
+        Engine::Mariadb if !facts.version.to_lowercase().contains("mariadb") => format!(
+            "MySQL {} (untested), database {}, account {}",
+            facts.version, facts.database, facts.account
+        ),
+        Engine::Mariadb => {
+            format!(
+                "MariaDB {}, database {}, account {}",
+                facts.version, facts.database, facts.account
+            )
+        }
     }
 }
 
