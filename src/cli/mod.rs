@@ -195,8 +195,10 @@ impl Global {
     /// The operator's file, which most commands need.
     pub fn config(&self) -> Result<Config, Error> {
         self.find_config()?.ok_or_else(|| {
-            Error::failed("there is no operator's file")
-                .hint("name it with `--config FILE`, or write one with `reconcile init`")
+            Error::failed("there is no operator's file").hint(
+                "it is looked for as ./reconcile.yaml; name another place with `--config FILE`, \
+                     or write one with `reconcile init`",
+            )
         })
     }
 

@@ -30,7 +30,7 @@ pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
         let shown = directory.display();
         vec![
             Problem::error("unreadable", format!("can't read the manifests in {shown}: {error}"))
-                .help("name their directory in reconcile.yaml under `manifests`"),
+                .help("name their directory in reconcile.yaml under `manifests`, or with `reconcile validate --manifests DIRECTORY`"),
         ]
     })?;
     files.sort();

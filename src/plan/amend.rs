@@ -250,8 +250,8 @@ impl<'a> Choosing<'a> {
 
     /// A `*` is as blind as `all`: it never covers a record whose target was edited later.
     fn choose_many(&mut self, heading: Heading, pattern: Pattern<'_>, text: &str) {
-        let names = self.places.iter().chain(&self.shown);
-        let named = names.filter(|(name, _)| pattern.selects(name));
+        let all = self.places.iter().chain(&self.shown);
+        let named = all.filter(|(name, _)| pattern.selects(name));
         let named: BTreeSet<usize> = named.map(|(_, at)| *at).collect();
         let fitting = named.iter().copied().filter(|at| heading.fits(&self.plan.changes[*at]));
         let fitting: Vec<usize> = fitting.collect();

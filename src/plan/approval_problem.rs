@@ -81,7 +81,18 @@ impl std::fmt::Display for Stale {
 const NEAREST: usize = 3;
 
 /// The names that are most like this one, the best first; a `*` in it counts as any other sign.
-pub fn nearest<'n>(names: impl IntoIterator<Item = &'n String>, wanted: &str) -> Vec<String> {
+/// A mere ID, or one with its pin, is enough to find a record.
+pub fn nearest<'n>(
+    names: impl IntoIterator<Item = &'n String> + Clone,
+    wanted: &str,
+) -> Vec<String> {
+    let id = wanted.rsplit_once('@').map_or(wanted, |(id, _)| id);
+    let is_meant =
+        |name: &&String| *name == id || name.split_once('/').is_some_and(|(_, its)| its == id);
+    let meant: Vec<String> = names.clone().into_iter().filter(is_meant).cloned().collect();
+    if !meant.is_empty() {
+        return meant.into_iter().take(NEAREST).collect();
+    }
     let likeness = |name: &&String| strsim::jaro_winkler(name, wanted);
     let alike = names.into_iter().map(|name| (likeness(&name), name));
     let mut alike: Vec<_> = alike.filter(|(likeness, _)| *likeness > 0.8).collect();
