@@ -14,6 +14,7 @@ mod doctor;
 mod init;
 mod interrupt;
 mod json;
+mod locks;
 mod manifests;
 mod oscar;
 mod places;
