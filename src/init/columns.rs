@@ -85,3 +85,16 @@ pub fn secrets(table: &Table) -> Vec<String> {
 fn holds(name: &str, words: &[&str]) -> bool {
     parts(name).iter().any(|part| words.contains(&part.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_must_have_a_value_takes_the_sources() {
+        let mut table = Table::plain("page", &[("views", Kind::Integer)], &["views"]);
+        assert_eq!(own_counts(&table), [("views".to_owned(), KeepRule::Source)]);
+        table.columns[0].default = Some("0".into());
+        assert_eq!(own_counts(&table), [("views".to_owned(), KeepRule::Default)]);
+    }
+}
