@@ -27,8 +27,24 @@ pub enum Engine {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Catalog {
     pub engine: Engine,
-    /// Tables of the current schema by name. Views and foreign tables aren't listed.
+    /// Tables of the current schema by name.
     pub tables: BTreeMap<String, Table>,
+    /// What is named like a table there and is none, for saying so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_tables: BTreeMap<String, NoTable>,
+}
+
+/// A relation that isn't compared or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoTable {
+    View,
+    MaterializedView,
+    ForeignTable,
+    /// A part of a partitioned table, which stands for it.
+    Partition,
+    /// SQLite: kept by a module such as FTS5.
+    VirtualTable,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::{Cells, Connection, Parameter, Statement};
 use crate::catalog::sqlite::{Declaration, kind};
-use crate::catalog::{AutoNumber, Catalog, Column, Engine, ForeignKey, OnDelete, Table, UniqueKey};
+use crate::catalog::{
+    AutoNumber, Catalog, Column, Engine, ForeignKey, NoTable, OnDelete, Table, UniqueKey,
+};
 
 /// The table in which SQLite keeps the numbers of `AUTOINCREMENT` columns.
 pub(super) const SEQUENCES: &str = "sqlite_sequence";
@@ -34,7 +36,22 @@ pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
     for table in tables.values_mut() {
         table.foreign_keys.iter_mut().for_each(|key| resolve(key, &spelled));
     }
-    Ok(Catalog { engine: Engine::Sqlite, tables })
+    let no_tables = no_tables(connection).await?;
+    Ok(Catalog { engine: Engine::Sqlite, tables, no_tables })
+}
+
+async fn no_tables(connection: &mut Connection) -> sqlx::Result<BTreeMap<String, NoTable>> {
+    let listed = connection
+        .rows(Statement::new(
+            "SELECT name, type FROM pragma_table_list \
+             WHERE schema = 'main' AND type IN ('view', 'virtual', 'shadow')",
+        ))
+        .await?;
+    let kind = |row: &Cells| match text(row, 1).as_str() {
+        "view" => NoTable::View,
+        _ => NoTable::VirtualTable,
+    };
+    Ok(listed.iter().map(|row| (text(row, 0), kind(row))).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

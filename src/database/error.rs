@@ -354,6 +354,9 @@ pub(super) fn connect_reason(error: &sqlx::Error) -> String {
             Some("53300" | "08004") => "the server has too many connections".to_owned(),
             Some("57P03") => "the server is starting or stopping".to_owned(),
             Some("14") => "the file doesn't exist or can't be opened".to_owned(),
+            Some("5" | "261" | "517") => {
+                "the file is locked by another program; try again when that is done".to_owned()
+            }
             Some("11") => "the file is damaged".to_owned(),
             Some("26") => "the file is no SQLite database".to_owned(),
             code => format!("the server refused (code {})", code.unwrap_or("unknown")),

@@ -7,6 +7,7 @@ use crate::apply::ledger::{Ledger, PREFIX};
 use crate::catalog::{Catalog, Engine};
 use crate::config::Environment;
 use crate::database::{self, Allowed, Facts, Rights, Session};
+use crate::plan::render::words::count;
 
 /// Adds what there is to say of the database; its catalogue where it could be read.
 pub async fn examine(
@@ -122,10 +123,10 @@ fn reading(
     needs: &Needs,
 ) -> Finding {
     let tables = read_tables(catalog, needs);
-    let count = tables.len();
+    let told = count(tables.len() as u64, "table", "tables");
     let unread = lacking(tables, rights, |of| of.read);
     if unread.is_empty() {
-        return Finding::ok(about, format!("all {count} tables that modules need can be read"));
+        return Finding::ok(about, format!("{told} that modules need can be read"));
     }
     Finding::broken(about, format!("{} can't be read", unread.join(", ")))
         .advice(grant("SELECT", &unread, facts))
@@ -142,8 +143,8 @@ fn writing(
     let unwritten = lacking(tables(), rights, |of| of.write);
     let undrawn = lacking(tables(), rights, |of| of.draw);
     if unwritten.is_empty() && undrawn.is_empty() {
-        let count = tables().count();
-        return vec![Finding::ok(about, format!("all {count} tables of modules can be written"))];
+        let told = count(tables().count() as u64, "table", "tables");
+        return vec![Finding::ok(about, format!("{told} of modules can be written"))];
     }
     let mut findings = Vec::new();
     if !unwritten.is_empty() {
