@@ -180,8 +180,10 @@ async fn write(
         execute(&mut sides.target, model, operation).await?;
         match operation.verb {
             Verb::Insert => applied.inserted += 1,
-            Verb::Update => applied.updated += 1,
+            Verb::Update | Verb::PutBack => applied.updated += 1,
             Verb::Delete => applied.deleted += 1,
+            // Counted when it is put back.
+            Verb::TakeOut => {}
         }
     }
     watch.step(all, all)?;
@@ -204,9 +206,9 @@ async fn execute(session: &mut Session, model: &Model, operation: &Operation) ->
     let set: Vec<(&str, &Value)> =
         operation.set.iter().map(|(name, value)| (name.as_str(), value)).collect();
     match operation.verb {
-        Verb::Insert => session.insert(table, &set).await?,
+        Verb::Insert | Verb::PutBack => session.insert(table, &set).await?,
         Verb::Update => session.update(table, &key, &set).await?,
-        Verb::Delete => session.delete(table, &key).await?,
+        Verb::Delete | Verb::TakeOut => session.delete(table, &key).await?,
     }
     Ok(())
 }

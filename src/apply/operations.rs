@@ -17,6 +17,10 @@ pub enum Verb {
     Insert,
     Update,
     Delete,
+    /// Deletes a row that is put back in the same run, since it can be written in no other way.
+    TakeOut,
+    /// Inserts it again, in full.
+    PutBack,
 }
 
 /// One write of one row.
@@ -42,8 +46,10 @@ impl Operation {
     /// What a column holds after the write; `None` where that isn't known or the row is gone.
     pub fn after(&self, column: &str) -> Option<&Value> {
         match self.verb {
-            Verb::Delete => None,
-            Verb::Insert | Verb::Update => self.set.get(column).or_else(|| self.old.get(column)),
+            Verb::Delete | Verb::TakeOut => None,
+            Verb::Insert | Verb::PutBack | Verb::Update => {
+                self.set.get(column).or_else(|| self.old.get(column))
+            }
         }
     }
 }
@@ -99,7 +105,7 @@ fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
                 kept.push(operation);
             }
             Verb::Delete if inserted.contains(&place) => {}
-            Verb::Update | Verb::Delete => kept.push(operation),
+            _ => kept.push(operation),
         }
     }
     kept.retain(|operation| operation.verb != Verb::Update || !operation.set.is_empty());

@@ -65,6 +65,10 @@ pub struct Column {
     pub auto: Option<AutoNumber>,
     /// A collation other than bytewise, under which values that differ in bytes may be equal.
     pub collation: Option<String>,
+    /// A CHECK constraint names the column, or its type is a domain: which values it takes isn't
+    /// known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub checked: bool,
 }
 
 /// How a column numbers its rows.
@@ -184,6 +188,7 @@ impl Table {
                 generated: false,
                 auto: None,
                 collation: None,
+                checked: false,
             })
             .collect();
         Self {

@@ -106,6 +106,7 @@ fn column(row: &Cells, declaration: &Declaration, rowid_alias: bool) -> Column {
         generated: matches!(row[5].integer(), Some(2 | 3)),
         auto: rowid_alias.then_some(AutoNumber { sequence, always: false }),
         collation: declaration.collations.get(&name.to_lowercase()).cloned(),
+        checked: declaration.checked.contains(&name.to_lowercase()),
         name,
         declared,
     }
