@@ -74,7 +74,7 @@ impl Place {
 }
 
 /// Once, and past the test harness, which keeps what passing tests print to itself.
-fn say_skipped() {
+pub fn say_skipped() {
     static SAID: std::sync::Once = std::sync::Once::new();
     SAID.call_once(|| {
         let line = b"skipped: tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server\n";

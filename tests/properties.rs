@@ -10,7 +10,7 @@ mod random;
 mod regressions;
 mod schema;
 mod snapshot;
-mod world;
+pub mod world;
 mod written;
 
 use std::io::Write;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use crate::catalog::{Kind, Table};
 use crate::compare::matching::Pairs;
-use crate::database::{Session, Value};
+use crate::database::{Lock, Session, Value};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Class};
 
@@ -200,7 +200,8 @@ impl Ledger {
     /// one target the second waits here.
     pub async fn raise_fence(&self, session: &mut Session) -> Result<i64, Error> {
         let name = Value::Text(FENCE_ROW.into());
-        session.lock(&self.fence, &self.fence.primary_key, &[vec![name.clone()]]).await?;
+        let key = [vec![name.clone()]];
+        session.lock(Lock::ToWrite, &self.fence, &self.fence.primary_key, &key).await?;
         let fence = self.fence_value(session, &name).await?.unwrap_or(0) + 1;
         session
             .update(&self.fence, &[("name", &name)], &[("fence", &Value::Integer(fence))])

@@ -92,7 +92,7 @@ async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> 
     keep_plan(config, &plan)?;
     let ran = match &opened.basis {
         Basis::Images { job, .. } => job.clone(),
-        Basis::Source(_) => String::new(),
+        Basis::Source { .. } => String::new(),
     };
     let file = manifests.jobs.get(&ran).or(any(&manifests)).map(|job| job.origin.path.clone());
     Ok(Undo { plan, ran, file, directory: prepare::directory(None, Some(config))? })

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Error;
 use super::classify::Verdict;
 use super::matching::{Matcher, Name, Outcome};
-use super::model::{NodeId, Reference, Side};
+use super::model::{Model, NodeId, Reference, Side};
 use super::record::{Record, load};
 use super::scan::Candidates;
-use super::sides::pick;
+use super::sides::{as_collated, pick};
 use crate::database::Value;
 use crate::plan::change::Answer;
 
@@ -169,8 +169,55 @@ async fn from_source(
             current_links: Links::new(),
         });
     }
+    shared_with_unchanged(matcher, &mut drafts).await?;
     link(matcher, &mut drafts).await?;
     Ok(drafts)
+}
+
+/// A record that the target's collation can't tell from another one of the source, which is the
+/// target's record already: its identity is ambiguous, though the source's own collation tells them
+/// apart.
+async fn shared_with_unchanged(
+    matcher: &mut Matcher<'_>,
+    drafts: &mut [Draft],
+) -> Result<(), Error> {
+    let model = matcher.model;
+    let differs = drafts.iter_mut().filter(|draft| draft.case == Case::IdDiffers);
+    for draft in differs {
+        let node = &model.nodes[draft.root];
+        let matching = &model.matchings[node.matching];
+        let Some(current) = &draft.current else { continue };
+        let by = node.names(&node.key);
+        let holder =
+            matcher.counterparts(Side::Target, node.matching, &by, &[current.key(model)]).await?;
+        let Some(Some(holder)) = &holder[0] else { continue };
+        if pick(holder, &matching.key) == draft.id {
+            continue;
+        }
+        let mut theirs = pick(holder, &matching.identity);
+        as_collated(&node.target, &matching.names(&matching.identity), &mut theirs);
+        if draft.identity_on_target(model) == Some(theirs) {
+            draft.case = Case::IdentityAmbiguous;
+        }
+    }
+    Ok(())
+}
+
+/// Records of the source that the target's collation can't tell apart. Those that are the target's
+/// record by ID already stay what they are.
+pub fn tell_apart(model: &Model, drafts: &mut [Draft]) {
+    let mut bearers: HashMap<(NodeId, Vec<Value>), usize> = HashMap::new();
+    for draft in drafts.iter() {
+        if let Some(identity) = draft.identity_on_target(model) {
+            *bearers.entry((draft.root, identity)).or_default() += 1;
+        }
+    }
+    for draft in drafts.iter_mut().filter(|draft| draft.case != Case::Matched) {
+        let identity = draft.identity_on_target(model);
+        if identity.is_some_and(|identity| bearers[&(draft.root, identity)] > 1) {
+            draft.case = Case::IdentityAmbiguous;
+        }
+    }
 }
 
 async fn outcomes(
@@ -315,6 +362,17 @@ async fn follow(
 }
 
 impl Draft {
+    /// The source's identity as the target's collation sees it; `None` where a part is NULL or empty.
+    fn identity_on_target(&self, model: &Model) -> Option<Vec<Value>> {
+        let node = &model.nodes[self.root];
+        let mut values = pick(&self.source.as_ref()?.rows[0].values, &node.identity);
+        if values.is_empty() || values.iter().any(Value::is_empty) {
+            return None;
+        }
+        as_collated(&node.target, &node.names(&node.identity), &mut values);
+        Some(values)
+    }
+
     /// Carrying the draft out gives the target's record another ID.
     pub fn takes_new_id(&self, answer: Option<Answer>) -> Option<&Vec<Value>> {
         match (self.case, answer) {

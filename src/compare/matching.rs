@@ -4,7 +4,7 @@
 //! remembered for one comparison. References in an identity are followed, so the parent of a
 //! category is recognised before the category is.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Error;
@@ -15,7 +15,7 @@ use crate::database::{Row, Value};
 use crate::manifest::filter::passes;
 
 /// Identities that refer to each other deeper than this go round in a circle.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 4096;
 
 /// Records that `adopt` or `renumber` made partners: by table, the source's key and the target's.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +70,18 @@ pub struct Matcher<'a> {
     rows: HashMap<Place, Option<Arc<Row>>>,
     counterparts: HashMap<Place, Option<Row>>,
     names: HashMap<Place, Option<Name>>,
-    depth: usize,
+    /// On these sides outer rows are settled right now, so inner calls find them.
+    preparing: BTreeSet<Side>,
+}
+
+/// Values of references, by what they refer to.
+type Above = BTreeMap<(MatchingId, Vec<String>), BTreeSet<Vec<Value>>>;
+
+/// What is worked out ahead for the rows that identities refer to.
+#[derive(Clone, Copy)]
+enum Prepared {
+    Counterparts,
+    Names,
 }
 
 impl<'a> Matcher<'a> {
@@ -82,7 +93,7 @@ impl<'a> Matcher<'a> {
             rows: HashMap::new(),
             counterparts: HashMap::new(),
             names: HashMap::new(),
-            depth: 0,
+            preparing: BTreeSet::new(),
         }
     }
 
@@ -173,18 +184,79 @@ impl<'a> Matcher<'a> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        self.deeper(id)?;
-        let result = Box::pin(self.outcomes_of(from, id, rows)).await;
-        self.depth -= 1;
-        result
+        self.prepare(from, id, rows, Prepared::Counterparts).await?;
+        Box::pin(self.outcomes_of(from, id, rows)).await
     }
 
-    fn deeper(&mut self, id: MatchingId) -> Result<(), Error> {
-        self.depth += 1;
-        if self.depth > MAX_DEPTH {
-            return Err(Error::CircularIdentity { table: self.model.matchings[id].table.clone() });
+    /// Settles what the rows' identities refer to, from the outermost rows down to these, so that a
+    /// deep tree is walked level by level and not by one nested call for each of its levels.
+    async fn prepare(
+        &mut self,
+        from: Side,
+        id: MatchingId,
+        rows: &[Row],
+        what: Prepared,
+    ) -> Result<(), Error> {
+        if self.preparing.contains(&from) {
+            return Ok(());
+        }
+        let mut levels: Vec<Above> = Vec::new();
+        let mut level = self.above(id, rows.iter());
+        while !level.is_empty() {
+            if levels.len() == MAX_DEPTH {
+                let table = self.model.matchings[id].table.clone();
+                return Err(Error::CircularIdentity { table });
+            }
+            let mut next = Above::new();
+            for ((to, by), values) in &level {
+                let values: Vec<_> = values.iter().cloned().collect();
+                let rows = self.rows(from, *to, by, &values).await?;
+                for (place, values) in self.above(*to, rows.iter().flatten().map(Arc::as_ref)) {
+                    next.entry(place).or_default().extend(values);
+                }
+            }
+            levels.push(std::mem::replace(&mut level, next));
+        }
+        self.preparing.insert(from);
+        let settled = self.settle(from, levels, what).await;
+        self.preparing.remove(&from);
+        settled
+    }
+
+    async fn settle(
+        &mut self,
+        from: Side,
+        levels: Vec<Above>,
+        what: Prepared,
+    ) -> Result<(), Error> {
+        for ((to, by), values) in levels.into_iter().rev().flatten() {
+            let values: Vec<_> = values.into_iter().collect();
+            match what {
+                Prepared::Counterparts => {
+                    Box::pin(self.counterparts(from, to, &by, &values)).await?;
+                }
+                Prepared::Names => {
+                    Box::pin(self.names(from, to, &by, &values)).await?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// What the identities and keys of some rows refer to.
+    fn above<'r>(&self, id: MatchingId, rows: impl Iterator<Item = &'r Row>) -> Above {
+        let matching = &self.model.matchings[id];
+        let mut above = Above::new();
+        for row in rows {
+            for reference in &matching.references {
+                let values = pick(row, &reference.columns);
+                if !values.iter().any(Value::is_null) {
+                    let place = (reference.matching, reference.to_columns.clone());
+                    above.entry(place).or_default().insert(values);
+                }
+            }
+        }
+        above
     }
 
     async fn outcomes_of(
@@ -273,6 +345,7 @@ impl<'a> Matcher<'a> {
         if created_equal == Some(true) && !holder.same_identity && by_identity.is_empty() {
             holder.created_unique = self.created_unique(matching, row).await?;
             let theirs = std::slice::from_ref(by_id);
+            Box::pin(self.prepare(other, id, theirs, Prepared::Counterparts)).await?;
             let translated = self.translate(other, id, theirs, &matching.identity, whole).await?;
             let living = self.all_each(from, matching, &matching.identity, &translated).await?;
             holder.identity_lives_on = !living[0].is_empty();
@@ -373,10 +446,9 @@ impl<'a> Matcher<'a> {
             }
         }
         if !open.is_empty() {
-            self.deeper(id)?;
             let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+            self.prepare(side, id, &open, Prepared::Names).await?;
             let named = Box::pin(self.names_of(side, id, &open)).await?;
-            self.depth -= 1;
             for (values, name) in values.iter().zip(named) {
                 self.names.insert(place(values), Some(name));
             }

@@ -20,7 +20,7 @@ pub mod wanted;
 use std::collections::BTreeMap;
 
 use checks::Choice;
-use draft::{Case, Draft, drafts};
+use draft::{Case, Draft, drafts, tell_apart};
 use matching::{Matcher, Pairs};
 use model::{Model, Presence, Role};
 use scan::{Candidates, is_default, scan};
@@ -109,7 +109,8 @@ pub async fn compare(
         let rows = candidates.source_rows.get(root).copied().unwrap_or(changed);
         found.counts.unchanged += rows.saturating_sub(changed);
     }
-    let Found { drafts, counts, total } = found;
+    let Found { mut drafts, counts, total } = found;
+    tell_apart(model, &mut drafts);
     let empty_sources = empty_sources(sides, model, &drafts).await?;
     if total > MAX_CHANGES {
         return Ok(Comparison { entries: Vec::new(), counts, counts_only: true, empty_sources });

@@ -250,6 +250,12 @@ impl Node {
             .map(|(index, _)| index)
     }
 
+    /// Whether the target itself refuses a reference to nothing.
+    pub fn is_enforced(&self, reference: &Reference) -> bool {
+        let names = self.names(&reference.columns);
+        self.target.foreign_keys.iter().any(|key| key.columns == names)
+    }
+
     /// The reference that holds a column, if any.
     pub fn reference_of(&self, column: usize) -> Option<&Reference> {
         self.references.iter().find(|reference| reference.columns.contains(&column))

@@ -35,6 +35,7 @@ pub use rights::{Allowed, Rights};
 pub use same::same_database;
 pub use transaction::CancelHandle;
 pub use value::Value;
+pub use write::Lock;
 
 use crate::catalog::{Catalog, Column, Engine, Table};
 use connection::{Cell, Cells, Connection, Statement};

@@ -12,10 +12,25 @@ use crate::catalog::{Column, Engine, Table};
 
 const LOCKED_AT_ONCE: usize = 500;
 
+/// What rows are locked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// Nobody else may write them.
+    ToWrite,
+    /// Nobody may delete them or change their keys; what a foreign key does by itself.
+    ToReferTo,
+}
+
 impl Session {
     /// Locks rows until the transaction ends, in key order, so that two runs can't wait for each
     /// other. Keys without a row are passed over. SQLite's whole file is locked since `begin`.
-    pub async fn lock(&mut self, table: &Table, key: &[String], keys: &[Vec<Value>]) -> Result<()> {
+    pub async fn lock(
+        &mut self,
+        lock: Lock,
+        table: &Table,
+        key: &[String],
+        keys: &[Vec<Value>],
+    ) -> Result<()> {
         if self.engine() == Engine::Sqlite || keys.is_empty() {
             return Ok(());
         }
@@ -37,7 +52,11 @@ impl Session {
                 .iter()
                 .map(|column| self.dialect().order(&format!("t.{}", quote(&column.name)), column));
             let order = order.collect::<Vec<_>>().join(", ");
-            statement.sql = format!("{} ORDER BY {order} FOR UPDATE OF t", statement.sql);
+            let strength = match lock {
+                Lock::ToWrite => "UPDATE",
+                Lock::ToReferTo => "KEY SHARE",
+            };
+            statement.sql = format!("{} ORDER BY {order} FOR {strength} OF t", statement.sql);
             self.rows("lock rows of", Some(table), statement).await?;
         }
         Ok(())

@@ -5,6 +5,7 @@
 //! the daemon show the [`report::Report`] it returns.
 
 pub mod decision;
+mod lock;
 pub mod open;
 pub mod report;
 pub mod run;

@@ -36,10 +36,9 @@ pub struct Opened {
 
 /// What the target is compared with.
 pub enum Basis {
-    /// The other environment.
-    Source(Pairs),
-    /// What a run found before it wrote.
-    /// `job` is the one that ran.
+    /// The other environment, with the partners that its ledger remembers, and those of both.
+    Source { source_pairs: Pairs, pairs: Pairs },
+    /// What a run found before it wrote. `job` is the one that ran.
     Images { run: String, job: String, images: Vec<Image> },
 }
 
@@ -90,11 +89,13 @@ async fn open_sync(
     source.begin().await?;
     target.begin().await?;
     let ledger = Ledger::default();
-    let mut pairs = Pairs::default();
-    for (session, catalog) in [(&mut source, &source_catalog), (&mut target, &target_catalog)] {
-        if ledger.exists(catalog) {
-            ledger.pairs(session, direction, &mut pairs).await?;
-        }
+    let mut source_pairs = Pairs::default();
+    if ledger.exists(&source_catalog) {
+        ledger.pairs(&mut source, direction, &mut source_pairs).await?;
+    }
+    let mut pairs = source_pairs.clone();
+    if ledger.exists(&target_catalog) {
+        ledger.pairs(&mut target, direction, &mut pairs).await?;
     }
     let runs = match ledger.exists(&target_catalog) {
         true => ledger.runs_of(&mut target, &job.name).await?,
@@ -106,7 +107,7 @@ async fn open_sync(
         model,
         direction,
         mode,
-        basis: Basis::Source(pairs),
+        basis: Basis::Source { source_pairs, pairs },
         runs,
         target_catalog,
     })
@@ -177,10 +178,20 @@ fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
 }
 
 impl Opened {
+    /// Reads the target's remembered partners again, as they are in the transaction under way.
+    pub async fn read_pairs(&mut self) -> Result<(), Error> {
+        if let Basis::Source { source_pairs, pairs } = &mut self.basis {
+            let mut now = source_pairs.clone();
+            Ledger::default().pairs(&mut self.sides.target, self.direction, &mut now).await?;
+            *pairs = now;
+        }
+        Ok(())
+    }
+
     /// Compares, whole or in part.
     pub async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
         match &self.basis {
-            Basis::Source(pairs) => {
+            Basis::Source { pairs, .. } => {
                 Ok(compare(&mut self.sides, &self.model, pairs, self.mode, scope).await?)
             }
             Basis::Images { images, .. } => {

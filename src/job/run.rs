@@ -10,14 +10,15 @@ use jiff::{SignedDuration, Timestamp};
 use super::decision::{
     Decision, Question, decide, named_records, names_a_plan, tables_to_count, with_needs,
 };
+use super::lock::lock;
 use super::open::{Basis, Opened, open, session};
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, RunFacts, Watch, apply};
-use crate::compare::record::Record;
+
 use crate::compare::scan::Candidates;
-use crate::compare::sides::pick;
+
 use crate::compare::{Comparison, Scope};
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
@@ -340,7 +341,7 @@ fn facts(
         mode: opened.mode,
         undo: match &opened.basis {
             Basis::Images { run, .. } => Some(run.clone()),
-            Basis::Source(_) => None,
+            Basis::Source { .. } => None,
         },
         started_at: now.to_string(),
         asked: job.spec.request,
@@ -444,6 +445,7 @@ impl Applying<'_> {
             opened.sides.target.rollback().await?;
             return Ok(Outcome::Held(run));
         }
+        opened.read_pairs().await?;
         let scope = self.scope(opened);
         let (plan, comparison) = opened.plan(self.job, scope, Vec::new()).await?;
         let approved = match self.approved(&plan, &comparison) {
@@ -541,26 +543,6 @@ impl Applying<'_> {
             false => Err(Refusal { kind: RefusalKind::Stale, reasons }),
         }
     }
-}
-
-/// Locks every row of the target that the approved records may write.
-async fn lock(opened: &mut Opened, approved: &[Approved<'_>]) -> Result<(), Error> {
-    let model = &opened.model;
-    let mut keys: BTreeMap<usize, BTreeSet<Vec<crate::database::Value>>> = BTreeMap::new();
-    let records = approved.iter().flat_map(|approved| {
-        let draft = &approved.entry.draft;
-        draft.current.iter().chain(&draft.in_the_way).flat_map(|record: &Record| &record.rows)
-    });
-    for row in records {
-        let key = pick(&row.values, &model.nodes[row.node].key);
-        keys.entry(row.node).or_default().insert(key);
-    }
-    for (node, keys) in keys {
-        let node = &model.nodes[node];
-        let keys: Vec<_> = keys.into_iter().collect();
-        opened.sides.target.lock(&node.target, &node.names(&node.key), &keys).await?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! PostgreSQL: types of every kind, collations, sequences, settings. Skipped without a server.
 
 use reconcile::catalog::{Kind, Table};
-use reconcile::database::{Access, ConstraintKind, Error, Row, Session, Value, same_database};
+use reconcile::database::{
+    Access, ConstraintKind, Error, Lock, Row, Session, Value, same_database,
+};
 use reconcile::manifest::filter::Filter;
 
 use super::{
@@ -316,7 +318,7 @@ async fn writing_touches_exactly_one_row() {
     session.rollback().await.unwrap();
     session.begin().await.unwrap();
     let keys = [vec![Value::Integer(2)], vec![one.clone()], vec![Value::Integer(99)]];
-    session.lock(page, &page.primary_key, &keys).await.unwrap();
+    session.lock(Lock::ToWrite, page, &page.primary_key, &keys).await.unwrap();
     session
         .update(page, &[("id", &one)], &[("slug", &slug), ("site", &Value::Null)])
         .await
@@ -381,9 +383,9 @@ async fn waiting_for_a_lock_ends_in_an_error_of_its_own() {
     let catalog = first.catalog().await.unwrap();
     let page = table(&catalog, "page");
     let keys = [vec![Value::Integer(1)]];
-    first.lock(page, &page.primary_key, &keys).await.unwrap();
+    first.lock(Lock::ToWrite, page, &page.primary_key, &keys).await.unwrap();
     second.execute_operator_statement("SET LOCAL lock_timeout = '20ms'").await.unwrap();
-    let error = second.lock(page, &page.primary_key, &keys).await.unwrap_err();
+    let error = second.lock(Lock::ToWrite, page, &page.primary_key, &keys).await.unwrap_err();
     assert!(matches!(error, Error::LockTimeout { .. }) && error.is_retryable(), "{error:?}");
     place.remove().await;
 }

@@ -89,6 +89,10 @@ impl Shop {
         Self { prod, test, folder, config, request: 0, places }
     }
 
+    pub fn prod_url(&self) -> String {
+        self.places[0].url.clone()
+    }
+
     pub fn database(&mut self, side: Environment) -> &mut Database {
         match side {
             Environment::Prod => &mut self.prod,
