@@ -33,10 +33,10 @@ pub async fn compare(
     let mut drafts = Vec::new();
     let mut counts = Counts::default();
     for images in images.chunks(CHUNK) {
-        let imaged: Vec<Imaged> = images.iter().filter_map(|it| Imaged::of(model, it)).collect();
-        let there = load_all(sides, model, &imaged).await?;
-        for imaged in imaged {
-            match imaged.draft(model, &there) {
+        let records: Vec<Imaged> = images.iter().filter_map(|it| Imaged::of(model, it)).collect();
+        let there = load_all(sides, model, &records).await?;
+        for record in records {
+            match record.draft(model, &there) {
                 Some(draft) => drafts.push(draft),
                 None => counts.unchanged += 1,
             }
@@ -94,11 +94,11 @@ struct Imaged {
 /// Records of the target by root and ID.
 type There = BTreeMap<(NodeId, Vec<Value>), Record>;
 
-async fn load_all(sides: &mut Sides, model: &Model, imaged: &[Imaged]) -> Result<There, Error> {
+async fn load_all(sides: &mut Sides, model: &Model, records: &[Imaged]) -> Result<There, Error> {
     let mut wanted: BTreeMap<NodeId, BTreeSet<Vec<Value>>> = BTreeMap::new();
-    for imaged in imaged {
-        let ids = std::iter::once(&imaged.id).chain(&imaged.former_id);
-        wanted.entry(imaged.root).or_default().extend(ids.cloned());
+    for record in records {
+        let ids = std::iter::once(&record.id).chain(&record.former_id);
+        wanted.entry(record.root).or_default().extend(ids.cloned());
     }
     let mut there = There::new();
     for (root, ids) in wanted {
