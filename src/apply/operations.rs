@@ -138,7 +138,7 @@ fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordR
     Operation { verb: Verb::Insert, node: row.node, record, key, set, old: BTreeMap::new() }
 }
 
-/// The columns that differ and, with them, the ignored ones.
+/// The columns that differ and, with them, the ignored ones and the kept ones that an undo takes back.
 fn update(
     model: &Model,
     node: &Node,
@@ -155,11 +155,11 @@ fn update(
     if columns.is_empty() {
         return None;
     }
-    let ignored = |column: &usize| {
-        node.columns[*column].role == Role::Ignored
+    let along = |column: &usize| {
+        matches!(node.columns[*column].role, Role::Ignored | Role::KeptSource)
             && row.cells[*column].value().is_some_and(|value| *value != current.values[*column])
     };
-    columns.extend((0..node.columns.len()).filter(ignored));
+    columns.extend((0..node.columns.len()).filter(along));
     let set = columns
         .into_iter()
         .filter_map(|column| {

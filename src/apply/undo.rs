@@ -145,10 +145,15 @@ impl Imaged {
             (Some(_), Some(_)) => Case::Matched,
             (None, None) => return None,
         };
+        let taken_back = match (&before, &after, now) {
+            (Some(before), Some(after), Some(now)) => exchanged(model, before, after, now),
+            _ => BTreeSet::new(),
+        };
         Some(Draft {
             root,
             id,
             case,
+            taken_back,
             source: before.filter(|_| case != Case::Deleted),
             current: now.cloned(),
             in_the_way: None,
@@ -157,6 +162,32 @@ impl Imaged {
             current_links: Links::new(),
         })
     }
+}
+
+/// Kept columns, by row of `before`, that came to hold another row's value when the run exchanged
+/// keys, and that nobody touched since.
+fn exchanged(
+    model: &Model,
+    before: &Record,
+    after: &Record,
+    now: &Record,
+) -> BTreeSet<(usize, usize)> {
+    let by_key = |record: &'_ Record| -> BTreeMap<(NodeId, Vec<Value>), Vec<Value>> {
+        let rows = record.rows.iter();
+        rows.map(|row| ((row.node, row.key(model)), row.values.clone())).collect()
+    };
+    let (after, now) = (by_key(after), by_key(now));
+    let mut found = BTreeSet::new();
+    for (index, row) in before.rows.iter().enumerate() {
+        let key = (row.node, row.key(model));
+        let (Some(after), Some(now)) = (after.get(&key), now.get(&key)) else { continue };
+        let columns = model.nodes[row.node].columns.iter().enumerate();
+        let kept = columns.filter(|(_, column)| column.role == Role::KeptSource);
+        found.extend(kept.map(|(at, _)| at).filter_map(|at| {
+            (row.values[at] != after[at] && after[at] == now[at]).then_some((index, at))
+        }));
+    }
+    found
 }
 
 /// Whether two states of a record hold the same reviewed values.
