@@ -3,7 +3,7 @@
 //! Answers for the drafts of an undo, which are then checked, reviewed and applied like any other. A
 //! record that isn't what the run left behind is the conflict `changed-since`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Error;
 use super::ledger::{Image, ImageRow};
@@ -45,8 +45,9 @@ pub async fn compare(
     let pairs = Pairs::default();
     let mut matcher = Matcher::new(model, sides, &pairs);
     link(&mut matcher, &mut drafts).await?;
+    let restored = restored(model, &drafts);
     for draft in &mut drafts {
-        draft.links = restored_links(model, draft);
+        draft.links = restored_links(model, draft, &restored);
     }
     Ok(judge(sides, model, Mode::All, drafts, counts, Vec::new()).await?)
 }
@@ -241,27 +242,51 @@ fn record_of(model: &Model, root: NodeId, image: Option<&[ImageRow]>) -> Option<
     Some(Record { rows: rows.collect() })
 }
 
-/// References of the restored rows: values stand as they were. Those whose row is gone need another
-/// change of the undo, or are missing.
-fn restored_links(model: &Model, draft: &Draft) -> Links {
+/// Keys of the rows that the undo brings back or changes, by table, columns and the values they hold
+/// there once it is done.
+type Restored = HashMap<(String, Vec<String>, Vec<Value>), Vec<Value>>;
+
+fn restored(model: &Model, drafts: &[Draft]) -> Restored {
+    let references = model.nodes.iter().flat_map(|node| &node.references);
+    let referred: BTreeSet<(&String, &Vec<String>)> =
+        references.map(|reference| (&reference.to_table, &reference.to_columns)).collect();
+    let mut restored = Restored::new();
+    for row in drafts.iter().flat_map(|draft| &draft.source).flat_map(|record| &record.rows) {
+        let node = &model.nodes[row.node];
+        for (table, names) in referred.iter().filter(|(table, _)| **table == node.table) {
+            let columns: Vec<usize> = names.iter().filter_map(|name| node.column(name)).collect();
+            let held = ((*table).clone(), (*names).clone(), pick(&row.values, &columns));
+            restored.insert(held, row.key(model));
+        }
+    }
+    restored
+}
+
+/// References of the restored rows: values stand as they were. Those whose row is gone, or whose
+/// values another row bears by now, need another change of the undo, or are missing.
+fn restored_links(model: &Model, draft: &Draft, restored: &Restored) -> Links {
     let mut links = Links::new();
     for (at, row) in draft.source.iter().flat_map(|record| &record.rows).enumerate() {
         let node = &model.nodes[row.node];
         for (index, reference) in node.references.iter().enumerate() {
             let values = pick(&row.values, &reference.columns);
-            let restored = match draft.links.get(&(at, index)) {
-                Some(Link::Row { name, key, .. }) => {
+            let held = (reference.to_table.clone(), reference.to_columns.clone(), values);
+            let (key, values) = (restored.get(&held).cloned(), held.2);
+            let link = match (draft.links.get(&(at, index)), key) {
+                (Some(Link::Row { name, key: now, .. }), Some(key)) if *now != key => {
+                    Link::Row { name: name.clone(), key, there: None }
+                }
+                (Some(Link::Row { name, key, .. }), _) => {
                     Link::Row { name: name.clone(), key: key.clone(), there: Some(values) }
                 }
-                Some(Link::Dangling) if !reference.foreign => Link::Row {
-                    name: gone(model, node, reference, &values),
-                    key: values,
-                    there: None,
-                },
-                Some(Link::Dangling) => Link::Dangling,
-                Some(Link::Nothing) | None => Link::Nothing,
+                (Some(Link::Dangling), key) if !reference.foreign => {
+                    let name = gone(model, node, reference, &values);
+                    Link::Row { name, key: key.unwrap_or(values), there: None }
+                }
+                (Some(Link::Dangling), _) => Link::Dangling,
+                (Some(Link::Nothing) | None, _) => Link::Nothing,
             };
-            links.insert((at, index), restored);
+            links.insert((at, index), link);
         }
     }
     links

@@ -403,6 +403,8 @@ impl Facts<'_> {
                 names.entry((at, id.clone())).or_insert_with(|| target.name(at, &id, row));
             }
         }
+        let target_names = self.by_id(source, after);
+        let target = View { names: &target_names, ..target };
         let source = View { names: &names, ..View::of(self.story, source) };
         for entry in &self.applied.entries {
             let at = self.table(&entry.table);
@@ -420,6 +422,23 @@ impl Facts<'_> {
             );
         }
         self.orphans(after)
+    }
+
+    /// Rows of the target that rows of the source without a whole identity stand for: those with
+    /// the same ID, whatever their own identity says.
+    fn by_id(&self, source: &Snapshot, after: &Snapshot) -> Names {
+        let view = View::of(self.story, source);
+        let mut names = Names::new();
+        for (at, rows) in source.tables.iter().enumerate() {
+            for (key, row) in rows.iter().filter(|(key, _)| after.tables[at].contains_key(*key)) {
+                let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
+                let name = view.name(at, key, row);
+                if !owned && name.contains('#') {
+                    names.insert((at, key.clone()), name);
+                }
+            }
+        }
+        names
     }
 
     /// No owned row lost its parent.
