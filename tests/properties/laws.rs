@@ -424,16 +424,18 @@ impl Facts<'_> {
         self.orphans(after)
     }
 
-    /// Rows of the target that rows of the source without a whole identity stand for: those with
-    /// the same ID, whatever their own identity says.
+    /// Rows of the target that are the source's row with the same ID, whatever their identity says:
+    /// that one has no whole identity, or both were created at the same moment.
     fn by_id(&self, source: &Snapshot, after: &Snapshot) -> Names {
         let view = View::of(self.story, source);
         let mut names = Names::new();
         for (at, rows) in source.tables.iter().enumerate() {
-            for (key, row) in rows.iter().filter(|(key, _)| after.tables[at].contains_key(*key)) {
-                let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
+            let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
+            for (key, row) in rows.iter().filter(|_| !owned) {
+                let Some(there) = after.tables[at].get(key) else { continue };
+                let made = row.get("made").filter(|made| made.is_some());
                 let name = view.name(at, key, row);
-                if !owned && name.contains('#') {
+                if name.contains('#') || (made.is_some() && made == there.get("made")) {
                     names.insert((at, key.clone()), name);
                 }
             }
