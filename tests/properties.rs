@@ -22,7 +22,7 @@ use reconcile::catalog::Engine;
 use world::{Story, World};
 
 /// Seeds that once broke a law.
-const REGRESSIONS: &[u64] = &[];
+const REGRESSIONS: &[u64] = &[195, 286, 290, 319, 328, 388, 449, 582, 645];
 
 /// What is done with each world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,10 +148,6 @@ async fn tell(story: &Story, trial: Trial, figures: &mut Figures) -> anyhow::Res
     result
 }
 
-/// Not yet mended, and so only played in full, where it fails: three records adopted at once whose
-/// IDs go round (2 into 6, 3 into 2, 6 into 3), on SQLite.
-const OPEN: [u64; 1] = [23];
-
 fn seeds(ordinary: u64) -> Vec<u64> {
     if let Ok(seed) = std::env::var("RECONCILE_TEST_SEED") {
         if let Some((first, end)) = seed.split_once("..") {
@@ -160,9 +156,6 @@ fn seeds(ordinary: u64) -> Vec<u64> {
         return seed.split(',').map(|seed| seed.trim().parse().unwrap()).collect();
     }
     let mut seeds: Vec<u64> = REGRESSIONS.iter().copied().chain(1..=ordinary).collect();
-    if !is_full() {
-        seeds.retain(|seed| !OPEN.contains(seed));
-    }
     if is_full() {
         let now = jiff::Timestamp::now().as_second().unsigned_abs() * 100_000;
         seeds.extend(now..now + ordinary * FULL);

@@ -70,6 +70,24 @@ async fn what_needs_a_changed_record_is_left_out() {
     assert!(!prod["cms_page"].iter().any(|row| row.contains("'spring-routine'")));
 }
 
+#[tokio::test]
+async fn a_record_whose_rows_no_module_holds_any_more_is_not_restored_in_part() {
+    let shop = Shop::after_the_demo();
+    let before = rows(&shop.prod()).await;
+    let file = shop.path().join("manifests/modules/cms-pages.yaml");
+    let module = fs::read_to_string(&file).unwrap();
+    let line = "        - {table: cms_page_block, identity: [position]}\n";
+    assert!(module.contains(line));
+    fs::write(&file, module.replace(line, "")).unwrap();
+    let said = shop.reconcile(&["undo", &shop.run]).ends_with(0);
+    assert!(said.out.contains("the run wrote rows of cms_page_block"), "{}", said.out);
+    let job = shop.path().join(format!("manifests/jobs/undo-{}.yaml", shop.run));
+    assert!(!fs::read_to_string(job).unwrap().contains("cms_page"));
+    shop.reconcile(&[&format!("undo-{}", shop.run)]);
+    assert_eq!(rows(&shop.prod()).await["cms_page"], before["cms_page"]);
+    assert_eq!(rows(&shop.prod()).await["cms_page_block"], before["cms_page_block"]);
+}
+
 #[test]
 fn runs_that_nobody_made_are_named() {
     let shop = Shop::after_the_demo();

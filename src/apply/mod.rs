@@ -8,13 +8,13 @@ pub mod operations;
 pub mod order;
 pub mod placement;
 pub mod undo;
-
 pub mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{AppliedEntry, Image, ImageRow, Ledger, RunRow, by_environment};
 use operations::{Operation, Verb, operations};
+use order::Ordered;
 use placement::{Placed, place};
 
 use crate::compare::model::{Model, Presence};
@@ -72,6 +72,20 @@ pub enum Error {
     Interrupted,
 }
 
+impl Error {
+    /// It is the approvals that can't be carried out together, so the same ones never will be.
+    pub fn is_of_approvals(&self) -> bool {
+        matches!(
+            self,
+            Self::Order(_)
+                | Self::Unplaced { .. }
+                | Self::TwoIntoOne { .. }
+                | Self::RefersToWhatGoes { .. }
+                | Self::NoFreeNumber { .. }
+        )
+    }
+}
+
 /// What a run is: its row for the ledger, and what the operator wants done in it.
 #[derive(Debug, Clone)]
 pub struct RunFacts {
@@ -116,6 +130,27 @@ pub trait Watch {
     }
     /// `done` of `all` writes are made. `Err` rolls back.
     fn step(&mut self, done: usize, all: usize) -> Result<(), Error>;
+}
+
+/// Whether the approved entries could be written together: whatever can be known of that before the
+/// first write. Reads only.
+pub async fn rehearse(
+    sides: &mut Sides,
+    model: &Model,
+    approved: &[Approved<'_>],
+) -> Result<(), Error> {
+    prepare(sides, model, approved).await.map(|_| ())
+}
+
+/// Gives every row its place and every write its turn.
+async fn prepare(
+    sides: &mut Sides,
+    model: &Model,
+    approved: &[Approved<'_>],
+) -> Result<(Vec<Placed>, Ordered), Error> {
+    let placed = place(sides, model, approved).await?;
+    let ordered = order::order(model, operations(model, &placed))?;
+    Ok((placed, ordered))
 }
 
 /// Writes the approved entries inside the target's open transaction and ends it.
@@ -165,8 +200,7 @@ async fn write(
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
-    let placed = place(sides, model, approved).await?;
-    let ordered = order::order(model, operations(model, &placed))?;
+    let (placed, ordered) = prepare(sides, model, approved).await?;
     if ordered.deferred {
         sides.target.defer_constraints().await?;
     }
@@ -180,8 +214,10 @@ async fn write(
         execute(&mut sides.target, model, operation).await?;
         match operation.verb {
             Verb::Insert => applied.inserted += 1,
-            Verb::Update => applied.updated += 1,
+            Verb::Update | Verb::PutBack => applied.updated += 1,
             Verb::Delete => applied.deleted += 1,
+            // Counted when it is put back.
+            Verb::TakeOut => {}
         }
     }
     watch.step(all, all)?;
@@ -204,9 +240,9 @@ async fn execute(session: &mut Session, model: &Model, operation: &Operation) ->
     let set: Vec<(&str, &Value)> =
         operation.set.iter().map(|(name, value)| (name.as_str(), value)).collect();
     match operation.verb {
-        Verb::Insert => session.insert(table, &set).await?,
+        Verb::Insert | Verb::PutBack => session.insert(table, &set).await?,
         Verb::Update => session.update(table, &key, &set).await?,
-        Verb::Delete => session.delete(table, &key).await?,
+        Verb::Delete | Verb::TakeOut => session.delete(table, &key).await?,
     }
     Ok(())
 }

@@ -17,6 +17,10 @@ pub enum Verb {
     Insert,
     Update,
     Delete,
+    /// Deletes a row that is put back in the same run, since it can be written in no other way.
+    TakeOut,
+    /// Inserts it again, in full.
+    PutBack,
 }
 
 /// One write of one row.
@@ -42,8 +46,10 @@ impl Operation {
     /// What a column holds after the write; `None` where that isn't known or the row is gone.
     pub fn after(&self, column: &str) -> Option<&Value> {
         match self.verb {
-            Verb::Delete => None,
-            Verb::Insert | Verb::Update => self.set.get(column).or_else(|| self.old.get(column)),
+            Verb::Delete | Verb::TakeOut => None,
+            Verb::Insert | Verb::PutBack | Verb::Update => {
+                self.set.get(column).or_else(|| self.old.get(column))
+            }
         }
     }
 }
@@ -99,7 +105,7 @@ fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
                 kept.push(operation);
             }
             Verb::Delete if inserted.contains(&place) => {}
-            Verb::Update | Verb::Delete => kept.push(operation),
+            _ => kept.push(operation),
         }
     }
     kept.retain(|operation| operation.verb != Verb::Update || !operation.set.is_empty());
@@ -132,7 +138,7 @@ fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordR
     Operation { verb: Verb::Insert, node: row.node, record, key, set, old: BTreeMap::new() }
 }
 
-/// The columns that differ and, with them, the ignored ones.
+/// The columns that differ and, with them, the ignored ones and the kept ones that an undo takes back.
 fn update(
     model: &Model,
     node: &Node,
@@ -149,11 +155,11 @@ fn update(
     if columns.is_empty() {
         return None;
     }
-    let ignored = |column: &usize| {
-        node.columns[*column].role == Role::Ignored
+    let along = |column: &usize| {
+        matches!(node.columns[*column].role, Role::Ignored | Role::KeptSource)
             && row.cells[*column].value().is_some_and(|value| *value != current.values[*column])
     };
-    columns.extend((0..node.columns.len()).filter(ignored));
+    columns.extend((0..node.columns.len()).filter(along));
     let set = columns
         .into_iter()
         .filter_map(|column| {

@@ -2,15 +2,23 @@
 //!
 //! Answers for parents before children, for unique values being freed before they are taken, and for
 //! circles: a reference is first written as NULL and filled in later, a swapped unique value goes
-//! through a temporary one. What can't be ordered is refused.
+//! through a temporary one, and where none is valid the row is taken out and put back. What can't be
+//! ordered is refused.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::operations::{Operation, Verb};
-use crate::catalog::{Kind, Table};
+use crate::catalog::{OnDelete, Table};
 use crate::compare::model::Model;
+use crate::compare::shown_key;
 use crate::compare::sides::as_collated;
 use crate::database::Value;
+
+mod graph;
+mod temporary;
+
+use graph::{Because, Graph};
+use temporary::temporary_value;
 
 /// Writes in an order that the target's constraints accept.
 #[derive(Debug)]
@@ -22,11 +30,20 @@ pub struct Ordered {
 
 /// Writes that no order satisfies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "these writes need each other and none can wait: {0}; make one of the references nullable or its \
-     constraint deferrable on the target"
-)]
-pub struct Unorderable(pub String);
+pub enum Unorderable {
+    #[error(
+        "these writes need each other and none can wait: {writes}; make one of the references \
+         nullable or its constraint deferrable on the target"
+    )]
+    References { writes: String },
+    /// Unique values that go round.
+    #[error(
+        "these writes need each other and none can wait: {writes}; they exchange values of {columns}, \
+         no value in between is sure to be valid there, and the rows can't be deleted and inserted \
+         again, since other rows may refer to them or triggers would fire; exchange the values by hand"
+    )]
+    Values { writes: String, columns: String },
+}
 
 /// Orders the writes.
 pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unorderable> {
@@ -52,22 +69,9 @@ pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unord
         }
         // Opening a circle splits a write in two; each can be split a few times at most.
         if work.operations.len() > limit {
-            return Err(Unorderable(format!("{} writes", stuck.len())));
+            return Err(Unorderable::References { writes: format!("{} writes", stuck.len()) });
         }
     }
-}
-
-/// Why one write must come before another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Because {
-    /// The later one is a further write of the same row.
-    SameRow,
-    /// The later one refers, by these columns, to what the earlier one makes.
-    Refers { columns: Vec<String>, constraint: String, deferrable: bool },
-    /// The earlier one lets go of what the later one removes.
-    LetsGo { columns: Vec<String>, constraint: String, deferrable: bool },
-    /// The earlier one frees the unique values that the later one takes.
-    Frees { columns: Vec<String> },
 }
 
 /// A table, columns and the values they hold together.
@@ -83,11 +87,6 @@ struct Work<'m> {
     /// Constraints that are left to the end.
     deferred: BTreeSet<String>,
     vacated: usize,
-}
-
-/// Edges from each write to those that must come later.
-struct Graph {
-    later: Vec<BTreeMap<usize, Because>>,
 }
 
 impl Work<'_> {
@@ -194,47 +193,96 @@ impl Work<'_> {
 
     /// Opens a circle at the place where that costs least.
     fn open(&mut self, circle: &[(usize, usize, Because)]) -> Result<(), Unorderable> {
-        for (_, later, because) in circle {
-            if let Because::Refers { columns, .. } = because
-                && self.can_be_null(*later, columns)
-            {
-                self.fill_later(*later, &columns.clone());
-                return Ok(());
+        let opened = self.refer_later(circle)
+            || self.let_go_first(circle)
+            || self.pass_through(circle)
+            || self.leave_to_the_end(circle)
+            || self.take_one_out(circle)
+            || self.risk_null(circle);
+        if opened { Ok(()) } else { Err(self.unorderable(circle)) }
+    }
+
+    fn refer_later(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(_, later, because)| match because {
+            Because::Refers { columns, .. } if self.can_be_null(*later, columns) => {
+                Some((*later, columns))
             }
-        }
-        for (earlier, _, because) in circle {
-            if let Because::LetsGo { columns, .. } = because
-                && let Some(column) = self.can_let_go(*earlier, columns)
-            {
-                self.vacate(*earlier, column, Value::Null);
-                return Ok(());
+            _ => None,
+        });
+        found.map(|(later, columns)| self.fill_later(later, columns)).is_some()
+    }
+
+    fn let_go_first(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(earlier, _, because)| match because {
+            Because::LetsGo { columns, .. } => {
+                Some((*earlier, self.can_let_go(*earlier, columns)?))
             }
-        }
-        for (earlier, _, because) in circle {
-            if let Because::Frees { columns } = because
-                && let Some((column, value)) = self.temporary(*earlier, columns)
-            {
-                self.vacate(*earlier, column, value);
-                return Ok(());
+            _ => None,
+        });
+        found.map(|(earlier, column)| self.vacate(earlier, column, Value::Null)).is_some()
+    }
+
+    fn pass_through(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(earlier, _, because)| match because {
+            Because::Frees { columns } => Some((*earlier, self.temporary(*earlier, columns)?)),
+            _ => None,
+        });
+        found.map(|(earlier, (column, value))| self.vacate(earlier, column, value)).is_some()
+    }
+
+    fn leave_to_the_end(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(_, _, because)| match because {
+            Because::Refers { constraint, deferrable: true, .. }
+            | Because::LetsGo { constraint, deferrable: true, .. } => Some(constraint),
+            _ => None,
+        });
+        found.is_some_and(|constraint| self.deferred.insert(constraint.clone()))
+    }
+
+    fn take_one_out(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(earlier, _, because)| match because {
+            Because::Frees { .. } | Because::LetsGo { .. } => {
+                Some((*earlier, self.can_be_taken_out(*earlier)?))
             }
-        }
-        for (_, _, because) in circle {
-            if let Because::Refers { constraint, deferrable: true, .. }
-            | Because::LetsGo { constraint, deferrable: true, .. } = because
-            {
-                self.deferred.insert(constraint.clone());
-                return Ok(());
-            }
-        }
-        let named: BTreeSet<String> = circle
+            Because::SameRow | Because::Refers { .. } => None,
+        });
+        let Some((earlier, constraints)) = found else { return false };
+        self.deferred.extend(constraints);
+        self.take_out(earlier);
+        true
+    }
+
+    /// A check may refuse NULL, or not: nothing else is left to try.
+    fn risk_null(&mut self, circle: &[(usize, usize, Because)]) -> bool {
+        let found = circle.iter().find_map(|(earlier, _, because)| match because {
+            Because::Frees { columns } => Some((*earlier, self.can_let_go(*earlier, columns)?)),
+            _ => None,
+        });
+        found.map(|(earlier, column)| self.vacate(earlier, column, Value::Null)).is_some()
+    }
+
+    fn unorderable(&self, circle: &[(usize, usize, Because)]) -> Unorderable {
+        let writes: BTreeSet<String> = circle
             .iter()
             .map(|(index, _, _)| {
-                let key = &self.operations[*index].key;
-                let values: Vec<_> = key.values().map(Value::display).collect();
-                format!("{} {}", self.table(*index).name, values.join(","))
+                let key: Vec<Value> = self.operations[*index].key.values().cloned().collect();
+                format!("{} {}", self.table(*index).name, shown_key(&key))
             })
             .collect();
-        Err(Unorderable(named.into_iter().collect::<Vec<_>>().join(", ")))
+        let columns: BTreeSet<String> = circle
+            .iter()
+            .filter_map(|(index, _, because)| match because {
+                Because::Frees { columns } => {
+                    Some(format!("{} ({})", self.table(*index).name, columns.join(", ")))
+                }
+                _ => None,
+            })
+            .collect();
+        let join = |words: BTreeSet<String>| words.into_iter().collect::<Vec<_>>().join(", ");
+        match columns.is_empty() {
+            true => Unorderable::References { writes: join(writes) },
+            false => Unorderable::Values { writes: join(writes), columns: join(columns) },
+        }
     }
 
     fn can_be_null(&self, index: usize, columns: &[String]) -> bool {
@@ -283,21 +331,73 @@ impl Work<'_> {
     fn temporary(&self, index: usize, columns: &[String]) -> Option<(String, Value)> {
         let operation = &self.operations[index];
         let table = self.table(index);
-        let key: BTreeSet<&String> = operation.key.keys().collect();
-        let usable = |name: &&String| !key.contains(*name) && !table.primary_key.contains(*name);
-        let nullable = columns
-            .iter()
-            .filter(usable)
-            .find(|name| table.column(name).is_some_and(|column| column.nullable));
-        if let Some(name) = nullable {
+        let usable = |name: &&String| {
+            !operation.key.contains_key(*name) && !table.primary_key.contains(*name)
+        };
+        let one_null =
+            table.unique_keys.iter().any(|key| key.nulls_equal && key.columns == columns);
+        let may_be_null = |name: &&String| {
+            let column = table.column(name);
+            !one_null && column.is_some_and(|column| column.nullable && !column.checked)
+        };
+        if let Some(name) = columns.iter().filter(usable).find(may_be_null) {
             return Some((name.clone(), Value::Null));
         }
         columns.iter().filter(usable).find_map(|name| {
             let refers = table.foreign_keys.iter().any(|key| key.columns.contains(name));
-            let kind = table.column(name)?.kind;
-            let value = temporary_value(kind, self.vacated)?;
+            let value = temporary_value(table.column(name)?, self.vacated)?;
             (!refers).then_some((name.clone(), value))
         })
+    }
+
+    /// Whether a row can be deleted and inserted again without anybody noticing: its constraints
+    /// that wait meanwhile. No foreign key may act on the deletion, and no trigger fire.
+    fn can_be_taken_out(&self, index: usize) -> Option<Vec<String>> {
+        let (operation, table) = (&self.operations[index], self.table(index));
+        let known = |name: &String| operation.old.contains_key(name);
+        let mut stored = table.columns.iter().filter(|column| !column.generated);
+        let whole = stored.all(|column| known(&column.name));
+        if operation.verb != Verb::Update || !whole || !table.triggers.is_empty() {
+            return None;
+        }
+        let referrers = self.model.referrers.get(&table.name).into_iter().flatten();
+        let keys = referrers.flat_map(|referrer| {
+            let keys = referrer.holder.foreign_keys.iter();
+            keys.filter(|key| key.to_table == table.name && key.columns == referrer.columns)
+        });
+        keys.map(|key| {
+            let waits = key.deferrable && key.on_delete == OnDelete::NoAction;
+            waits.then(|| key.name.clone())
+        })
+        .collect()
+    }
+
+    /// Splits an update into a deletion and an insert of the whole row, kept columns as they are.
+    fn take_out(&mut self, index: usize) {
+        let generated: BTreeSet<String> = self
+            .table(index)
+            .columns
+            .iter()
+            .filter(|column| column.generated)
+            .map(|column| column.name.clone())
+            .collect();
+        let last = &mut self.operations[index];
+        let key = last.key.clone();
+        let old = std::mem::take(&mut last.old);
+        for (name, value) in &old {
+            if !generated.contains(name) {
+                last.set.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        for (name, value) in &mut last.key {
+            if let Some(new) = last.set.get(name) {
+                value.clone_from(new);
+            }
+        }
+        last.verb = Verb::PutBack;
+        let (node, record) = (last.node, last.record);
+        let set = BTreeMap::new();
+        self.put_first(index, Operation { verb: Verb::TakeOut, node, record, key, set, old });
     }
 
     /// Moves a row's unique value out of the way before the row itself is written.
@@ -318,6 +418,11 @@ impl Work<'_> {
             last.set.entry(column.clone()).or_insert(held);
         }
         last.old.insert(column, value);
+        self.put_first(index, first);
+    }
+
+    /// Adds a write of the same row that must come before another.
+    fn put_first(&mut self, index: usize, first: Operation) {
         self.operations.push(first);
         let new = self.operations.len() - 1;
         self.after.push(self.after[index]);
@@ -330,20 +435,6 @@ impl Work<'_> {
 enum Pass {
     Collect,
     Connect,
-}
-
-/// A value that no shop holds: deep in the negative numbers, or text with a marker.
-fn temporary_value(kind: Kind, count: usize) -> Option<Value> {
-    match kind {
-        Kind::Integer => {
-            // Within 32 bits, the width of most columns.
-            Some(Value::Integer(i64::from(i32::MIN) + 1 + i64::try_from(count).ok()?))
-        }
-        Kind::Decimal => Some(Value::Decimal(format!("-{}", 1_000_000 + count))),
-        Kind::Text => Some(Value::Text(format!("~{count}~"))),
-        Kind::Uuid => Some(Value::Other(format!("00000000-0000-4000-8000-{count:012x}"))),
-        _ => None,
-    }
 }
 
 fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<String>> {
@@ -365,75 +456,3 @@ fn after(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
         .map(|name| operation.after(name).filter(|value| !value.is_null()).cloned())
         .collect()
 }
-
-impl Graph {
-    fn edge(&mut self, earlier: usize, later: usize, because: Because) {
-        self.later[earlier].entry(later).or_insert(because);
-    }
-
-    /// The writes in order, and those that stand in or behind a circle.
-    fn sort(&self) -> (Vec<usize>, BTreeSet<usize>) {
-        let mut waits = vec![0usize; self.later.len()];
-        for later in self.later.iter().flat_map(BTreeMap::keys) {
-            waits[*later] += 1;
-        }
-        let mut ready: VecDeque<usize> =
-            (0..waits.len()).filter(|index| waits[*index] == 0).collect();
-        let mut sorted = Vec::with_capacity(waits.len());
-        while let Some(index) = ready.pop_front() {
-            sorted.push(index);
-            for later in self.later[index].keys() {
-                waits[*later] -= 1;
-                if waits[*later] == 0 {
-                    ready.push_back(*later);
-                }
-            }
-        }
-        let stuck = (0..waits.len()).filter(|index| waits[*index] > 0).collect();
-        (sorted, stuck)
-    }
-
-    /// Circles among the stuck writes that share no write.
-    fn circles(&self, stuck: &BTreeSet<usize>) -> Vec<Vec<(usize, usize, Because)>> {
-        let mut earlier: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for from in stuck {
-            for to in self.later[*from].keys().filter(|to| stuck.contains(to)) {
-                earlier.entry(*to).or_default().push(*from);
-            }
-        }
-        let mut seen: BTreeSet<usize> = BTreeSet::new();
-        let mut circles = Vec::new();
-        for start in stuck {
-            let mut path: Vec<usize> = Vec::new();
-            let mut at = *start;
-            // Every stuck write waits for a stuck one, so walking back must come round.
-            while !seen.contains(&at) {
-                seen.insert(at);
-                path.push(at);
-                let Some(back) = earlier.get(&at).and_then(|list| list.first()) else { break };
-                at = *back;
-            }
-            if let Some(position) = path.iter().position(|index| *index == at) {
-                let mut round: Vec<usize> = path[position..].to_vec();
-                round.reverse();
-                circles.push(self.edges_of(&round));
-            }
-        }
-        circles
-    }
-
-    fn edges_of(&self, round: &[usize]) -> Vec<(usize, usize, Because)> {
-        let next = round.iter().cycle().skip(1);
-        round
-            .iter()
-            .zip(next)
-            .filter_map(|(from, to)| {
-                self.later[*from].get(to).map(|because| (*from, *to, because.clone()))
-            })
-            .collect()
-    }
-}
-
-#[cfg(test)]
-#[path = "order_tests.rs"]
-mod tests;

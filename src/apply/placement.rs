@@ -2,7 +2,7 @@
 //!
 //! Answers for new IDs and for references that follow: to rows that are inserted by the same run, to
 //! renumbered and adopted records, to owned rows with other keys. New numbers are drawn last, above
-//! all IDs of both sides.
+//! all IDs of both sides. It reads only, so that approvals can be tried before a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -67,7 +67,8 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// A number above all IDs of both sides and of this run.
+    /// A number above all IDs of both sides and of this run, and above those that the target's
+    /// sequence gave away: somebody may still know them by rows that are gone.
     async fn draw(&mut self, sides: &mut Sides, node: &Node, column: usize) -> Result<i64, Error> {
         let name = &node.columns[column].name;
         if !self.next.contains_key(&node.table) {
@@ -76,6 +77,8 @@ impl Numbers {
                 let found = sides.get(side).greatest_integer(node.table(side), name).await?;
                 greatest = greatest.max(found.unwrap_or(0));
             }
+            let given = sides.target.last_number(&node.target, name).await?;
+            greatest = greatest.max(given.unwrap_or(0));
             let taken = self.taken.get(&node.table).and_then(BTreeSet::last).copied();
             self.next.insert(node.table.clone(), greatest.max(taken.unwrap_or(0)));
         }

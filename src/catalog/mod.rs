@@ -94,6 +94,10 @@ pub struct Column {
     /// MariaDB's `ON UPDATE`: the column changes with its row unless it is written itself.
     #[serde(default)]
     pub updates_itself: bool,
+    /// A CHECK constraint names the column, or its type is a domain: which values it takes isn't
+    /// known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub checked: bool,
 }
 
 /// How a column numbers its rows.
@@ -217,6 +221,7 @@ impl Table {
                 auto: None,
                 collation: None,
                 updates_itself: false,
+                checked: false,
             })
             .collect();
         Self {

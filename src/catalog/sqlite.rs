@@ -3,7 +3,7 @@
 //! Answers for reading declared types and `CREATE TABLE` texts. The pragmas themselves are asked
 //! in `database`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Kind;
 
@@ -43,14 +43,19 @@ pub struct Declaration {
     /// Collations other than BINARY in upper case, by column name in lower case.
     pub collations: BTreeMap<String, String>,
     pub autoincrement: bool,
+    /// What CHECK constraints name, columns among it, in lower case.
+    pub checked: BTreeSet<String>,
 }
 
 impl Declaration {
     pub fn read(sql: &str) -> Self {
         let tokens = tokens(sql);
         let is_autoincrement = |token: &Token| token.is_word("AUTOINCREMENT");
-        let mut declaration =
-            Self { autoincrement: tokens.iter().any(is_autoincrement), ..Self::default() };
+        let mut declaration = Self {
+            autoincrement: tokens.iter().any(is_autoincrement),
+            checked: checked(&tokens),
+            ..Self::default()
+        };
         for item in items(&tokens) {
             if let Some((column, collation)) = collation_of(&item) {
                 declaration.collations.insert(column, collation);
@@ -150,6 +155,25 @@ fn items(tokens: &[Token]) -> Vec<Vec<&Token>> {
     items
 }
 
+/// The names within the parentheses of every CHECK.
+fn checked(tokens: &[Token]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in tokens.iter().enumerate().filter(|(_, token)| token.is_word("CHECK")) {
+        let mut depth = 0;
+        for token in &tokens[at + 1..] {
+            match token {
+                Token::Sign('(') => depth += 1,
+                Token::Sign(')') => depth -= 1,
+                token => names.extend(token.name().map(str::to_lowercase)),
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    names
+}
+
 fn collation_of(item: &[&Token]) -> Option<(String, String)> {
     const CONSTRAINTS: [&str; 5] = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
     let column = item.first()?;
@@ -200,5 +224,16 @@ mod tests {
         assert!(declaration.autoincrement);
         let expected = [("b c", "RTRIM"), ("slug", "NOCASE")];
         assert_eq!(declaration.collations, expected.map(|(a, b)| (a.into(), b.into())).into());
+    }
+
+    #[test]
+    fn columns_that_checks_name_are_found_in_the_declaration() {
+        let declaration = Declaration::read(
+            "CREATE TABLE page (id INTEGER PRIMARY KEY, Rank INTEGER CHECK (rank >= 0), slug TEXT, \
+             \"from\" DATE, [to] DATE, CONSTRAINT span CHECK ((\"from\" < [to]) OR (1 = 1)))",
+        );
+        let columns = ["id", "rank", "slug", "from", "to"];
+        let checked = columns.map(|name| declaration.checked.contains(name));
+        assert_eq!(checked, [false, true, false, true, true]);
     }
 }

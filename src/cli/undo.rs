@@ -57,6 +57,15 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
         let style = Style { colour: output::colour(), width: output::width() };
         output::print(&text(&undo.plan, style))?;
     }
+    if let (true, Some((module, why))) =
+        (undo.plan.noop, undo.plan.failed_modules.first_key_value())
+    {
+        return Err(Error::failed(format!(
+            "run {} can't be taken back: {module}: {why}",
+            args.run
+        ))
+        .hint("let the module hold what it held when the run was made"));
+    }
     if undo.plan.noop {
         return nothing(args, &name, &undo);
     }

@@ -114,7 +114,9 @@ impl Checks<'_> {
     /// Remembers what the plan does to which row. Conflicts do nothing until they are answered.
     fn index(&mut self) {
         for (at, draft) in self.drafts.iter().enumerate() {
-            for row in draft.source.iter().flat_map(|record| &record.rows) {
+            // Owned rows outside their filter aren't brought.
+            let brought = draft.source.iter().flat_map(|record| &record.rows);
+            for row in brought.filter(|row| row.parent.is_none() || row.in_filter) {
                 let table = self.model.nodes[row.node].table.clone();
                 self.planned.insert((table, row.key(self.model)), at);
             }

@@ -46,6 +46,9 @@ pub struct Draft {
     pub in_the_way: Option<Record>,
     /// Only when undoing: the matched record takes this ID back.
     pub former_id: Option<Vec<Value>>,
+    /// Only when undoing: kept columns that are written after all, by index of the source record's
+    /// row and of the column.
+    pub taken_back: BTreeSet<(usize, usize)>,
     /// By index of the source record's row and of the reference in its node.
     pub links: Links,
     /// The same for the rows of `current`, names only: for the target's fingerprint.
@@ -165,6 +168,7 @@ async fn from_source(
             // What is in the way of one record may be what another one is.
             in_the_way: in_the_way.and_then(|key| targets.get(&key).cloned()),
             former_id: None,
+            taken_back: BTreeSet::new(),
             links: Links::new(),
             current_links: Links::new(),
         });
@@ -278,6 +282,7 @@ async fn deletions(
                 current: Some(record),
                 in_the_way: None,
                 former_id: None,
+                taken_back: BTreeSet::new(),
                 links: Links::new(),
                 current_links: Links::new(),
             });

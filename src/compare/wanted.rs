@@ -99,6 +99,7 @@ struct Pairing<'a> {
     model: &'a Model,
     source: &'a Record,
     links: &'a Links,
+    taken_back: &'a BTreeSet<(usize, usize)>,
     current: Option<&'a Record>,
     numbering: Numbering,
     wanted: Wanted,
@@ -124,6 +125,7 @@ impl<'a> Pairing<'a> {
             model,
             source,
             links: &draft.links,
+            taken_back: &draft.taken_back,
             current,
             numbering: Numbering::Source,
             wanted: Wanted::default(),
@@ -288,6 +290,9 @@ impl<'a> Pairing<'a> {
                     None => Cell::Value(row.values[index].clone()),
                 },
                 (Presence::Both, Role::Content | Role::Ignored) => {
+                    Cell::Value(row.values[index].clone())
+                }
+                (Presence::Both, _) if self.taken_back.contains(&(source, index)) => {
                     Cell::Value(row.values[index].clone())
                 }
                 (Presence::Both, Role::KeptSource | Role::Foreign) if here.is_none() => {

@@ -2,17 +2,23 @@
 //!
 //! Every text is cast, since some servers answer with other types than they declare.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::connection::{Cell, Cells, Connection, Statement};
 use crate::catalog::mariadb::{Binary, Json, kind};
-use crate::catalog::{AutoNumber, Catalog, Column, Engine, ForeignKey, OnDelete, Table, UniqueKey};
+use crate::catalog::{
+    AutoNumber, Catalog, Column, Engine, ForeignKey, NoTable, OnDelete, Table, UniqueKey,
+};
 
 const TABLES: &str = "
     SELECT CAST(t.TABLE_NAME AS CHAR), CAST(e.TRANSACTIONS AS CHAR)
     FROM information_schema.TABLES AS t LEFT JOIN information_schema.ENGINES AS e ON e.ENGINE = t.ENGINE
     WHERE t.TABLE_SCHEMA = database() AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
     ORDER BY 1";
+
+const VIEWS: &str = "
+    SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = database() AND TABLE_TYPE LIKE '%VIEW'";
 
 const COLUMNS: &str = "
     SELECT CAST(TABLE_NAME AS CHAR), CAST(COLUMN_NAME AS CHAR), CAST(COLUMN_TYPE AS CHAR),
@@ -44,11 +50,17 @@ const TRIGGERS: &str = "
     SELECT CAST(EVENT_OBJECT_TABLE AS CHAR), CAST(TRIGGER_NAME AS CHAR)
     FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = database() ORDER BY 1, 2";
 
-/// MariaDB makes `JSON` a text with this check of the same name as its column.
-const JSON_CHECKS: &str = "
-    SELECT CAST(TABLE_NAME AS CHAR), CAST(CONSTRAINT_NAME AS CHAR)
-    FROM information_schema.CHECK_CONSTRAINTS
-    WHERE CONSTRAINT_SCHEMA = database() AND LEVEL = 'Column' AND CHECK_CLAUSE LIKE 'json\\_valid(%'";
+/// MariaDB makes `JSON` a text with a check of the same name as its column.
+const CHECKS: &str = "
+    SELECT CAST(TABLE_NAME AS CHAR), CAST(CONSTRAINT_NAME AS CHAR), CAST(CHECK_CLAUSE AS CHAR)
+    FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = database()";
+/// The same for MySQL, where a check's table stands elsewhere.
+const MYSQL_CHECKS: &str = "
+    SELECT CAST(t.TABLE_NAME AS CHAR), CAST(c.CONSTRAINT_NAME AS CHAR), CAST(c.CHECK_CLAUSE AS CHAR)
+    FROM information_schema.CHECK_CONSTRAINTS AS c
+    JOIN information_schema.TABLE_CONSTRAINTS AS t
+        ON t.CONSTRAINT_SCHEMA = c.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = c.CONSTRAINT_NAME
+    WHERE c.CONSTRAINT_SCHEMA = database()";
 
 pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
     let mut tables = BTreeMap::new();
@@ -56,16 +68,11 @@ pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
         let table = empty(text(&row, 0), text(&row, 1) == "YES");
         tables.insert(table.name.clone(), table);
     }
-    let checks = match is_mariadb(connection).await? {
-        true => ask(connection, JSON_CHECKS).await?,
-        false => Vec::new(),
-    };
-    let checks: BTreeSet<(String, String)> =
-        checks.iter().map(|row| (text(row, 0), text(row, 1))).collect();
+    let checks = if is_mariadb(connection).await? { CHECKS } else { MYSQL_CHECKS };
+    let checks = ask(connection, checks).await?;
     for row in ask(connection, COLUMNS).await? {
         if let Some(table) = tables.get_mut(&text(&row, 0)) {
-            let checked = checks.contains(&(text(&row, 0), text(&row, 1)));
-            table.columns.push(column(&row, if checked { Json::Checked } else { Json::No }));
+            table.columns.push(column(&row, &checks));
         }
     }
     for row in ask(connection, TRIGGERS).await? {
@@ -75,7 +82,9 @@ pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
     }
     add_keys(&mut tables, &ask(connection, KEYS).await?);
     add_foreign_keys(&mut tables, &ask(connection, FOREIGN_KEYS).await?);
-    Ok(Catalog { engine: Engine::Mariadb, tables })
+    let views = ask(connection, VIEWS).await?;
+    let no_tables = views.iter().map(|row| (text(row, 0), NoTable::View)).collect();
+    Ok(Catalog { engine: Engine::Mariadb, tables, no_tables })
 }
 
 pub(super) async fn is_mariadb(connection: &mut Connection) -> sqlx::Result<bool> {
@@ -104,7 +113,16 @@ fn empty(name: String, transactional: bool) -> Table {
     }
 }
 
-fn column(row: &Cells, json: Json) -> Column {
+fn column(row: &Cells, checks: &[Cells]) -> Column {
+    let (name, quoted) = (text(row, 1), format!("`{}`", text(row, 1)));
+    let of_table = checks.iter().filter(|check| check[0] == row[0]);
+    let (mut json, mut checked) = (Json::No, false);
+    for check in of_table.filter(|check| text(check, 2).contains(&quoted)) {
+        match text(check, 2).starts_with("json_valid(") && text(check, 1) == name {
+            true => json = Json::Checked,
+            false => checked = true,
+        }
+    }
     let (declared, data_type) = (text(row, 2).to_lowercase(), text(row, 3).to_lowercase());
     let extra = text(row, 6).to_lowercase();
     let collation = row[8].text().filter(|name| name != "binary");
@@ -115,13 +133,14 @@ fn column(row: &Cells, json: Json) -> Column {
     let numbered = extra.contains("auto_increment");
     Column {
         kind: kind(&data_type, binary, json),
-        name: text(row, 1),
+        name,
         declared,
         nullable: text(row, 4) == "YES",
         default,
         generated,
         auto: numbered.then_some(AutoNumber { sequence: None, always: false }),
         collation,
+        checked,
         updates_itself: extra.contains("on update"),
     }
 }

@@ -55,7 +55,9 @@ const COLUMNS: &str = "
                     AND dep.refclassid = 'pg_class'::regclass
                     AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%' LIMIT 1)),
         'collation', (SELECT l.collname FROM pg_collation AS l
-            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic))::text
+            WHERE l.oid = a.attcollation AND NOT l.collisdeterministic),
+        'checked', t.typtype = 'd' OR EXISTS (SELECT FROM pg_constraint AS k
+            WHERE k.contype = 'c' AND k.conrelid = c.oid AND a.attnum = ANY (k.conkey)))::text
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -133,6 +135,7 @@ struct ColumnRow {
     identity: String,
     sequence: Option<String>,
     collation: Option<String>,
+    checked: bool,
 }
 
 #[derive(Deserialize)]
@@ -219,6 +222,7 @@ fn column(row: ColumnRow) -> Column {
             .then_some(AutoNumber { sequence: row.sequence, always: row.identity == "a" }),
         collation: row.collation.or(citext),
         updates_itself: false,
+        checked: row.checked,
     }
 }
 

@@ -27,7 +27,6 @@ mod transaction;
 pub mod value;
 mod write;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use ddl::create_table_sql;
@@ -72,8 +71,6 @@ pub struct Session {
     path: Option<PathBuf>,
     /// How to reach the server again, to cancel a statement.
     cancel: Option<CancelHandle>,
-    /// The greatest number drawn for each column, so that no two draws are the same.
-    drawn: BTreeMap<(String, String), i64>,
     /// SQLite: foreign keys that were violated before this transaction deferred them.
     orphans: Option<transaction::Orphans>,
     /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
@@ -113,7 +110,6 @@ impl Session {
             in_transaction: false,
             path,
             cancel,
-            drawn: BTreeMap::new(),
             orphans: None,
             cursors: 0,
         })

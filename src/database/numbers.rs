@@ -1,9 +1,9 @@
-//! Automatic numbers: sequences that only go up, and fresh numbers above all that exist.
+//! Automatic numbers: sequences that only go up, and how far they are.
 //!
 //! Answers for the engines' ways to number rows. PostgreSQL's sequences don't roll back, so a test
-//! import must not come here; SQLite's numbers do.
+//! import may only read them; SQLite's numbers do.
 
-use super::connection::{Cell, Parameter, Statement};
+use super::connection::{Parameter, Statement};
 use super::dialect::quote;
 use super::error::Result;
 use super::{Session, catalog_sqlite};
@@ -36,6 +36,26 @@ impl Session {
                 self.raise_postgres(table, sequence, at_least).await
             }
         }
+    }
+
+    /// The greatest number that the column's sequence has given away, as far as the account may see
+    /// it: rows that bore it may be gone. Reads only.
+    pub async fn last_number(&mut self, table: &Table, column: &str) -> Result<Option<i64>> {
+        let auto = self.column(table, column)?.auto.as_ref();
+        match (self.engine(), auto.and_then(|auto| auto.sequence.as_deref())) {
+            (Engine::Mariadb, _) if auto.is_some() => self.last_auto_increment(table).await,
+            (_, None) | (Engine::Mariadb, _) => Ok(None),
+            (Engine::Sqlite, Some(_)) => self.autoincrement(table).await,
+            (Engine::Postgres, Some(sequence)) => Ok(self.sequence(table, sequence).await?.last),
+        }
+    }
+
+    async fn last_auto_increment(&mut self, table: &Table) -> Result<Option<i64>> {
+        let sql = "SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES \
+                   WHERE TABLE_SCHEMA = database() AND TABLE_NAME = ?";
+        let statement = Statement::new(sql).with(Parameter::Text(table.name.clone()));
+        let next = self.cell("read the next number of", Some(table), statement).await?;
+        Ok(next.integer().map(|next| next - 1))
     }
 
     async fn raise_autoincrement(&mut self, table: &Table, at_least: i64) -> Result<()> {
@@ -94,7 +114,8 @@ impl Session {
 
     async fn sequence(&mut self, table: &Table, sequence: &str) -> Result<Sequence> {
         let statement = Statement::new(
-            "SELECT pg_sequence_last_value(seqrelid)::text, seqincrement::text FROM pg_sequence \
+            "SELECT CASE WHEN has_sequence_privilege(seqrelid, 'SELECT, USAGE') \
+             THEN pg_sequence_last_value(seqrelid)::text END, seqincrement::text FROM pg_sequence \
              WHERE seqrelid = CAST($1 AS regclass)",
         );
         let statement = statement.with(Parameter::Text(sequence.into()));
@@ -117,41 +138,15 @@ impl Session {
             .ok_or_else(|| self.unsupported(format!("sequence {sequence} gave no number")))
     }
 
-    /// A number for `column` that no row has and no other draw of this transaction gave. Raise the
-    /// sequence first where numbers outside this table must be passed too.
-    pub async fn draw(&mut self, table: &Table, column: &str) -> Result<i64> {
-        let sequence =
-            self.column(table, column)?.auto.as_ref().and_then(|auto| auto.sequence.clone());
-        let greatest = self.greatest_integer(table, column).await?.unwrap_or(0);
-        let drawn_for = (table.name.clone(), column.to_owned());
-        let number = match (self.engine(), sequence) {
-            (Engine::Postgres, Some(sequence)) => {
-                self.raise_postgres(table, &sequence, greatest).await?;
-                self.draw_many(table, &sequence, 1).await?
-            }
-            (_, sequence) => {
-                let kept = if sequence.is_some() { self.autoincrement(table).await? } else { 0 };
-                let drawn = self.drawn.get(&drawn_for).copied().unwrap_or(0);
-                let last = greatest.max(kept).max(drawn);
-                last.checked_add(1).ok_or_else(|| {
-                    self.unsupported(format!("table {} has no number left", table.name))
-                })?
-            }
-        };
-        self.drawn.insert(drawn_for, number);
-        Ok(number)
-    }
-
-    async fn autoincrement(&mut self, table: &Table) -> Result<i64> {
-        let sql = format!("SELECT seq FROM {} WHERE name = ?1", catalog_sqlite::SEQUENCES);
+    async fn autoincrement(&mut self, table: &Table) -> Result<Option<i64>> {
+        let sql = format!("SELECT max(seq) FROM {} WHERE name = ?1", catalog_sqlite::SEQUENCES);
         let statement = Statement::new(sql).with(Parameter::Text(table.name.clone()));
-        let cell = self.cell("read the sequence of", Some(table), statement).await?;
-        Ok(if let Cell::Integer(kept) = cell { kept } else { 0 })
+        Ok(self.cell("read the sequence of", Some(table), statement).await?.integer())
     }
 }
 
 struct Sequence {
-    /// The last number drawn; none while it is new.
+    /// The last number drawn; none while it is new or the account may not see it.
     last: Option<i64>,
     step: i64,
 }

@@ -96,7 +96,6 @@ impl Session {
     fn forget_transaction(&mut self) {
         self.in_transaction = false;
         self.orphans = None;
-        self.drawn.clear();
     }
 
     /// Lets foreign keys (PostgreSQL: the deferrable ones) be violated until they are checked.

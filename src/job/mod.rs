@@ -7,6 +7,7 @@
 pub mod decision;
 mod lock;
 pub mod open;
+mod rehearsal;
 pub mod report;
 pub mod run;
 

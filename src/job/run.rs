@@ -12,6 +12,7 @@ use super::decision::{
 };
 use super::lock::lock;
 use super::open::{Basis, Opened, open, session};
+use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
@@ -242,7 +243,7 @@ async fn decision(
     let others = context.manifests.jobs.values().filter(|other| other.name != job.name);
     let elsewhere: BTreeSet<String> =
         others.flat_map(|other| named_records(&other.spec.approved)).collect();
-    Ok(decide(&Question {
+    let decided = decide(&Question {
         spec: &job.spec,
         plan,
         runs: &opened.runs,
@@ -251,7 +252,11 @@ async fn decision(
         limits: &context.config.limits,
         rows: &rows,
         empty_sources: &comparison.empty_sources,
-    }))
+    });
+    match decided {
+        Ok(decision) => rehearsed(opened, plan, comparison, decision).await,
+        Err(refusal) => Ok(Err(refusal)),
+    }
 }
 
 /// A refusal ends the request: the same approvals wouldn't fare better. What a limit or another
@@ -527,12 +532,8 @@ impl Applying<'_> {
             };
             match place(*at).filter(stands) {
                 Some(now) => {
-                    let pin = change.pin.rsplit('@').next().unwrap_or_default().to_owned();
-                    approved.push(Approved {
-                        entry: &comparison.entries[now],
-                        answer: *answer,
-                        pin,
-                    });
+                    let (entry, pin) = (&comparison.entries[now], change.bare_pin().to_owned());
+                    approved.push(Approved { entry, answer: *answer, pin });
                 }
                 None => reasons
                     .push(format!("{}/{} changed while the run began", change.table, change.id)),

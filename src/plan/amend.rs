@@ -320,8 +320,7 @@ fn put(approved: &mut ApprovalMap, change: &Change, heading: Heading) -> Item {
 }
 
 fn pin(change: &Change) -> Approval {
-    let digits = change.pin.rsplit_once('@').map_or("", |(_, digits)| digits);
-    Approval::Pinned { id: change.id.clone(), pin: digits.to_owned() }
+    Approval::Pinned { id: change.id.clone(), pin: change.bare_pin().to_owned() }
 }
 
 /// What the approvals select; those by the digest of this very plan are known too.

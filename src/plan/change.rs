@@ -80,6 +80,13 @@ pub struct Change {
     pub approved: bool,
 }
 
+impl Change {
+    /// The 16 hex digits of the pin.
+    pub fn bare_pin(&self) -> &str {
+        self.pin.rsplit_once('@').map_or("", |(_, digits)| digits)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Class {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reconcile::apply::{Error as ApplyError, Watch};
 use reconcile::cli::prepare;
 use reconcile::job::Context;
-use reconcile::job::report::{Outcome, Report};
+use reconcile::job::report::{Outcome, RefusalKind, Report};
 use reconcile::job::run::{Wish, pass};
 use reconcile::plan::change::{Class, Plan};
 use serde_json::{Value as Json, json};
@@ -88,8 +88,13 @@ async fn play_step(case: &Case, world: &World, step: &Step, last: &mut Last) -> 
         spec["approved"] = json!(approved);
         imported(world, name, &spec, target, &meanwhile).await?;
     }
+    let foreseen = run(world, name, &spec, Wish::DryRun).await.map(|report| report.outcome);
+    compare_states("the rows after a dry run", &meanwhile, &state(target).await)?;
     let outcome = run(world, name, &spec, Wish::Apply).await.map(|report| report.outcome);
     let outcome = outcome.unwrap_or_else(|error| Outcome::Failed { error });
+    if let Ok(foreseen) = foreseen {
+        compare_foreseen(&foreseen, &outcome)?;
+    }
     last.job = Some((name, spec.clone()));
     compare_outcome(step, &outcome, !approved.is_empty())?;
     let found = state(target).await;
@@ -255,6 +260,24 @@ fn compare_outcome(step: &Step, outcome: &Outcome, approves: bool) -> Played {
         true => Ok(()),
         false => {
             Err(format!("expected the run to end with\n  {expected}\nbut it ended with\n  {found}"))
+        }
+    }
+}
+
+/// A dry run refuses what the run refuses, in the same words, and nothing else.
+fn compare_foreseen(foreseen: &Outcome, outcome: &Outcome) -> Played {
+    let fits = match (foreseen, outcome) {
+        (Outcome::Refused(foreseen), Outcome::Refused(refusal)) => foreseen == refusal,
+        (Outcome::Refused(_), _) => false,
+        // Only the run looks at whose installation it is.
+        (_, Outcome::Refused(refusal)) => refusal.kind == RefusalKind::Limit,
+        (foreseen, Outcome::Applied { .. }) => matches!(foreseen, Outcome::WouldApply { .. }),
+        _ => true,
+    };
+    match fits {
+        true => Ok(()),
+        false => {
+            Err(format!("a dry run ended with\n  {foreseen:?}\nand the run with\n  {outcome:?}"))
         }
     }
 }

@@ -392,6 +392,11 @@ impl Table {
         }
     }
 
+    /// The key is the parent reference, so the parent is all that such a row is known by.
+    pub fn one_a_parent(&self) -> bool {
+        matches!(self.place, Place::Owned { by, .. } if self.references[by].columns == self.key)
+    }
+
     pub fn filtered(&self) -> bool {
         match self.place {
             Place::Root { filtered, .. } | Place::Owned { filtered, .. } => filtered,

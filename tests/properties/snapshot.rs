@@ -194,6 +194,9 @@ impl<'a> View<'a> {
                 .unwrap_or_default(),
             _ => String::new(),
         };
+        if table.one_a_parent() {
+            return format!("{owner}/{}", table.name);
+        }
         if columns.is_empty() || !whole {
             return format!("{owner}/{} #{}", table.name, key.join(","));
         }

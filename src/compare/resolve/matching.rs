@@ -249,7 +249,8 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
 }
 
 /// An owned row is recognised by its parent and, within it, by its identity; by its ID where
-/// none is declared.
+/// none is declared. Where the key is the parent reference a parent has one row, so the parent says
+/// it all.
 fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) -> Option<Plan> {
     if owned.table != target.name {
         return owned.owns.iter().find_map(|below| owned_plan(below, &owned.table, target, key));
@@ -266,7 +267,8 @@ fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) ->
         })
         .map(|foreign| foreign.columns.clone());
     let mut identity = link.unwrap_or_default();
-    let own = if owned.identity.is_empty() { key } else { &owned.identity };
+    let only_one = key.iter().all(|column| identity.contains(column));
+    let own = if only_one || owned.identity.is_empty() { key } else { &owned.identity };
     for column in own {
         if !identity.contains(column) {
             identity.push(column.clone());
