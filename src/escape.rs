@@ -37,6 +37,18 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     written_out(text, looks_escaped)
 }
 
+/// The name of a change, `table/ID`, as it can be typed again. In an ID a backslash is followed by
+/// another one or by a comma, so no escape can be feigned there and none is doubled. A space at its
+/// end would vanish, so it is written out.
+pub fn visible_name(name: &str) -> String {
+    let Some((table, id)) = name.split_once('/') else { return visible(name).into_owned() };
+    let id = match id.strip_suffix(' ') {
+        Some(rest) => format!("{}\\u{{20}}", harmless(rest)),
+        None => harmless(id).into_owned(),
+    };
+    format!("{}/{id}", visible(table))
+}
+
 /// A whole message on one line. What its parts escaped already stays as it is.
 pub fn harmless(message: &str) -> Cow<'_, str> {
     written_out(message, |_| false)
@@ -155,6 +167,13 @@ mod tests {
         assert_ne!(visible(r"\n"), visible("\n"));
         assert_ne!(visible(r"\\n"), visible("\\\n"));
         assert_eq!(quoted("\\\"\n"), r#""\\\"\n""#);
+    }
+
+    #[test]
+    fn names_can_be_typed_again() {
+        assert_eq!(visible_name(r"price/7\,E,\\UR"), r"price/7\,E,\\UR");
+        assert_eq!(visible_name("page/two\nlines "), r"page/two\nlines\u{20}");
+        assert_eq!(visible_name("pa\u{1b}ge/1"), r"pa\u{1b}ge/1");
     }
 
     #[test]

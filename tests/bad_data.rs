@@ -4,7 +4,8 @@
 //!
 //! `UPDATE_EXPECTED=1 cargo test bad_data` writes what came out, to be read before it is committed.
 //! A folder whose name ends in `-postgres` runs on PostgreSQL, the others on SQLite. `steps` holds
-//! command lines of `reconcile`, and `PROD: SQL` or `TEST: SQL` for what happens in between.
+//! command lines of `reconcile`, `PROD: SQL` or `TEST: SQL` for what happens in between, and
+//! `LOCKED: ` before a command line that runs while PROD is locked.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -99,10 +100,22 @@ impl World {
             match step.split_once(": ") {
                 Some(("PROD", sql)) => self.prod.run(sql).await,
                 Some(("TEST", sql)) => self.test.run(sql).await,
+                Some(("LOCKED", arguments)) => out.push_str(&self.locked(arguments).await),
                 _ => out.push_str(&self.reconcile(step)),
             }
         }
         steady(&out)
+    }
+
+    /// Runs a command line while another program writes to PROD, an SQLite file.
+    async fn locked(&self, arguments: &str) -> String {
+        let options: sqlx::sqlite::SqliteConnectOptions = self.prod.url.parse().unwrap();
+        let mut other = options.connect().await.unwrap();
+        sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        let said = self.reconcile(arguments);
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+        other.close().await.unwrap();
+        said
     }
 
     /// Runs a command line; arguments are separated by spaces.

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod init;
 mod interrupt;
+mod json;
 mod locks;
 mod manifests;
 mod oscar;

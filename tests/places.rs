@@ -1,11 +1,13 @@
-//! Databases made for one test each: an SQLite file, or a database on the PostgreSQL server that
-//! `RECONCILE_TEST_POSTGRES` names.
+//! Databases made for one test each: an SQLite file, or a database on the server that
+//! `RECONCILE_TEST_POSTGRES` or `RECONCILE_TEST_MARIADB` names.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use reconcile::database::{Access, Session};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, PgConnection, SqliteConnection,
+};
 
 /// A database of one test's own. PostgreSQL's is dropped by [`Place::remove`].
 pub struct Place {
@@ -41,6 +43,27 @@ impl Place {
         Some(place)
     }
 
+    /// Its text is compared by bytes unless the script says otherwise, as on the other engines.
+    pub async fn mariadb(script: &str) -> Option<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let Ok(server) = std::env::var("RECONCILE_TEST_MARIADB") else {
+            say_skipped_mariadb();
+            return None;
+        };
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("reconcile_test_{}_{number}", std::process::id());
+        let create =
+            format!("CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin");
+        run_mariadb(&server, &create).await;
+        let place = Self { url: beside(&server, &name), directory: None };
+        run_mariadb(&place.url, script).await;
+        Some(place)
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.url.starts_with("mysql:")
+    }
+
     pub async fn read(&self) -> Session {
         let mut session = Session::open(&self.url, "TEST", Access::ReadOnly).await.unwrap();
         session.begin().await.unwrap();
@@ -55,6 +78,9 @@ impl Place {
 
     /// Runs SQL of the test's own.
     pub async fn run(&self, script: &str) {
+        if self.is_mariadb() {
+            return run_mariadb(&self.url, script).await;
+        }
         if self.directory.is_none() {
             return run_postgres(&self.url, script).await;
         }
@@ -64,6 +90,11 @@ impl Place {
     }
 
     pub async fn remove(self) {
+        if self.is_mariadb() {
+            let server = std::env::var("RECONCILE_TEST_MARIADB").unwrap();
+            let name = self.url.split(['/', '?']).nth(3).unwrap();
+            return run_mariadb(&server, &format!("DROP DATABASE {name}")).await;
+        }
         if self.directory.is_none() {
             let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
             let name = self.url.split(['/', '?']).nth(3).unwrap();
@@ -82,6 +113,14 @@ pub fn say_skipped() {
     });
 }
 
+fn say_skipped_mariadb() {
+    static SAID: std::sync::Once = std::sync::Once::new();
+    SAID.call_once(|| {
+        let line = b"skipped: tests on MariaDB; RECONCILE_TEST_MARIADB names no server\n";
+        std::io::stderr().write_all(line).unwrap();
+    });
+}
+
 /// The URL of another database of the same server.
 fn beside(server: &str, name: &str) -> String {
     let (address, options) = server.split_once('?').map_or((server, ""), |(a, o)| (a, o));
@@ -94,6 +133,16 @@ async fn run_postgres(url: &str, script: &str) {
     let name = url.split(['/', '?']).nth(3).unwrap();
     let script = script.replace("CURRENT_DB", name);
     let mut connection = PgConnection::connect(url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// In the SQL of the other engines: `"x"` is a name and `||` joins texts.
+async fn run_mariadb(url: &str, script: &str) {
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    let mode =
+        "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO')";
+    sqlx::raw_sql(mode).execute(&mut connection).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }

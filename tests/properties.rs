@@ -62,6 +62,28 @@ fn a_killed_process_leaves_the_target_as_it_was_on_postgresql() {
     on_a_deep_stack(|| on_postgres(Trial::Kills, 5));
 }
 
+#[test]
+fn the_laws_hold_on_mariadb() {
+    on_a_deep_stack(|| on_mariadb(Trial::Laws, 15));
+}
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_mariadb() {
+    on_a_deep_stack(|| on_mariadb(Trial::Failures, 4));
+}
+
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_mariadb() {
+    on_a_deep_stack(|| on_mariadb(Trial::Kills, 5));
+}
+
+async fn on_mariadb(trial: Trial, ordinary: u64) {
+    if let Some(place) = crate::places::Place::mariadb("DO 1").await {
+        place.remove().await;
+        go_through(Engine::Mariadb, trial, ordinary).await;
+    }
+}
+
 async fn on_postgres(trial: Trial, ordinary: u64) {
     if let Some(place) = crate::places::Place::postgres("").await {
         place.remove().await;

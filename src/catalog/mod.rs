@@ -4,6 +4,7 @@
 //! introspection (one file per engine). `catalog.json` is this value. It knows nothing of manifests
 //! or of the other environment.
 
+pub mod mariadb;
 pub mod postgres;
 pub mod sqlite;
 
@@ -17,6 +18,8 @@ use serde::{Deserialize, Serialize};
 pub enum Engine {
     Sqlite,
     Postgres,
+    /// MySQL as well.
+    Mariadb,
 }
 
 /// The structure of one database at one moment.
@@ -24,8 +27,24 @@ pub enum Engine {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Catalog {
     pub engine: Engine,
-    /// Tables of the current schema by name. Views and foreign tables aren't listed.
+    /// Tables of the current schema by name.
     pub tables: BTreeMap<String, Table>,
+    /// What is named like a table there and is none, for saying so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_tables: BTreeMap<String, NoTable>,
+}
+
+/// A relation that isn't compared or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoTable {
+    View,
+    MaterializedView,
+    ForeignTable,
+    /// A part of a partitioned table, which stands for it.
+    Partition,
+    /// SQLite: kept by a module such as FTS5.
+    VirtualTable,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +63,13 @@ pub struct Table {
     /// PostgreSQL: row-level security is on and applies to the connected account, so reads may be
     /// filtered.
     pub row_security: bool,
+    /// MariaDB: the storage engine takes part in transactions. Everywhere else all tables do.
+    #[serde(default = "transactional")]
+    pub transactional: bool,
+}
+
+fn transactional() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +91,9 @@ pub struct Column {
     pub auto: Option<AutoNumber>,
     /// A collation other than bytewise, under which values that differ in bytes may be equal.
     pub collation: Option<String>,
+    /// MariaDB's `ON UPDATE`: the column changes with its row unless it is written itself.
+    #[serde(default)]
+    pub updates_itself: bool,
     /// A CHECK constraint names the column, or its type is a domain: which values it takes isn't
     /// known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -169,6 +198,9 @@ impl Column {
             None => text.to_owned(),
             Some("NOCASE") => text.to_ascii_lowercase(),
             Some("RTRIM") => text.trim_end_matches(' ').to_owned(),
+            Some(name) if name.starts_with("utf8") || name.starts_with("latin") => {
+                mariadb::form(name, text)
+            }
             Some(_) => text.to_lowercase(),
         }
     }
@@ -188,6 +220,7 @@ impl Table {
                 generated: false,
                 auto: None,
                 collation: None,
+                updates_itself: false,
                 checked: false,
             })
             .collect();
@@ -199,6 +232,7 @@ impl Table {
             foreign_keys: Vec::new(),
             triggers: Vec::new(),
             row_security: false,
+            transactional: true,
         }
     }
 

@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{Format, Global, Outcome, prepare};
-use crate::escape::visible;
+use crate::escape::{harmless, visible, visible_name};
 use crate::manifest::edit::{EditError, read_approved, set_approved};
-use crate::manifest::save;
 use crate::manifest::sync_job::SyncJobSpec;
+use crate::manifest::{files, save};
 use crate::plan::amend::{Amended, Dependencies, Item, Refusal, Wish, amend, take_back};
 use crate::plan::change::Plan;
 use crate::plan::dependency::Dependency;
@@ -116,12 +116,14 @@ pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
     let manifests = crate::manifest::load(&directory)
         .map_err(|problems| super::Error::of_problems(problems, "no manifest could be read"))?;
     let job = prepare::job(&manifests, &args.job)?;
+    let path = &job.origin.path;
+    files::inside(&directory, path)
+        .map_err(|source| ApproveError::File { path: path.clone(), source })?;
     let compare = || async {
         let config = global.config()?;
         prepare::plan(&config, &args.job).await
     };
-    let report =
-        prepare::block_on(async { Ok(run(args, &job.origin.path, &job.spec, compare).await?) })?;
+    let report = prepare::block_on(async { Ok(run(args, path, &job.spec, compare).await?) })?;
     super::output::print(&report.shown(args.format))?;
     Ok(Outcome::Fine)
 }
@@ -151,7 +153,7 @@ where
     if !is_adding && args.remove.is_empty() {
         return Err(ApproveError::Nothing);
     }
-    let text = fs::read_to_string(file)
+    let text = files::read_text(file)
         .map_err(|source| ApproveError::File { path: file.into(), source })?;
     let edit_error = |source| ApproveError::Edit { path: file.into(), source };
     let current = read_approved(&text, &args.job).map_err(edit_error)?;
@@ -188,7 +190,9 @@ impl From<ApproveError> for super::Error {
         };
         let kind = match &error {
             ApproveError::Nothing => super::ErrorKind::Usage,
-            ApproveError::Refused(_) => super::ErrorKind::CannotRun,
+            ApproveError::Refused(refusals) if refusals.iter().all(Refusal::cannot_run) => {
+                super::ErrorKind::CannotRun
+            }
             _ => super::ErrorKind::Failed,
         };
         Self::new(kind, error.to_string())
@@ -294,13 +298,13 @@ impl Report {
         ];
         for (mark, items, why) in parts {
             for item in items {
-                let (name, entry) = (visible(&item.name), visible(&item.entry));
+                let (name, entry) = (visible_name(&item.name), harmless(&item.entry));
                 put!(out, "  {mark} {:<9}  {name}  {entry}{why}\n", item.heading);
             }
         }
         let (source, target) = self.sides;
         for name in &self.target_newer {
-            let name = visible(name);
+            let name = visible_name(name);
             put!(
                 out,
                 "left out: {name} was edited on {target} after {source}; name it to approve it\n"
@@ -314,8 +318,7 @@ impl Report {
 
     /// For programs.
     pub fn json(&self) -> String {
-        let json = serde_json::to_string_pretty(self).expect("a report is text and lists");
-        json + "\n"
+        crate::plan::render::pretty(self)
     }
 }
 

@@ -197,7 +197,7 @@ fn approvals_are_taken_back() {
     "#);
     insta::assert_snapshot!(desk().told(&["--remove", "page/45", "--remove", "nothing/*"]), @r#"
     nothing was written:
-      --remove: nothing approved is named page/45; did you mean page/44?
+      --remove: nothing approved is named page/45; did you mean page/41 or page/44?
       --remove: nothing approved is named nothing/*
     "#);
 }
@@ -221,7 +221,7 @@ fn what_the_plan_does_not_hold_is_refused_all_at_once() {
         "--adopt", "page/9", "--overwrite", "page/10", "--renumber", "page/9", "--overwrite", "page/9",
     ]), @r#"
     nothing was written:
-      --new: the plan holds no page/411; did you mean page/41?
+      --new: the plan holds no page/411; did you mean page/41, page/10 or page/42?
       --new: page/5 is modified: use --modified
       --new: the plan holds no shop/*
       --modified: page/9 is in conflict: answer with --overwrite or --renumber

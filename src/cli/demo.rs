@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::prepare::{self, block_on};
-use super::{Cli, Error, Global, Outcome as End, output, pass};
+use super::{Cli, Error, Global, Outcome as End, output, pass, report};
 use crate::config::Config;
 use crate::demo::{Before, Error as ShopError, Shop, git};
 use crate::job::Context;
@@ -173,7 +173,7 @@ impl<'a> Story<'a> {
         )?;
         self.command(&format!("reconcile {JOB}"))?;
         let (config, signal) = (&self.config, Arc::new(pass::Signal::default()));
-        let mut report = block_on(async {
+        let report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
             let context = Context::new(config, &prepared.manifests);
@@ -181,9 +181,8 @@ impl<'a> Story<'a> {
             let now = pass::now();
             Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
         })?;
-        // The plan was shown; the command shows it again for those who only run it.
-        report.plan = None;
-        output::print(pass::shown(&report, self.style).trim_end())?;
+        let said = report::shown(&report, Wish::Apply, self.style);
+        output::print(said.trim_end())?;
         output::print("\n\n")?;
         match report.outcome {
             Outcome::Applied { run, .. } => Ok(run),

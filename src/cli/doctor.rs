@@ -26,13 +26,16 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let mut findings = vec![Finding::ok("operator's file", file)];
     findings.extend(block_on(async { Ok(examine(&config).await) })?);
     match args.format {
-        Format::Json => output::print(&format!("{:#}\n", json!({ "findings": findings })))?,
+        Format::Json => output::json(&json!({ "findings": findings }))?,
         Format::Text => output::print(&text(&findings, Marks::for_output()))?,
     }
     let number = |level| findings.iter().filter(|finding| finding.level == level).count() as u64;
     match number(Level::Broken) {
         0 => Ok(Outcome::Fine),
-        broken => Err(Error::failed(count(broken, "thing is broken", "things are broken"))),
+        broken => {
+            let message = count(broken, "thing is broken", "things are broken");
+            Err(Error::failed(message).told_in(args.format))
+        }
     }
 }
 

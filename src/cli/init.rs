@@ -8,8 +8,10 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind as IoError, Write};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value as Json, json};
+
 use super::prepare::block_on;
-use super::{Error, Outcome, output, variable};
+use super::{Error, Format, Outcome, output, variable};
 use crate::catalog::Catalog;
 use crate::config::{self, Config, Environment};
 use crate::database::{Access, Session, same_database};
@@ -34,6 +36,9 @@ pub struct Args {
     /// Where to write reconcile.yaml, manifests/ and schemas/
     #[arg(value_name = "DIRECTORY", default_value = ".")]
     pub directory: PathBuf,
+    /// Whom the report is written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 const VARIABLES: [(Environment, &str); 2] =
@@ -66,7 +71,10 @@ pub fn run(args: &Args) -> Result<Outcome, Error> {
     report.write(&schema, &crate::manifest::schema::manifest_schema())?;
     let needs_key = text::needs_pin_key(&proposal, prod_catalog);
     let variables = variables(&places, needs_key);
-    output::print(&report.text(args, &proposal, &variables))?;
+    match args.format {
+        Format::Text => output::print(&report.text(args, &proposal, &variables))?,
+        Format::Json => output::json(&report.json(&proposal, &variables))?,
+    }
     Ok(Outcome::Fine)
 }
 
@@ -230,6 +238,19 @@ impl Report {
             Err(error) => return Err(failed(error)),
         }
         Ok(())
+    }
+
+    fn json(&self, proposal: &Proposal, variables: &[String]) -> Json {
+        let modules = proposal.modules.iter();
+        let modules: Vec<_> =
+            modules.map(|it| json!({ "name": it.name, "tables": it.tables() })).collect();
+        json!({
+            "written": self.written,
+            "leftAsItIs": self.kept,
+            "modules": modules,
+            "leftOut": proposal.left_out,
+            "toSet": variables,
+        })
     }
 
     fn text(&self, args: &Args, proposal: &Proposal, variables: &[String]) -> String {

@@ -1,7 +1,7 @@
 //! The command line: one file per command, each with its `Args` and `run`.
 //!
-//! Answers for the tree of commands, for what an error is (a kind, a message, hints) and for the
-//! exit code of each kind. What commands do is left to the modules they call.
+//! Answers for the tree of commands and for the exit code of each end; what an error is stands in
+//! `error`. What commands do is left to the modules they call.
 
 pub mod approve;
 #[cfg(test)]
@@ -9,25 +9,28 @@ mod approve_tests;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+mod error;
 pub mod init;
 pub mod output;
 pub mod pass;
 pub mod plan;
 pub mod prepare;
+pub mod report;
 pub mod schema;
 pub mod undo;
 pub mod validate;
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, Discovery};
-use crate::escape::harmless;
-use crate::manifest::problem::{Colour, Problem, render};
+use crate::manifest::problem::Colour;
+
+pub use error::{Error, ErrorKind, show_problems};
+use error::{lines_escaped, show};
 
 /// Compares two shop databases and applies what people approved
 ///
@@ -102,116 +105,63 @@ pub enum Outcome {
     Changes,
 }
 
-/// What kind of end an error is; the exit code follows from it. Ordered by which one counts when
-/// several happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ErrorKind {
-    /// The command line itself is wrong.
-    Usage,
-    /// Something didn't work.
-    Failed,
-    /// A limit, the never-synchronize list or the instance forbids it.
-    Refused,
-    /// An approved record is no longer what the reviewer saw.
-    Stale,
-    /// An approved record can't run: a conflict that can't be approved, a missing dependency.
-    CannotRun,
-    /// A job named on the command line is locked, suspended or outside a window.
-    Unavailable,
-}
-
-/// The end of a command that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    pub kind: ErrorKind,
-    pub message: String,
-    /// What to do about it, a sentence each.
-    pub hints: Vec<String>,
-    /// Problems in files; shown before the message.
-    pub problems: Vec<Problem>,
-}
-
-impl Error {
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hints: Vec::new(), problems: Vec::new() }
-    }
-
-    pub fn failed(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Failed, message)
-    }
-
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
-    /// Problems in files, of which the gravest decides the kind.
-    pub fn of_problems(problems: Vec<Problem>, message: impl Into<String>) -> Self {
-        let kind = if problems.iter().filter(|problem| problem.is_error()).all(is_refusal) {
-            ErrorKind::Refused
-        } else {
-            ErrorKind::Failed
-        };
-        Self { problems, ..Self::new(kind, message) }
-    }
-}
-
-impl From<crate::job::Error> for Error {
-    fn from(error: crate::job::Error) -> Self {
-        Self::failed(error.to_string())
-    }
-}
-
-impl From<crate::database::Error> for Error {
-    fn from(error: crate::database::Error) -> Self {
-        Self::failed(error.to_string())
-    }
-}
-
-impl From<crate::state::Error> for Error {
-    fn from(error: crate::state::Error) -> Self {
-        Self::failed(error.to_string())
-    }
-}
-
-/// Whether a problem is the never-synchronize list's.
-fn is_refusal(problem: &Problem) -> bool {
-    matches!(problem.code, "never-synchronized" | "table-not-allowed")
-}
-
 /// The one place where ends become exit codes.
 fn exit_code(result: &Result<Outcome, Error>) -> u8 {
     match result {
         Ok(Outcome::Fine) => 0,
         Ok(Outcome::Changes) => 2,
-        Err(error) => match error.kind {
-            ErrorKind::Failed => 1,
-            ErrorKind::CannotRun => 3,
-            ErrorKind::Stale => 4,
-            ErrorKind::Refused => 5,
-            ErrorKind::Unavailable => 6,
-            ErrorKind::Usage => 64,
-        },
+        Err(error) => error.kind.exit_code(),
     }
 }
 
 /// Parses the command line, runs the command, shows its error.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version arrive as errors too; they are fine and go to the output.
-            let code = if error.use_stderr() { 64 } else { 0 };
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE };
-        }
+        Err(error) => return misunderstood(&error, &arguments),
     };
     let result = run(&cli);
     if let Err(error) = &result {
-        show(error);
+        show(error, cli.format());
     }
     ExitCode::from(exit_code(&result))
+}
+
+/// A command line that can't be followed. Help and version arrive here too; they are fine and go to
+/// the output.
+fn misunderstood(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let code = if error.use_stderr() { ErrorKind::Usage.exit_code() } else { 0 };
+    if error.use_stderr() && asks_for_json(arguments) {
+        let message = error.to_string();
+        let message = message.trim_start_matches("error: ").trim_end();
+        // An output that is closed has no reader.
+        let _ = output::json(&Error::new(ErrorKind::Usage, message).to_json());
+    }
+    if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::FAILURE }
+}
+
+/// Of a command line that can't be parsed.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let follows = |pair: &[OsString]| pair[0] == "--format" && pair[1] == "json";
+    arguments.iter().any(|argument| argument == "--format=json")
+        || arguments.windows(2).any(follows)
+}
+
+impl Cli {
+    /// Whom the command writes for.
+    fn format(&self) -> Format {
+        match &self.command {
+            None => self.pass.format,
+            Some(Command::Plan(args)) => args.format.into(),
+            Some(Command::Approve(args)) => args.format,
+            Some(Command::Undo(args)) => args.format,
+            Some(Command::Validate(args)) => args.format,
+            Some(Command::Init(args)) => args.format,
+            Some(Command::Doctor(args)) => args.format,
+            Some(Command::Demo(_) | Command::Schema(_) | Command::Completions(_)) => Format::Text,
+        }
+    }
 }
 
 fn run(cli: &Cli) -> Result<Outcome, Error> {
@@ -227,29 +177,6 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Plan(args)) => plan::run(args, &cli.global),
         None => pass::run(&cli.pass, &cli.global),
     }
-}
-
-fn show(error: &Error) {
-    show_problems(&error.problems);
-    let mut out = std::io::stderr().lock();
-    let _ = writeln!(out, "error: {}", lines_escaped(&error.message));
-    for hint in &error.hints {
-        let _ = writeln!(out, "hint: {}", lines_escaped(hint));
-    }
-}
-
-/// Problems in files, each as a block of its own.
-pub fn show_problems(problems: &[Problem]) {
-    let (colour, mut out) = (colour(), std::io::stderr().lock());
-    for problem in problems {
-        // What can't be written to the error output has nowhere else to go.
-        let _ = writeln!(out, "{}\n", render(problem, colour).trim_end());
-    }
-}
-
-/// Line breaks of our own messages stay; everything else that moves the cursor doesn't.
-fn lines_escaped(text: &str) -> String {
-    text.lines().map(harmless).collect::<Vec<_>>().join("\n")
 }
 
 /// Colours for people at a terminal who didn't say `NO_COLOR`.
@@ -268,8 +195,10 @@ impl Global {
     /// The operator's file, which most commands need.
     pub fn config(&self) -> Result<Config, Error> {
         self.find_config()?.ok_or_else(|| {
-            Error::failed("there is no operator's file")
-                .hint("name it with `--config FILE`, or write one with `reconcile init`")
+            Error::failed("there is no operator's file").hint(
+                "it is looked for as ./reconcile.yaml; name another place with `--config FILE`, \
+                     or write one with `reconcile init`",
+            )
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::{Component, Path, PathBuf};
 
 use super::Error;
-use crate::plan::render::Colour;
+use crate::plan::render::{Colour, pretty};
 
 /// Colour for people at a terminal who didn't say `NO_COLOR`.
 pub fn colour() -> Colour {
@@ -32,6 +32,11 @@ pub fn print(text: &str) -> Result<(), Error> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(Error::failed(format!("can't write to the output: {error}"))),
     }
+}
+
+/// Writes one JSON document.
+pub fn json(value: &impl serde::Serialize) -> Result<(), Error> {
+    print(&pretty(value))
 }
 
 /// A path as people would type it: from the working directory, where it lies below.

@@ -1,6 +1,6 @@
 //! `reconcile [--dry-run] [JOB…]`: one pass over the manifests.
 //!
-//! Answers for showing each job's report, for progress and interruption, and for the exit code of
+//! Answers for progress and interruption, and for the exit code of
 //! several jobs. What a job does is `job::run`'s.
 
 use std::collections::BTreeSet;
@@ -11,16 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::prepare::{self, Prepared, block_on, prepare};
-use super::{Error, ErrorKind, Format, Global, Outcome as End, output};
-use crate::apply::{Applied, Error as ApplyError, Watch};
-use crate::escape::{harmless, visible};
+use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
+use crate::apply::{Error as ApplyError, Watch};
 use crate::job::Context;
-use crate::job::report::{Outcome, RefusalKind, Report};
+use crate::job::report::{Outcome, Report};
 use crate::job::run::{Wish, pass};
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
-use crate::plan::render::{Style, put, text};
-use crate::state::Phase;
+use crate::plan::render::Style;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -40,7 +38,7 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let config = global.config()?;
-    let wish = if args.dry_run { Wish::DryRun } else { Wish::Apply };
+    let wish = args.wish();
     let signal = Arc::new(Signal::default());
     let (manifests, reports) = block_on(async {
         let Prepared { manifests } = prepare(&config).await?;
@@ -64,6 +62,12 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     })?;
     show(args, &manifests, &reports)?;
     end(args, &manifests, &reports)
+}
+
+impl Args {
+    fn wish(&self) -> Wish {
+        if self.dry_run { Wish::DryRun } else { Wish::Apply }
+    }
 }
 
 /// Jobs named on the command line must exist, and count once; without any, all do their part.
@@ -162,14 +166,13 @@ impl Watch for Progress {
 
 fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
     if args.format == Format::Json {
-        let jobs: Vec<_> = reports.iter().map(to_json).collect();
+        let jobs: Vec<_> = reports.iter().map(report::to_json).collect();
         let problems: Vec<_> = manifests.problems.iter().map(Problem::to_json).collect();
-        let json = serde_json::json!({ "jobs": jobs, "problems": problems });
-        return output::print(&format!("{json:#}\n"));
+        return output::json(&serde_json::json!({ "jobs": jobs, "problems": problems }));
     }
     let style = Style { colour: output::colour(), width: output::width() };
     for report in reports {
-        output::print(&shown(report, style))?;
+        output::print(&report::shown(report, args.wish(), style))?;
     }
     if manifests.jobs.is_empty() && manifests.problems.is_empty() {
         output::print("nothing to do: there is no job in the manifests\n")?;
@@ -181,118 +184,9 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     Ok(())
 }
 
-pub(super) fn shown(report: &Report, style: Style) -> String {
-    let mut out = String::new();
-    if let Some(plan) = &report.plan {
-        out.push_str(&text(plan, style));
-    }
-    put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
-    if let Outcome::Refused(refusal) = &report.outcome {
-        for reason in &refusal.reasons {
-            put!(out, "  {}\n", harmless(reason));
-        }
-    }
-    for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
-        for sentence in list {
-            put!(out, "  {word}: {}\n", harmless(sentence));
-        }
-    }
-    out.push('\n');
-    out
-}
-
-/// What became of a job, in one line.
-fn sentence(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::NothingToDo { why } => format!("nothing to do, {why}"),
-        Outcome::AwaitingApproval => "awaiting approval; nothing was written".into(),
-        Outcome::Scheduled { at } => format!("scheduled for {at}"),
-        Outcome::WouldApply { count, test_import: false } => {
-            format!("dry run: {} would be applied", records(*count))
-        }
-        Outcome::WouldApply { count, test_import: true } => {
-            format!("dry run: a test import of {} would be made", records(*count))
-        }
-        Outcome::Applied { run, applied } => {
-            format!("Success: run {run} applied {}", what(applied))
-        }
-        Outcome::TestImport { run, applied } => {
-            format!("test import {run} went through, nothing was saved: {}", what(applied))
-        }
-        Outcome::Held(ended) => format!(
-            "{:?} on {}: {}; change the job, or its `request`, to ask again",
-            ended.phase, ended.at, ended.why
-        ),
-        Outcome::Suspended { why } => format!("suspended: {}", visible(why)),
-        Outcome::Refused(refusal) => match refusal.kind {
-            RefusalKind::Stale => "Stale, nothing was written:".into(),
-            RefusalKind::Missed => "Missed, nothing was written:".into(),
-            _ => "refused, nothing was written:".into(),
-        },
-        Outcome::Unknown { error } => {
-            format!(
-                "UNKNOWN: {}; the next pass reads it from the ledger",
-                super::lines_escaped(error)
-            )
-        }
-        Outcome::Failed { error } => {
-            format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
-        }
-    }
-}
-
-fn records(count: usize) -> String {
-    if count == 1 { "1 record".into() } else { format!("{count} records") }
-}
-
-fn what(applied: &Applied) -> String {
-    let Applied { entries, inserted, updated, deleted } = applied;
-    format!(
-        "{} ({inserted} rows inserted, {updated} updated, {deleted} deleted)",
-        records(entries.len())
-    )
-}
-
-fn to_json(report: &Report) -> serde_json::Value {
-    let reasons = match &report.outcome {
-        Outcome::Refused(refusal) => refusal.reasons.clone(),
-        _ => Vec::new(),
-    };
-    serde_json::json!({
-        "job": report.job,
-        "phase": phase(&report.outcome),
-        "why": sentence(&report.outcome),
-        "reasons": reasons,
-        "skipped": report.skipped,
-        "leftOut": report.left_out,
-        "plan": report.plan,
-    })
-}
-
-fn phase(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::NothingToDo { .. } | Outcome::Applied { .. } | Outcome::TestImport { .. } => {
-            "Succeeded".into()
-        }
-        Outcome::AwaitingApproval => "AwaitingApproval".into(),
-        Outcome::Scheduled { .. } | Outcome::WouldApply { .. } => "Scheduled".into(),
-        Outcome::Held(ended) => format!("{:?}", ended.phase),
-        Outcome::Suspended { .. } => "Suspended".into(),
-        Outcome::Refused(refusal) => match refusal.kind {
-            RefusalKind::Stale => "Stale",
-            RefusalKind::Missed => "Missed",
-            _ => "Failed",
-        }
-        .into(),
-        Outcome::Failed { .. } => "Failed".into(),
-        Outcome::Unknown { .. } => "Running".into(),
-    }
-}
-
 /// Of several ends the gravest counts.
 fn end(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<End, Error> {
-    let broken = args.jobs.is_empty()
-        && manifests.problems.iter().any(super::super::manifest::problem::Problem::is_error);
+    let broken = args.jobs.is_empty() && manifests.problems.iter().any(Problem::is_error);
     let kinds = reports.iter().filter_map(|report| kind(args, &report.outcome));
     let kinds = kinds.chain(broken.then_some(ErrorKind::Failed));
     if let Some(kind) = kinds.min() {
@@ -302,7 +196,7 @@ fn end(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<End, Er
             (1, _) => "1 job wasn't carried out".to_owned(),
             (several, _) => format!("{several} jobs weren't carried out"),
         };
-        return Err(Error::new(kind, message));
+        return Err(Error::new(kind, message).told_in(args.format));
     }
     let changes = reports.iter().any(|r| r.plan.as_ref().is_some_and(|plan| !plan.noop));
     Ok(if args.detailed_exitcode && changes { End::Changes } else { End::Fine })
@@ -314,20 +208,7 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
-        // What ended badly stays so until somebody changes the job.
-        Outcome::Held(ended) => match ended.phase {
-            Phase::Succeeded => None,
-            Phase::Stale => Some(ErrorKind::Stale),
-            Phase::Failed | Phase::Missed => Some(ErrorKind::Failed),
-        },
-        Outcome::Refused(refusal) => Some(match refusal.kind {
-            RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,
-            RefusalKind::Limit => ErrorKind::Refused,
-            RefusalKind::Stale => ErrorKind::Stale,
-            RefusalKind::CannotRun => ErrorKind::CannotRun,
-        }),
         Outcome::Suspended { .. } if !args.jobs.is_empty() => Some(ErrorKind::Unavailable),
-        _ => None,
+        outcome => report::failure(outcome),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::prepare::{self, block_on};
-use super::{Error, Global, Outcome, output};
+use super::{Error, Format, Global, Outcome, output};
 use crate::plan::change::Plan;
 use crate::plan::render::{Colour, Style, json, markdown, text};
 
@@ -30,6 +30,15 @@ pub enum Form {
     Text,
     Markdown,
     Json,
+}
+
+impl From<Form> for Format {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Json => Self::Json,
+            Form::Text | Form::Markdown => Self::Text,
+        }
+    }
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {

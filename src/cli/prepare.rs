@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+
 use super::{Error, ErrorKind};
 use crate::catalog::Catalog;
 use crate::compare::Scope;
 use crate::config::{Config, Environment, ManifestSource};
 use crate::database::{Access, Session};
+use crate::escape::harmless;
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
 use crate::manifest::{self, Manifests, SyncJob};
@@ -82,15 +85,28 @@ pub fn job<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Erro
     if !problems.is_empty() {
         return Err(Error::of_problems(problems, format!("the job {name} can't be used")));
     }
-    manifests.jobs.get(name).ok_or_else(|| {
-        let known = manifests.jobs.keys().map(String::as_str).chain(manifest::words::COMMANDS);
-        let nearest = manifest::words::nearest(name, known);
-        let error = Error::new(ErrorKind::Usage, format!("there is no job {name}"));
-        match nearest {
-            Some(nearest) => error.hint(format!("did you mean {nearest}?")),
-            None => error.hint("jobs are SyncJob manifests; `reconcile validate` lists problems"),
+    manifests.jobs.get(name).ok_or_else(|| no_such_job(manifests, name))
+}
+
+/// Jobs that are told one by one when none is like the one asked for.
+const FEW_JOBS: usize = 8;
+
+fn no_such_job(manifests: &Manifests, name: &str) -> Error {
+    let built: Vec<String> =
+        super::Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect();
+    if manifest::words::COMMANDS.contains(&name) && !built.iter().any(|it| it == name) {
+        return Error::new(ErrorKind::Usage, format!("`reconcile {name}` is not yet supported"));
+    }
+    let error = Error::new(ErrorKind::Usage, format!("there is no job {}", harmless(name)));
+    let jobs: Vec<&str> = manifests.jobs.keys().map(String::as_str).collect();
+    let known = jobs.iter().copied().chain(built.iter().map(String::as_str));
+    match manifest::words::nearest(name, known) {
+        Some(nearest) => error.hint(format!("did you mean {nearest}?")),
+        None if (1..=FEW_JOBS).contains(&jobs.len()) => {
+            error.hint(format!("the jobs are {}", jobs.join(", ")))
         }
-    })
+        None => error.hint("jobs are SyncJob manifests; `reconcile validate` lists problems"),
+    }
 }
 
 /// Runs a future to its end.

@@ -7,11 +7,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value as Json, json};
+
 use super::prepare::{self, block_on, prepare};
-use super::{Error, ErrorKind, Global, Outcome, output};
+use super::{Error, ErrorKind, Format, Global, Outcome, output};
 use crate::compare::Scope;
 use crate::config::Config;
-use crate::escape::visible;
+use crate::escape::{visible, visible_name};
 use crate::job::Context;
 use crate::job::open::{Basis, open};
 use crate::manifest::sync_job::{Approvals, SyncJobSpec};
@@ -32,6 +34,9 @@ pub struct Args {
     /// Where to write the job [default: undo-RUN.yaml beside the job that ran]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Whom the report is written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// What the run leaves to take back, and how the job that does it is written.
@@ -48,8 +53,10 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = global.config()?;
     let name = format!("undo-{}", args.run);
     let undo = block_on(compare(&config, &name, &args.run))?;
-    let style = Style { colour: output::colour(), width: output::width() };
-    output::print(&text(&undo.plan, style))?;
+    if args.format == Format::Text {
+        let style = Style { colour: output::colour(), width: output::width() };
+        output::print(&text(&undo.plan, style))?;
+    }
     if let (true, Some((module, why))) =
         (undo.plan.noop, undo.plan.failed_modules.first_key_value())
     {
@@ -60,12 +67,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
         .hint("let the module hold what it held when the run was made"));
     }
     if undo.plan.noop {
-        output::print(&format!(
-            "\nNothing to undo: {} is as it was before {}.\n",
-            undo.target(),
-            args.run
-        ))?;
-        return Ok(Outcome::Fine);
+        return nothing(args, &name, &undo);
     }
     let (approved, left) = approvals(&undo.plan)?;
     if approved.is_empty() {
@@ -80,8 +82,34 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let spec = SyncJobSpec { approved, ..spec(&args.run)? };
     let why = format!("Takes run {} of the job {} back.", args.run, undo.ran);
     write(&path, &sync_job(&name, &spec, &undo.schema(), &why))?;
-    output::print(&told(&path, &name, records, &left))?;
+    match args.format {
+        Format::Text => output::print(&told(&path, &name, records, &left))?,
+        Format::Json => output::json(&report(&name, Some(&path), records, &left, &undo.plan))?,
+    }
     Ok(Outcome::Fine)
+}
+
+fn nothing(args: &Args, name: &str, undo: &Undo) -> Result<Outcome, Error> {
+    match args.format {
+        Format::Text => {
+            let (target, run) = (undo.target(), &args.run);
+            let sentence =
+                format!("\nNothing to undo: {target} is as it was before {}.\n", visible(run));
+            output::print(&sentence)?;
+        }
+        Format::Json => output::json(&report(name, None, 0, &[], &undo.plan))?,
+    }
+    Ok(Outcome::Fine)
+}
+
+fn report(name: &str, file: Option<&Path>, approved: usize, left: &[String], plan: &Plan) -> Json {
+    json!({
+        "job": name,
+        "file": file.map(output::near),
+        "approved": approved,
+        "leftOut": left,
+        "plan": plan,
+    })
 }
 
 /// The plan of the undo, as its job will find it.
@@ -145,7 +173,11 @@ fn approvals(plan: &Plan) -> Result<(ApprovalMap, Vec<String>), Error> {
         }
         for dependency in missing {
             wish.add.retain(|(_, name)| *name != dependency.name);
-            left.push(format!("{} needs {}", dependency.name, dependency.needs));
+            left.push(format!(
+                "{} needs {}",
+                visible_name(&dependency.name),
+                visible_name(&dependency.needs)
+            ));
         }
     }
 }
@@ -185,7 +217,7 @@ fn told(path: &Path, name: &str, records: usize, left: &[String]) -> String {
     let records = count(records as u64, "record", "records");
     let mut out = format!("\nWritten to {}: {records} approved\n", visible(&file));
     for reason in left {
-        put!(out, "left out: {}\n", visible(reason));
+        put!(out, "left out: {reason}\n");
     }
     let folder = path.parent().map(output::near).unwrap_or_default();
     let folder = if folder.is_empty() { ".".to_owned() } else { folder };

@@ -36,7 +36,7 @@ pub struct Args {
     write_catalog: bool,
     /// Whom the findings are written for
     #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    pub format: Format,
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
@@ -95,7 +95,7 @@ fn report(
     if format == Format::Json {
         let list: Vec<_> = problems.iter().map(Problem::to_json).collect();
         let report = json!({ "errors": errors, "problems": list, "unchecked": unchecked });
-        print(&format!("{report:#}\n"))?;
+        super::output::json(&report)?;
     } else {
         for sentence in unchecked {
             print(&format!("not checked: {sentence}\n"))?;
@@ -112,10 +112,5 @@ fn report(
         1 => "1 error".to_owned(),
         several => format!("{several} errors"),
     };
-    let mut error = Error::of_problems(problems, message);
-    if format == Format::Json {
-        // They stand in the output already.
-        error.problems.clear();
-    }
-    Err(error)
+    Err(Error::of_problems(problems, message).told_in(format))
 }

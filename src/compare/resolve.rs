@@ -107,6 +107,15 @@ impl Builder<'_> {
         above: Option<NodeId>,
     ) -> Result<NodeId, Refusal> {
         let (source, target) = self.both(written.table)?;
+        for (side, table) in [("source", &source), ("target", &target)] {
+            if !table.transactional {
+                return Err(format!(
+                    "the {side}'s table {} has a storage engine without transactions, so it could be \
+                     half read or half written; make it InnoDB",
+                    table.name
+                ));
+            }
+        }
         let parent = match above {
             Some(above) => Some(self.parent(above, written, &source, &target)?),
             None => None,

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::connection::{Connection, Statement};
 use crate::catalog::postgres::kind;
 use crate::catalog::{
-    AutoNumber, Catalog, Column, Engine, ForeignKey, Kind, OnDelete, Table, UniqueKey,
+    AutoNumber, Catalog, Column, Engine, ForeignKey, Kind, NoTable, OnDelete, Table, UniqueKey,
 };
 
 const TABLES: &str = "
@@ -23,6 +23,14 @@ const TABLES: &str = "
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
         AND NOT c.relispartition
     ORDER BY c.relname";
+
+const NO_TABLES: &str = "
+    SELECT json_build_object('name', c.relname, 'kind', CASE
+        WHEN c.relkind = 'v' THEN 'view' WHEN c.relkind = 'm' THEN 'materialized-view'
+        WHEN c.relkind = 'f' THEN 'foreign-table' ELSE 'partition' END)::text
+    FROM pg_class AS c
+    WHERE c.relnamespace = current_schema()::regnamespace
+        AND (c.relkind IN ('v', 'm', 'f') OR c.relkind IN ('r', 'p') AND c.relispartition)";
 
 /// A domain's kind is that of the type at its bottom. A default that draws from a sequence the column doesn't own counts as automatic too.
 const COLUMNS: &str = "
@@ -100,6 +108,12 @@ const FOREIGN_KEYS: &str = "
     ORDER BY c.relname, k.conname";
 
 #[derive(Deserialize)]
+struct NoTableRow {
+    name: String,
+    kind: NoTable,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct TableRow {
     name: String,
@@ -167,7 +181,9 @@ pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
             table.foreign_keys.push(foreign_key(row));
         }
     }
-    Ok(Catalog { engine: Engine::Postgres, tables })
+    let no_tables = ask::<NoTableRow>(connection, NO_TABLES).await?;
+    let no_tables = no_tables.into_iter().map(|row| (row.name, row.kind)).collect();
+    Ok(Catalog { engine: Engine::Postgres, tables, no_tables })
 }
 
 async fn ask<T: DeserializeOwned>(connection: &mut Connection, sql: &str) -> sqlx::Result<Vec<T>> {
@@ -188,6 +204,7 @@ fn empty_table(row: TableRow) -> Table {
         foreign_keys: Vec::new(),
         triggers: row.triggers,
         row_security: row.row_security,
+        transactional: true,
     }
 }
 
@@ -204,6 +221,7 @@ fn column(row: ColumnRow) -> Column {
         auto: numbered
             .then_some(AutoNumber { sequence: row.sequence, always: row.identity == "a" }),
         collation: row.collation.or(citext),
+        updates_itself: false,
         checked: row.checked,
     }
 }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::{Cells, Connection, Parameter, Statement};
 use crate::catalog::sqlite::{Declaration, kind};
-use crate::catalog::{AutoNumber, Catalog, Column, Engine, ForeignKey, OnDelete, Table, UniqueKey};
+use crate::catalog::{
+    AutoNumber, Catalog, Column, Engine, ForeignKey, NoTable, OnDelete, Table, UniqueKey,
+};
 
 /// The table in which SQLite keeps the numbers of `AUTOINCREMENT` columns.
 pub(super) const SEQUENCES: &str = "sqlite_sequence";
@@ -34,7 +36,22 @@ pub(super) async fn read(connection: &mut Connection) -> sqlx::Result<Catalog> {
     for table in tables.values_mut() {
         table.foreign_keys.iter_mut().for_each(|key| resolve(key, &spelled));
     }
-    Ok(Catalog { engine: Engine::Sqlite, tables })
+    let no_tables = no_tables(connection).await?;
+    Ok(Catalog { engine: Engine::Sqlite, tables, no_tables })
+}
+
+async fn no_tables(connection: &mut Connection) -> sqlx::Result<BTreeMap<String, NoTable>> {
+    let listed = connection
+        .rows(Statement::new(
+            "SELECT name, type FROM pragma_table_list \
+             WHERE schema = 'main' AND type IN ('view', 'virtual', 'shadow')",
+        ))
+        .await?;
+    let kind = |row: &Cells| match text(row, 1).as_str() {
+        "view" => NoTable::View,
+        _ => NoTable::VirtualTable,
+    };
+    Ok(listed.iter().map(|row| (text(row, 0), kind(row))).collect())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -77,6 +94,7 @@ async fn read_table(
         foreign_keys: foreign_keys(connection, name).await?,
         triggers: triggers(connection, name).await?,
         row_security: false,
+        transactional: true,
     };
     for index in indexes.iter().filter(|index| index[1].is_true() && text(index, 2) != "pk") {
         if let Some(key) = unique_key(connection, index, &table).await? {
@@ -106,6 +124,7 @@ fn column(row: &Cells, declaration: &Declaration, rowid_alias: bool) -> Column {
         generated: matches!(row[5].integer(), Some(2 | 3)),
         auto: rowid_alias.then_some(AutoNumber { sequence, always: false }),
         collation: declaration.collations.get(&name.to_lowercase()).cloned(),
+        updates_itself: false,
         checked: declaration.checked.contains(&name.to_lowercase()),
         name,
         declared,

@@ -4,11 +4,12 @@
 //! matter, and what went wrong is put into words by the caller.
 
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
+use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::{SqliteArguments, SqliteValueRef};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column as _, Connection as _, Decode, PgConnection, Row as _,
-    SqliteConnection, TypeInfo, ValueRef,
+    Arguments, AssertSqlSafe, Column as _, Connection as _, Decode, MySqlConnection, PgConnection,
+    Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
 use crate::catalog::Engine;
@@ -16,6 +17,7 @@ use crate::catalog::Engine;
 pub(super) enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+    Mariadb(MySqlConnection),
 }
 
 /// A value on its way into a statement. PostgreSQL takes each as text and casts it.
@@ -104,6 +106,7 @@ impl Connection {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
             Self::Postgres(_) => Engine::Postgres,
+            Self::Mariadb(_) => Engine::Mariadb,
         }
     }
 
@@ -128,6 +131,7 @@ impl Connection {
                     .boxed(),
                 Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
             },
+            Self::Mariadb(connection) => mariadb_stream(connection, sql, parameters),
         }
     }
 
@@ -157,6 +161,14 @@ impl Connection {
                 let query = sqlx::query_with(sql, arguments).persistent(keep);
                 query.execute(connection).await?.rows_affected()
             }
+            Self::Mariadb(connection) => {
+                if parameters.is_empty() {
+                    return Ok(sqlx::raw_sql(sql).execute(connection).await?.rows_affected());
+                }
+                let arguments = mariadb_arguments(parameters)?;
+                let query = sqlx::query_with(sql, arguments).persistent(true);
+                query.execute(connection).await?.rows_affected()
+            }
         })
     }
 
@@ -166,6 +178,7 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ()),
             Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
+            Self::Mariadb(connection) => sql.execute(connection).await.map(|_| ()),
         }
     }
 
@@ -173,7 +186,29 @@ impl Connection {
         match self {
             Self::Sqlite(connection) => connection.close().await,
             Self::Postgres(connection) => connection.close().await,
+            Self::Mariadb(connection) => connection.close().await,
         }
+    }
+}
+
+/// Closing a prepared statement costs the next one a round of delayed acknowledgement (the driver
+/// leaves Nagle's algorithm on), so those with values are kept and those without aren't prepared.
+fn mariadb_stream(
+    connection: &mut MySqlConnection,
+    sql: String,
+    parameters: Vec<Parameter>,
+) -> BoxStream<'_, sqlx::Result<Cells>> {
+    let sql = AssertSqlSafe(sql);
+    if parameters.is_empty() {
+        return sqlx::raw_sql(sql).fetch(connection).map(|row| mariadb_cells(&row?)).boxed();
+    }
+    match mariadb_arguments(parameters) {
+        Ok(arguments) => sqlx::query_with(sql, arguments)
+            .persistent(true)
+            .fetch(connection)
+            .map(|row| mariadb_cells(&row?))
+            .boxed(),
+        Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
     }
 }
 
@@ -203,6 +238,21 @@ fn postgres_arguments(parameters: Vec<Parameter>) -> sqlx::Result<PgArguments> {
             Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(&bytes))),
         };
         Arguments::add(&mut arguments, text).map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn mariadb_arguments(parameters: Vec<Parameter>) -> sqlx::Result<MySqlArguments> {
+    let mut arguments = MySqlArguments::default();
+    for parameter in parameters {
+        match parameter {
+            Parameter::Null => Arguments::add(&mut arguments, Option::<String>::None),
+            Parameter::Integer(value) => Arguments::add(&mut arguments, value),
+            Parameter::Real(value) => Arguments::add(&mut arguments, value),
+            Parameter::Text(text) => Arguments::add(&mut arguments, text),
+            Parameter::Blob(bytes) => Arguments::add(&mut arguments, bytes),
+        }
+        .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
@@ -238,6 +288,29 @@ fn postgres_cells(row: &sqlx::postgres::PgRow) -> sqlx::Result<Cells> {
                 return Ok(Cell::Null);
             }
             Ok(Cell::Text(raw.as_bytes().map_err(sqlx::Error::Decode)?.to_vec()))
+        })
+        .collect()
+}
+
+/// Text arrives as its bytes whatever type the driver takes it for; only counts and the like are
+/// numbers.
+fn mariadb_cells(row: &MySqlRow) -> sqlx::Result<Cells> {
+    row.columns()
+        .iter()
+        .map(|column| {
+            let at = column.ordinal();
+            let raw = row.try_get_raw(at)?;
+            if raw.is_null() {
+                return Ok(Cell::Null);
+            }
+            let name = raw.type_info().name().to_owned();
+            if name.contains("INT") || name == "BOOLEAN" {
+                return Ok(match name.ends_with("UNSIGNED") {
+                    true => Cell::Text(row.try_get_unchecked::<u64, _>(at)?.to_string().into()),
+                    false => Cell::Integer(row.try_get_unchecked::<i64, _>(at)?),
+                });
+            }
+            Ok(Cell::Text(row.try_get_unchecked::<&[u8], _>(at)?.to_vec()))
         })
         .collect()
 }

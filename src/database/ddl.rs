@@ -21,6 +21,11 @@ impl Session {
             Engine::Postgres => {
                 ("SELECT to_regclass($1)::text", Parameter::Text(quote(&table.name)))
             }
+            Engine::Mariadb => (
+                "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+                 WHERE TABLE_SCHEMA = database() AND TABLE_NAME = ?",
+                Parameter::Text(table.name.clone()),
+            ),
         };
         let found = self.cell("look for", Some(table), Statement::new(sql).with(exists)).await?;
         if found.text().is_some() {
@@ -34,12 +39,13 @@ impl Session {
     /// the transaction at the latest when the session ends.
     pub async fn create_temporary_table(&mut self, table: &Table) -> Result<()> {
         let name = quote(&table.name);
-        let (schema, end) = match self.engine() {
-            Engine::Sqlite => ("temp", ""),
-            Engine::Postgres => ("pg_temp", " ON COMMIT DROP"),
+        let (drop, end) = match self.engine() {
+            Engine::Sqlite => ("TABLE IF EXISTS temp.", ""),
+            Engine::Postgres => ("TABLE IF EXISTS pg_temp.", " ON COMMIT DROP"),
+            // Without TEMPORARY it would end the transaction.
+            Engine::Mariadb => ("TEMPORARY TABLE IF EXISTS ", ""),
         };
-        self.script("drop a temporary table", &format!("DROP TABLE IF EXISTS {schema}.{name}"))
-            .await?;
+        self.script("drop a temporary table", &format!("DROP {drop}{name}")).await?;
         let body = body(self.engine(), table);
         let create = format!("CREATE TEMPORARY TABLE {name} {body}{end}");
         self.execute("create", Some(table), Statement::once(create)).await.map(|_| ())
@@ -70,7 +76,8 @@ fn body(engine: Engine, table: &Table) -> String {
             on_delete(key.on_delete),
         ));
     }
-    format!("(\n  {}\n)", lines.join(",\n  "))
+    let storage = if engine == Engine::Mariadb { " ENGINE=InnoDB" } else { "" };
+    format!("(\n  {}\n){storage}", lines.join(",\n  "))
 }
 
 /// SQLite numbers rows only where the key stands with its column.
@@ -87,6 +94,9 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
         return format!("{name} INTEGER PRIMARY KEY AUTOINCREMENT");
     }
     let mut sql = match column.declared.as_str() {
+        "text" if engine == Engine::Mariadb => {
+            format!("{name} {}", mariadb_text(table.primary_key.contains(&column.name)))
+        }
         "" => format!("{name} {}", usual_type(engine, column.kind)),
         declared => format!("{name} {declared}"),
     };
@@ -103,6 +113,14 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
     sql
 }
 
+/// Text compared by bytes; of a key only as much as an index takes.
+fn mariadb_text(in_key: bool) -> &'static str {
+    match in_key {
+        true => "varchar(320) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        false => "longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    }
+}
+
 fn usual_type(engine: Engine, kind: Kind) -> &'static str {
     match (engine, kind) {
         (Engine::Sqlite, Kind::Integer) => "INTEGER",
@@ -115,7 +133,12 @@ fn usual_type(engine: Engine, kind: Kind) -> &'static str {
         (Engine::Postgres, Kind::Json) => "jsonb",
         (Engine::Postgres, Kind::Timestamp) => "timestamp",
         (Engine::Postgres, Kind::TimestampTz) => "timestamptz",
-        (Engine::Sqlite, Kind::Json) => "JSON",
+        (Engine::Mariadb, Kind::Integer) => "bigint",
+        (Engine::Mariadb, Kind::Float) => "double",
+        (Engine::Mariadb, Kind::Decimal) => "decimal(65,30)",
+        (Engine::Mariadb, Kind::Bytes) => "longblob",
+        (Engine::Mariadb, Kind::Timestamp | Kind::TimestampTz) => "datetime(6)",
+        (Engine::Sqlite | Engine::Mariadb, Kind::Json) => "JSON",
         (_, Kind::Decimal) => "NUMERIC",
         (_, Kind::Boolean) => "BOOLEAN",
         (_, Kind::Date) => "DATE",

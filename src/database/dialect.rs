@@ -37,10 +37,11 @@ pub(super) fn of(engine: Engine) -> &'static dyn Dialect {
     match engine {
         Engine::Sqlite => &super::sqlite::Sqlite,
         Engine::Postgres => &super::postgres::Postgres,
+        Engine::Mariadb => &super::mariadb::Mariadb,
     }
 }
 
-/// An identifier as both engines quote it.
+/// An identifier as every engine quotes it; MariaDB's sessions are told to.
 pub(super) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

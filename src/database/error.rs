@@ -147,6 +147,9 @@ impl Doing<'_> {
     fn refused(self, error: &dyn sqlx::error::DatabaseError) -> Error {
         let (environment, table) = self.names();
         let action = self.action;
+        if let Some(number) = mariadb_number(error) {
+            return self.refused_by_mariadb(number, error);
+        }
         let code = error.code().unwrap_or_default().into_owned();
         if let Some(kind) = constraint_kind(&error.kind(), &code) {
             return Error::Constraint {
@@ -174,6 +177,78 @@ impl Doing<'_> {
                 };
                 Error::Statement { environment, action, table, message, code: Some(code) }
             }
+        }
+    }
+}
+
+/// MariaDB's own number of an error; `None` for the other engines.
+pub(super) fn mariadb_number(error: &dyn sqlx::error::DatabaseError) -> Option<u16> {
+    let error = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>();
+    error.map(sqlx::mysql::MySqlDatabaseError::number)
+}
+
+impl Doing<'_> {
+    fn refused_by_mariadb(self, number: u16, error: &dyn sqlx::error::DatabaseError) -> Error {
+        let (environment, table) = self.names();
+        let (action, message) = (self.action, error.message());
+        let kind = match number {
+            1062 | 1169 | 1557 | 1586 => Some(ConstraintKind::Unique),
+            1216 | 1217 | 1451 | 1452 => Some(ConstraintKind::ForeignKey),
+            1048 | 1364 => Some(ConstraintKind::NotNull),
+            3819 | 4025 => Some(ConstraintKind::Check),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            let (table, name) = (table.unwrap_or_default(), mariadb_constraint(message));
+            return Error::Constraint { environment, table, name, kind };
+        }
+        match number {
+            1205 => Error::LockTimeout { environment, action, table },
+            // Changed since the snapshot, deadlock, the table's definition changed.
+            1020 | 1213 | 1412 => Error::Serialization { environment, action, table },
+            1290 | 1792 | 1836 => {
+                let reason = "the server or the session is read-only".to_owned();
+                Error::ReadOnlyTarget { environment, reason }
+            }
+            _ => {
+                let code = match number {
+                    // Full, too many connections, stopping: SQLSTATE has no class of its own.
+                    1021 | 1037 | 1038 | 1041 | 1114 => "53000".to_owned(),
+                    1053 | 1152 | 1927 => "57P01".to_owned(),
+                    _ => error.code().unwrap_or_default().into_owned(),
+                };
+                let message = mariadb_words(number, message);
+                Error::Statement { environment, action, table, message, code: Some(code) }
+            }
+        }
+    }
+}
+
+/// `Duplicate entry '…' for key 'slug'`, ``… CONSTRAINT `x` …``, `Column 'x' cannot be null`: the
+/// last name but no value. Of a foreign key the first name in backticks after its keyword.
+fn mariadb_constraint(message: &str) -> String {
+    let after = |begin: &str, end: char| {
+        let (_, rest) = message.rsplit_once(begin)?;
+        Some(rest.split(end).next().unwrap_or_default().to_owned())
+    };
+    after("CONSTRAINT `", '`')
+        .or_else(|| after("for key '", '\''))
+        .or_else(|| after("Column '", '\'').map(|name| format!("({name})")))
+        .or_else(|| after("Field '", '\'').map(|name| format!("({name})")))
+        .unwrap_or_else(|| "(without a name)".into())
+}
+
+/// What stands in quotes is a value, except where it is known to be a name; a trigger's own words
+/// may hold anything.
+fn mariadb_words(number: u16, message: &str) -> String {
+    match number {
+        1644 => "a trigger or function raised an error; its words may hold values".to_owned(),
+        1044 | 1045 | 1049 | 1054 | 1064 | 1142 | 1143 | 1146 | 1264 | 1265 | 1406 => {
+            format!("{message} (error {number})")
+        }
+        _ => {
+            let outside = message.split('\'').step_by(2).collect::<Vec<_>>();
+            format!("{} (error {number})", outside.join("…"))
         }
     }
 }
@@ -268,11 +343,20 @@ pub(super) fn connect_reason(error: &sqlx::Error) -> String {
         sqlx::Error::Io(error) => error.to_string(),
         sqlx::Error::Tls(error) => format!("TLS failed: {error}"),
         sqlx::Error::Database(error) => match error.code().as_deref() {
+            Some("42000") if mariadb_number(error.as_ref()) == Some(1049) => {
+                "the server has no such database".to_owned()
+            }
+            Some("42000") if mariadb_number(error.as_ref()) == Some(1044) => {
+                "the server refused the account".to_owned()
+            }
             Some("28P01" | "28000") => "the server refused the account".to_owned(),
             Some("3D000") => "the server has no such database".to_owned(),
-            Some("53300") => "the server has too many connections".to_owned(),
+            Some("53300" | "08004") => "the server has too many connections".to_owned(),
             Some("57P03") => "the server is starting or stopping".to_owned(),
             Some("14") => "the file doesn't exist or can't be opened".to_owned(),
+            Some("5" | "261" | "517") => {
+                "the file is locked by another program; try again when that is done".to_owned()
+            }
             Some("11") => "the file is damaged".to_owned(),
             Some("26") => "the file is no SQLite database".to_owned(),
             code => format!("the server refused (code {})", code.unwrap_or("unknown")),

@@ -33,6 +33,7 @@ impl Session {
         match self.engine() {
             Engine::Sqlite => self.sqlite_facts().await,
             Engine::Postgres => self.postgres_facts().await,
+            Engine::Mariadb => self.mariadb_facts().await,
         }
     }
 
@@ -74,12 +75,41 @@ impl Session {
         })
     }
 
+    async fn mariadb_facts(&mut self) -> Result<Facts> {
+        let sql = "SELECT CAST(version() AS CHAR), CAST(database() AS CHAR), \
+                   CAST(current_user() AS CHAR), CAST(@@global.read_only AS CHAR), \
+                   CAST((SELECT count(*) FROM information_schema.SCHEMA_PRIVILEGES \
+                    WHERE PRIVILEGE_TYPE = 'CREATE' AND database() LIKE TABLE_SCHEMA) \
+                    + (SELECT count(*) FROM information_schema.USER_PRIVILEGES \
+                    WHERE PRIVILEGE_TYPE = 'CREATE') AS CHAR)";
+        let rows = self.rows("read facts", None, Statement::once(sql)).await?;
+        let row =
+            rows.first().ok_or_else(|| self.unsupported("the server said nothing of itself"))?;
+        let text = |at: usize| row[at].text().unwrap_or_default();
+        let read_only = !["0", "OFF"].contains(&text(3).as_str());
+        Ok(Facts {
+            engine: Engine::Mariadb,
+            version: text(0),
+            database: text(1),
+            schema: String::new(),
+            account: text(2),
+            standby: false,
+            read_only,
+            may_create: text(4) != "0" && !read_only,
+        })
+    }
+
     /// The database's clock; SQLite has none but this host's.
     pub async fn now(&mut self) -> Result<Timestamp> {
         if self.engine() == Engine::Sqlite {
             return Ok(Timestamp::now());
         }
-        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text";
+        let sql = match self.engine() {
+            Engine::Mariadb => {
+                "SELECT CAST(CAST(unix_timestamp(sysdate(6)) * 1000000 AS SIGNED) AS CHAR)"
+            }
+            _ => "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint::text",
+        };
         let cell = self.cell("read the clock", None, Statement::new(sql)).await?;
         let instant = cell.integer().and_then(|micros| Timestamp::from_microsecond(micros).ok());
         instant.ok_or_else(|| self.unsupported("the server's clock can't be read"))

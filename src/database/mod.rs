@@ -4,6 +4,7 @@
 //! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
 //! and in which order, is decided elsewhere.
 
+mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
 mod connection;
@@ -14,6 +15,7 @@ mod error;
 mod facts;
 mod filter;
 mod hex;
+mod mariadb;
 mod numbers;
 mod operator;
 mod postgres;
@@ -82,7 +84,7 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// Opens `sqlite://path` or `postgres://…`. `name` (PROD, TEST) stands in messages; nothing of
+    /// Opens `sqlite://path`, `postgres://…` or `mysql://…` (also written `mariadb://…`). `name` (PROD, TEST) stands in messages; nothing of
     /// the URL but a file's path does.
     pub async fn open(url: &str, name: &str, access: Access) -> Result<Self> {
         let environment = name.to_owned();
@@ -91,9 +93,14 @@ impl Session {
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let (connection, cancel) = postgres::open(url, name, access).await?;
             (connection, None, Some(cancel))
+        } else if url.starts_with("mysql://") || url.starts_with("mariadb://") {
+            let (connection, cancel) = mariadb::open(url, name, access).await?;
+            (connection, None, Some(cancel))
         } else {
             let reason =
-                "its URL must be postgres://… or sqlite://PATH, without options".to_owned();
+                "its URL must be postgres://…, mysql://… or sqlite://PATH, the last without \
+                          options"
+                    .to_owned();
             return Err(Error::Connect { environment, reason });
         };
         Ok(Self {
@@ -122,6 +129,7 @@ impl Session {
         let read = match self.engine() {
             Engine::Sqlite => catalog_sqlite::read(&mut self.connection).await,
             Engine::Postgres => catalog_postgres::read(&mut self.connection).await,
+            Engine::Mariadb => catalog_mariadb::read(&mut self.connection).await,
         };
         read.map_err(|error| self.doing("read the catalogue", None).failed(&error))
     }

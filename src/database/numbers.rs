@@ -29,6 +29,8 @@ impl Session {
         let auto = self.column(table, column)?.auto.as_ref();
         match (self.engine(), auto.and_then(|auto| auto.sequence.as_deref())) {
             (_, None) => Ok(()),
+            // InnoDB follows the numbers that rows bring along.
+            (Engine::Mariadb, Some(_)) => Ok(()),
             (Engine::Sqlite, Some(_)) => self.raise_autoincrement(table, at_least).await,
             (Engine::Postgres, Some(sequence)) => {
                 self.raise_postgres(table, sequence, at_least).await
@@ -41,10 +43,19 @@ impl Session {
     pub async fn last_number(&mut self, table: &Table, column: &str) -> Result<Option<i64>> {
         let auto = self.column(table, column)?.auto.as_ref();
         match (self.engine(), auto.and_then(|auto| auto.sequence.as_deref())) {
-            (_, None) => Ok(None),
+            (Engine::Mariadb, _) if auto.is_some() => self.last_auto_increment(table).await,
+            (_, None) | (Engine::Mariadb, _) => Ok(None),
             (Engine::Sqlite, Some(_)) => self.autoincrement(table).await,
             (Engine::Postgres, Some(sequence)) => Ok(self.sequence(table, sequence).await?.last),
         }
+    }
+
+    async fn last_auto_increment(&mut self, table: &Table) -> Result<Option<i64>> {
+        let sql = "SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES \
+                   WHERE TABLE_SCHEMA = database() AND TABLE_NAME = ?";
+        let statement = Statement::new(sql).with(Parameter::Text(table.name.clone()));
+        let next = self.cell("read the next number of", Some(table), statement).await?;
+        Ok(next.integer().map(|next| next - 1))
     }
 
     async fn raise_autoincrement(&mut self, table: &Table, at_least: i64) -> Result<()> {

@@ -2,9 +2,10 @@
 //!
 //! Answers for running them inside the run's transaction and for refusing those that would end it.
 
-use super::Session;
 use super::connection::Statement;
 use super::error::Result;
+use super::{Session, mariadb};
+use crate::catalog::Engine;
 
 impl Session {
     /// Runs one statement of the operator's and returns how many rows it touched.
@@ -24,7 +25,27 @@ impl Session {
                 "an afterWrite statement can't be {word}: it would end the run's transaction"
             )));
         }
+        if self.engine() == Engine::Mariadb {
+            return self.execute_on_mariadb(sql, &statements[0]).await;
+        }
         self.execute("run an afterWrite statement", None, Statement::once(sql)).await
+    }
+
+    /// Most statements of MariaDB end the transaction without being asked; only those that can't are
+    /// let through. They are read under the server's own mode, in which `"x"` is a text.
+    async fn execute_on_mariadb(&mut self, sql: &str, word: &str) -> Result<u64> {
+        const HARMLESS: [&str; 6] = ["DELETE", "INSERT", "REPLACE", "SELECT", "UPDATE", "WITH"];
+        if !HARMLESS.contains(&word) || sql.contains("/*!") || sql.contains("/*M!") {
+            return Err(self.unsupported(format!(
+                "an afterWrite statement can't be {word} on MariaDB: it could end the run's \
+                 transaction; use {}",
+                HARMLESS.join(", ")
+            )));
+        }
+        self.script("run an afterWrite statement", mariadb::OPERATOR_MODE).await?;
+        let done = self.execute("run an afterWrite statement", None, Statement::once(sql)).await;
+        self.script("run an afterWrite statement", mariadb::OUR_MODE).await?;
+        done
     }
 }
 

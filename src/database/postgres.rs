@@ -13,7 +13,7 @@ use super::Access;
 use super::connection::{Cell, Cells, Connection, Statement};
 use super::dialect::{Dialect, check_size};
 use super::error::{Error, Result, connect_reason};
-use super::transaction::CancelHandle;
+use super::transaction::{CancelHandle, Server};
 use super::value::Value;
 use crate::catalog::postgres::without_modifier;
 use crate::catalog::{Column, Kind};
@@ -74,7 +74,7 @@ pub(super) async fn open(
     }
     let backend = check_server(&mut connection, environment, access).await?;
     let environment = environment.to_owned();
-    Ok((connection, CancelHandle { options, backend, environment }))
+    Ok((connection, CancelHandle { server: Server::Postgres(options), backend, environment }))
 }
 
 /// Refuses servers that can't be compared or written, and returns the backend's number.

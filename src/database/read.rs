@@ -43,7 +43,7 @@ impl Session {
         statement.sql.push_str(" ORDER BY ");
         statement.sql.push_str(&shape.order(self)?);
         let rows = match self.engine() {
-            Engine::Sqlite => Rows::Stream(self.connection.stream(statement)),
+            Engine::Sqlite | Engine::Mariadb => Rows::Stream(self.connection.stream(statement)),
             Engine::Postgres => {
                 if !self.in_transaction {
                     return Err(self.unsupported("rows can only be read within a transaction"));
@@ -89,14 +89,14 @@ impl Session {
                 let number = number.expect("the first cell is the number this program put there");
                 let mut row = shape.row(cells)?;
                 row.truncate(shape.visible);
-                found.push((number, row));
+                found.push((batch[number].0, row));
             }
         }
         found.sort();
         Ok(found)
     }
 
-    /// Joins the wanted keys with the table. The column stands left of `=`, so that its collation
+    /// Joins the wanted keys, each with its place in the batch, with the table. The column stands left of `=`, so that its collation
     /// and affinity decide.
     pub(super) fn lookup(
         &self,
@@ -108,11 +108,13 @@ impl Session {
         let reuse = if batch.len() == BATCH_ROWS { Statement::new } else { Statement::once };
         let mut statement = reuse(String::new());
         let mut rows = Vec::with_capacity(batch.len());
-        for (number, key) in batch {
-            rows.push(format!(
-                "({number}, {})",
-                self.placeholders(&mut statement, table, by, key)?
-            ));
+        for (_, key) in batch {
+            rows.push(self.placeholders(&mut statement, table, by, key)?);
+        }
+        if self.engine() == Engine::Mariadb {
+            self.pad(&mut statement, by, &mut rows);
+            statement.sql = self.union(table, select, by, &rows);
+            return Ok(statement);
         }
         let names: Vec<_> = (0..by.len()).map(|place| format!("k{place}")).collect();
         let on = by
@@ -122,7 +124,11 @@ impl Session {
         statement.sql = format!(
             "WITH wanted(n, {}) AS (VALUES {}) SELECT w.n{cast}, {select} FROM wanted AS w {} {} AS t ON {}",
             names.join(", "),
-            rows.join(", "),
+            rows.iter()
+                .enumerate()
+                .map(|(number, row)| format!("({number}, {})", row.join(", ")))
+                .collect::<Vec<_>>()
+                .join(", "),
             self.dialect().wanted_join(),
             quote(&table.name),
             on.collect::<Vec<_>>().join(" AND "),
@@ -131,13 +137,13 @@ impl Session {
         Ok(statement)
     }
 
-    fn placeholders(
+    pub(super) fn placeholders(
         &self,
         statement: &mut Statement,
         table: &Table,
         by: &[&Column],
         key: &[Value],
-    ) -> Result<String> {
+    ) -> Result<Vec<String>> {
         let mut placeholders = Vec::with_capacity(by.len());
         for (column, value) in by.iter().zip(key) {
             let parameter =
@@ -150,7 +156,40 @@ impl Session {
                 })?;
             placeholders.push(self.dialect().lookup(statement.bind(parameter), column));
         }
-        Ok(placeholders.join(", "))
+        Ok(placeholders)
+    }
+
+    /// One lookup for each wanted key. A list of values joined with the table would compare under a
+    /// collation of its own, where here the column's decides.
+    fn union(&self, table: &Table, select: &str, by: &[&Column], rows: &[Vec<String>]) -> String {
+        let one = |(number, row): (usize, &Vec<String>)| {
+            let equal = by.iter().zip(row);
+            let equal =
+                equal.map(|(column, wanted)| format!("t.{} = {wanted}", quote(&column.name)));
+            format!(
+                "SELECT '{number}', {select} FROM {} AS t WHERE {}",
+                quote(&table.name),
+                equal.collect::<Vec<_>>().join(" AND ")
+            )
+        };
+        rows.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ")
+    }
+
+    /// Adds keys of NULL, which nothing equals, up to one of a few sizes, so that statements are the
+    /// same text again and again and stay prepared.
+    pub(super) fn pad(
+        &self,
+        statement: &mut Statement,
+        by: &[&Column],
+        rows: &mut Vec<Vec<String>>,
+    ) {
+        let size = rows.len().next_power_of_two().min(BATCH_ROWS.max(rows.len()));
+        while rows.len() < size {
+            let nothing = by.iter().map(|column| {
+                self.dialect().lookup(statement.bind(super::connection::Parameter::Null), column)
+            });
+            rows.push(nothing.collect());
+        }
     }
 
     pub async fn count(&mut self, table: &Table, filter: &Filter) -> Result<u64> {
@@ -353,7 +392,7 @@ impl Session {
         let mut statement = self.lookup(table, "1", &columns, &batch)?;
         let explain = match self.engine() {
             Engine::Sqlite => "EXPLAIN QUERY PLAN",
-            Engine::Postgres => "EXPLAIN",
+            Engine::Postgres | Engine::Mariadb => "EXPLAIN",
         };
         statement.sql = format!("{explain} {}", statement.sql);
         let rows = self.rows("explain", Some(table), statement).await?;

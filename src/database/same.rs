@@ -11,12 +11,13 @@ use super::error::{Error, Result};
 use crate::catalog::Engine;
 
 /// SQLite: the same device and inode, so links don't deceive. PostgreSQL: an advisory lock taken
-/// through one session is seen through the other; its name holds the database's name as each
+/// through one session is seen through the other (MariaDB: a named one); its name holds the database's name as each
 /// session sees it, and a number nobody else uses.
 pub async fn same_database(a: &mut Session, b: &mut Session) -> Result<bool> {
     match (a.engine(), b.engine()) {
         (Engine::Sqlite, Engine::Sqlite) => Ok(identity(a)? == identity(b)?),
         (Engine::Postgres, Engine::Postgres) => locks_meet(a, b).await,
+        (Engine::Mariadb, Engine::Mariadb) => named_locks_meet(a, b).await,
         _ => Ok(false),
     }
 }
@@ -58,6 +59,29 @@ async fn locks_meet(a: &mut Session, b: &mut Session) -> Result<bool> {
     Ok(!free?)
 }
 
+/// MariaDB's locks are known by name all over the server.
+async fn named_locks_meet(a: &mut Session, b: &mut Session) -> Result<bool> {
+    let unique = format!("{}/{}", std::process::id(), jiff::Timestamp::now().as_nanosecond());
+    let (name_a, name_b) = (lock_name(a, &unique).await?, lock_name(b, &unique).await?);
+    if !a.named("GET_LOCK(?, 0)", &name_a).await? {
+        return Err(a.unsupported("the lock that tells databases apart is held by somebody else"));
+    }
+    let free = b.named("GET_LOCK(?, 0)", &name_b).await;
+    if let Ok(true) = free {
+        b.named("RELEASE_LOCK(?)", &name_b).await?;
+    }
+    a.named("RELEASE_LOCK(?)", &name_a).await?;
+    Ok(!free?)
+}
+
+/// Short enough for MySQL, which takes 64 characters.
+async fn lock_name(session: &mut Session, unique: &str) -> Result<String> {
+    let database = Statement::once("SELECT CAST(database() AS CHAR)");
+    let database = session.cell("compare databases", None, database).await?;
+    let name = format!("reconcile/{}/{unique}", database.text().unwrap_or_default());
+    Ok(blake3::hash(name.as_bytes()).to_hex()[..48].to_owned())
+}
+
 async fn lock_key(session: &mut Session, unique: &str) -> Result<i64> {
     let database = Statement::new("SELECT current_database()::text");
     let database = session.cell("compare databases", None, database).await?;
@@ -68,6 +92,13 @@ async fn lock_key(session: &mut Session, unique: &str) -> Result<i64> {
 }
 
 impl Session {
+    async fn named(&mut self, call: &str, name: &str) -> Result<bool> {
+        let statement = Statement::once(format!("SELECT CAST({call} AS CHAR)"));
+        let statement = statement.with(Parameter::Text(name.to_owned()));
+        let cell = self.cell("compare databases", None, statement).await?;
+        Ok(cell.text().as_deref() == Some("1"))
+    }
+
     async fn advisory(&mut self, function: &str, key: i64) -> Result<bool> {
         let sql = format!("SELECT {function}(CAST($1 AS bigint))::text");
         let statement = Statement::new(sql).with(Parameter::Integer(key));

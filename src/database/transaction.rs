@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use sqlx::ConnectOptions;
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use super::connection::{Connection, Parameter, Statement};
@@ -31,6 +32,11 @@ impl Session {
                 "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT pg_current_snapshot()"
             }
             (Engine::Postgres, Access::Write) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE",
+            (Engine::Mariadb, Access::ReadOnly) => {
+                "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
+            }
+            // The snapshot comes with the first read, once the fence is raised.
+            (Engine::Mariadb, Access::Write) => "START TRANSACTION READ WRITE",
         };
         // Set before the answer: a `begin` that is given up halfway may still have begun.
         self.in_transaction = true;
@@ -98,6 +104,8 @@ impl Session {
             Engine::Postgres => {
                 self.script("defer constraints", "SET CONSTRAINTS ALL DEFERRED").await
             }
+            // It knows no constraint that can wait.
+            Engine::Mariadb => Ok(()),
             Engine::Sqlite => {
                 self.orphans = Some(self.count_orphans().await?);
                 self.script("defer constraints", "PRAGMA defer_foreign_keys = ON").await
@@ -115,6 +123,7 @@ impl Session {
             Engine::Postgres => {
                 self.script("check constraints", "SET CONSTRAINTS ALL IMMEDIATE").await
             }
+            Engine::Mariadb => Ok(()),
             Engine::Sqlite => {
                 let Some(before) = self.orphans.clone() else { return Ok(()) };
                 let now = self.count_orphans().await?;
@@ -155,20 +164,24 @@ impl Session {
 /// stopped (SQLSTATE class 57P) or lost track itself (class 08, 40003).
 fn leaves_doubt(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.len() == 5
-                && (code.starts_with("57P") || code.starts_with("08") || code == "40003")
-        }),
+        sqlx::Error::Database(error) => {
+            // MariaDB: the server stops, or the connection was killed.
+            let ended = super::error::mariadb_number(error.as_ref());
+            let code = error.code().unwrap_or_default();
+            matches!(ended, Some(1053 | 1152 | 1317 | 1927))
+                || (code.len() == 5
+                    && (code.starts_with("57P") || code.starts_with("08") || code == "40003"))
+        }
         sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
         _ => false,
     }
 }
 
-/// Stops the running statement of a PostgreSQL session through a connection of its own; the
+/// Stops the running statement of a server's session through a connection of its own; the
 /// statement then fails, and its transaction can only be rolled back.
 #[derive(Clone)]
 pub struct CancelHandle {
-    pub(super) options: PgConnectOptions,
+    pub(super) server: Server,
     pub(super) backend: i64,
     pub(super) environment: String,
 }
@@ -176,11 +189,29 @@ pub struct CancelHandle {
 impl CancelHandle {
     pub async fn cancel(&self) -> Result<()> {
         let doing = super::Doing { environment: &self.environment, action: "cancel", table: None };
-        let connection = self.options.connect().await.map_err(|error| doing.failed(&error))?;
-        let mut connection = Connection::Postgres(connection);
-        let statement = Statement::new("SELECT pg_cancel_backend(CAST($1 AS integer))::text")
-            .with(Parameter::Integer(self.backend));
-        connection.cell(statement).await.map_err(|error| doing.failed(&error))?;
+        let cancelled = match &self.server {
+            Server::Postgres(options) => {
+                let connection = options.connect().await.map_err(|error| doing.failed(&error))?;
+                let mut connection = Connection::Postgres(connection);
+                let sql = "SELECT pg_cancel_backend(CAST($1 AS integer))::text";
+                let statement = Statement::new(sql).with(Parameter::Integer(self.backend));
+                connection.cell(statement).await.map(|_| connection)
+            }
+            Server::Mariadb(options) => {
+                let connection = options.connect().await.map_err(|error| doing.failed(&error))?;
+                let mut connection = Connection::Mariadb(connection);
+                let kill = format!("KILL QUERY {}", self.backend);
+                connection.script(&kill).await.map(|()| connection)
+            }
+        };
+        let connection = cancelled.map_err(|error| doing.failed(&error))?;
         connection.close().await.map_err(|error| doing.failed(&error))
     }
+}
+
+/// How a server is reached again.
+#[derive(Clone)]
+pub(super) enum Server {
+    Postgres(PgConnectOptions),
+    Mariadb(MySqlConnectOptions),
 }

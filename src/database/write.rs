@@ -47,6 +47,11 @@ impl Session {
         sorted.dedup();
         let numbered: Vec<_> = sorted.into_iter().enumerate().collect();
         for batch in numbered.chunks(LOCKED_AT_ONCE.min(BATCH_PARAMETERS / by.len())) {
+            if self.engine() == Engine::Mariadb {
+                let statement = self.mariadb_lock(lock, table, &by, batch)?;
+                self.rows("lock rows of", Some(table), statement).await?;
+                continue;
+            }
             let mut statement = self.lookup(table, "NULL", &by, batch)?;
             let order = by
                 .iter()
@@ -62,11 +67,48 @@ impl Session {
         Ok(())
     }
 
+    /// MariaDB locks no rows through a list of values.
+    fn mariadb_lock(
+        &self,
+        lock: Lock,
+        table: &Table,
+        by: &[&Column],
+        batch: &[(usize, &Vec<Value>)],
+    ) -> Result<Statement> {
+        let mut statement = Statement::once(String::new());
+        let mut rows = Vec::with_capacity(batch.len());
+        for (_, key) in batch {
+            rows.push(self.placeholders(&mut statement, table, by, key)?);
+        }
+        self.pad(&mut statement, by, &mut rows);
+        let mut any = Vec::with_capacity(rows.len());
+        for placeholders in rows {
+            let equal = by.iter().zip(placeholders);
+            let equal = equal.map(|(column, wanted)| format!("{} = {wanted}", quote(&column.name)));
+            any.push(format!("({})", equal.collect::<Vec<_>>().join(" AND ")));
+        }
+        let order: Vec<_> = by.iter().map(|column| quote(&column.name)).collect();
+        let strength = match lock {
+            Lock::ToWrite => "FOR UPDATE",
+            Lock::ToReferTo => "LOCK IN SHARE MODE",
+        };
+        statement.sql = format!(
+            "SELECT 1 FROM {} WHERE {} ORDER BY {} {strength}",
+            quote(&table.name),
+            any.join(" OR "),
+            order.join(", ")
+        );
+        Ok(statement)
+    }
+
     /// Inserts exactly one row; columns that aren't named take their default.
     pub async fn insert(&mut self, table: &Table, values: &[(&str, &Value)]) -> Result<()> {
         let mut statement = Statement::new(format!("INSERT INTO {}", quote(&table.name)));
         if values.is_empty() {
-            statement.sql.push_str(" DEFAULT VALUES");
+            statement.sql.push_str(match self.engine() {
+                Engine::Mariadb => " () VALUES ()",
+                Engine::Sqlite | Engine::Postgres => " DEFAULT VALUES",
+            });
             return self.touch_one("insert into", table, statement).await;
         }
         let mut placeholders = Vec::with_capacity(values.len());
@@ -100,6 +142,13 @@ impl Session {
             let column = self.column(table, name)?;
             let placeholder = self.stored(&mut statement, table, column, value, key)?;
             assignments.push(format!("{} = {placeholder}", quote(name)));
+        }
+        // Written as they are, or they would change by themselves.
+        let itself = table.columns.iter().filter(|column| column.updates_itself);
+        for name in itself.map(|column| column.name.as_str()) {
+            if !set.iter().any(|(other, _)| *other == name) {
+                assignments.push(format!("{0} = {0}", quote(name)));
+            }
         }
         let condition = self.key_condition(&mut statement, table, key)?;
         statement.sql = format!(

@@ -7,6 +7,7 @@ use crate::apply::ledger::{Ledger, PREFIX};
 use crate::catalog::{Catalog, Engine};
 use crate::config::Environment;
 use crate::database::{self, Allowed, Facts, Rights, Session};
+use crate::plan::render::words::count;
 
 /// Adds what there is to say of the database; its catalogue where it could be read.
 pub async fn examine(
@@ -52,6 +53,16 @@ fn described(facts: &Facts) -> String {
             "PostgreSQL {}, database {}, schema {}, account {}",
             facts.version, facts.database, facts.schema, facts.account
         ),
+        Engine::Mariadb if !facts.version.to_lowercase().contains("mariadb") => format!(
+            "MySQL {} (untested), database {}, account {}",
+            facts.version, facts.database, facts.account
+        ),
+        Engine::Mariadb => {
+            format!(
+                "MariaDB {}, database {}, account {}",
+                facts.version, facts.database, facts.account
+            )
+        }
     }
 }
 
@@ -112,10 +123,10 @@ fn reading(
     needs: &Needs,
 ) -> Finding {
     let tables = read_tables(catalog, needs);
-    let count = tables.len();
+    let told = count(tables.len() as u64, "table", "tables");
     let unread = lacking(tables, rights, |of| of.read);
     if unread.is_empty() {
-        return Finding::ok(about, format!("all {count} tables that modules need can be read"));
+        return Finding::ok(about, format!("{told} that modules need can be read"));
     }
     Finding::broken(about, format!("{} can't be read", unread.join(", ")))
         .advice(grant("SELECT", &unread, facts))
@@ -132,8 +143,8 @@ fn writing(
     let unwritten = lacking(tables(), rights, |of| of.write);
     let undrawn = lacking(tables(), rights, |of| of.draw);
     if unwritten.is_empty() && undrawn.is_empty() {
-        let count = tables().count();
-        return vec![Finding::ok(about, format!("all {count} tables of modules can be written"))];
+        let told = count(tables().count() as u64, "table", "tables");
+        return vec![Finding::ok(about, format!("{told} of modules can be written"))];
     }
     let mut findings = Vec::new();
     if !unwritten.is_empty() {

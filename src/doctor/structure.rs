@@ -3,6 +3,7 @@
 use super::{Finding, Needs};
 use crate::catalog::{Catalog, Kind, Table};
 use crate::config::Config;
+use crate::plan::render::words::count;
 
 const ABOUT: &str = "structure";
 
@@ -25,8 +26,8 @@ pub fn differences(prod: &Catalog, test: &Catalog, needs: &Needs) -> Vec<Finding
         }
     }
     if findings.is_empty() {
-        let count = needs.tables.len();
-        findings.push(Finding::ok(ABOUT, format!("the {count} tables of modules are alike")));
+        let told = count(needs.tables.len() as u64, "table", "tables");
+        findings.push(Finding::ok(ABOUT, format!("{told} of modules are alike")));
     }
     findings.extend(triggers(prod, "PROD", needs));
     findings.extend(triggers(test, "TEST", needs));

@@ -1,6 +1,7 @@
 //! What columns are for, as far as their names and types tell.
 
 use crate::catalog::{Kind, Table};
+use crate::manifest::module::KeepRule;
 use crate::manifest::words::parts;
 
 pub const UPDATED: [&str; 5] = ["updated", "modified", "changed", "update", "modification"];
@@ -53,13 +54,18 @@ pub fn label(table: &Table, identity: &[String]) -> Option<String> {
         .or_else(|| table.columns.iter().find(|c| is_text(&c.name)).map(|c| c.name.clone()))
 }
 
-pub fn own_counts(table: &Table) -> Vec<String> {
+/// Counters, each with what an insert takes: the default, or the source's value where there is none.
+pub fn own_counts(table: &Table) -> Vec<(String, KeepRule)> {
     let is_number = |kind| matches!(kind, Kind::Integer | Kind::Decimal);
     let columns = table.columns.iter();
     columns
         .filter(|column| is_number(column.kind) && holds(&column.name, &COUNTS))
         .filter(|column| !table.foreign_keys.iter().any(|key| key.columns.contains(&column.name)))
-        .map(|column| column.name.clone())
+        .map(|column| {
+            let has_default = column.nullable || column.default.is_some();
+            let rule = if has_default { KeepRule::Default } else { KeepRule::Source };
+            (column.name.clone(), rule)
+        })
         .collect()
 }
 
@@ -78,4 +84,17 @@ pub fn secrets(table: &Table) -> Vec<String> {
 
 fn holds(name: &str, words: &[&str]) -> bool {
     parts(name).iter().any(|part| words.contains(&part.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_that_must_have_a_value_takes_the_sources() {
+        let mut table = Table::plain("page", &[("views", Kind::Integer)], &["views"]);
+        assert_eq!(own_counts(&table), [("views".to_owned(), KeepRule::Source)]);
+        table.columns[0].default = Some("0".into());
+        assert_eq!(own_counts(&table), [("views".to_owned(), KeepRule::Default)]);
+    }
 }

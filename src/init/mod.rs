@@ -12,6 +12,7 @@ pub mod text;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Kind, Table};
+use crate::manifest::module::KeepRule;
 use crate::manifest::protected::{Class, Protection};
 use crate::manifest::words::parts;
 use ownership::{Owner, owners};
@@ -45,7 +46,7 @@ pub struct Record {
     pub updated: Option<String>,
     pub created: Option<String>,
     /// Columns that look like each environment's own.
-    pub keep: Vec<String>,
+    pub keep: Vec<(String, KeepRule)>,
     /// Columns that look like paths of files.
     pub files: Vec<String>,
     /// What could be meant, or couldn't be decided.

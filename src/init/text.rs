@@ -3,6 +3,7 @@
 use super::{Module, Proposal, Record};
 use crate::catalog::Catalog;
 use crate::escape::visible;
+use crate::manifest::module::KeepRule;
 use crate::manifest::quote::{key, quoted};
 use crate::manifest::words::parts;
 use crate::plan::render::put;
@@ -105,10 +106,20 @@ fn times_and_label(out: &mut String, record: &Record, indent: usize) {
     }
 }
 
+fn keep_word(rule: KeepRule) -> &'static str {
+    match rule {
+        KeepRule::Default => "default",
+        KeepRule::Source => "source",
+    }
+}
+
 fn suggestions(out: &mut String, record: &Record, indent: usize) {
     if !record.keep.is_empty() {
-        let keep: Vec<String> =
-            record.keep.iter().map(|column| format!("{}: default", key(column))).collect();
+        let keep: Vec<String> = record
+            .keep
+            .iter()
+            .map(|(column, rule)| format!("{}: {}", key(column), keep_word(*rule)))
+            .collect();
         let text = format!("keep: {{{}}}  # each environment's own?", keep.join(", "));
         put!(out, "{}# {text}\n", " ".repeat(indent));
     }

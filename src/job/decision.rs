@@ -183,16 +183,16 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
             *deletions.entry(&change.table).or_default() += 1;
         }
     }
-    let mut reasons = Vec::new();
+    let (mut reasons, mut limits) = (Vec::new(), Vec::new());
     let changes = selected.len() as u64;
     if changes > *max_changes {
-        reasons.push(format!(
+        limits.push(format!(
             "{changes} changes are approved, more than the {max_changes} of limits.maxChanges"
         ));
     }
     let all: u64 = deletions.values().sum();
     if all > *max_deletes {
-        reasons.push(format!(
+        limits.push(format!(
             "{all} deletions are approved, more than the {max_deletes} of limits.maxDeletes"
         ));
     }
@@ -207,17 +207,19 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
         if *count > FEW_DELETIONS
             && count.saturating_mul(100) > rows.saturating_mul(*max_delete_percent)
         {
-            reasons.push(format!(
+            limits.push(format!(
                 "{count} of the {rows} rows of {table} would be deleted, more than the \
                  {max_delete_percent} % of limits.maxDeletePercent"
             ));
         }
     }
-    if reasons.is_empty() {
-        Ok(())
-    } else {
+    if !limits.is_empty() {
+        reasons.extend(limits);
         reasons.push("limits stand in the operator's file".into());
-        Err(Refusal { kind: RefusalKind::Limit, reasons })
+    }
+    match reasons.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal { kind: RefusalKind::Limit, reasons }),
     }
 }
 

@@ -4,11 +4,14 @@
 //! that a pull request can be checked without the operator's file. It lies beside the manifests,
 //! written by `validate --connect --write-catalog`.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write, read_to_string};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
+use super::{files, save};
 use crate::catalog::Catalog;
 use crate::config::{Environment, ProtectedRules, TableRules};
 
@@ -46,15 +49,11 @@ impl CatalogFile {
             let help = "write it again with `reconcile validate --connect --write-catalog`";
             Problem::error("bad-catalog", format!("{}: {message}", path.display())).help(help)
         };
-        let link = std::fs::symlink_metadata(&path).is_ok_and(|found| found.is_symlink());
-        if link {
-            return Err(problem("symbolic links aren't followed among manifests".into()));
-        }
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
+        match files::open(&path).and_then(read_to_string) {
+            Ok(text) => serde_json::from_str(&text)
                 .map(Some)
                 .map_err(|error| problem(format!("this is no catalogue: {error}"))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(problem(format!("can't be read: {error}"))),
         }
     }
@@ -62,7 +61,14 @@ impl CatalogFile {
     /// Writes the file beside the manifests, in a form that makes small diffs.
     pub fn write(&self, manifests: &Path) -> std::io::Result<()> {
         let json = serde_json::to_value(self).map_err(std::io::Error::other)?;
-        std::fs::write(manifests.join(FILE_NAME), format!("{json:#}\n"))
+        let (path, text) = (manifests.join(FILE_NAME), format!("{json:#}\n"));
+        match files::look(&path) {
+            Ok(_) => save::replace(&path, &read_to_string(files::open(&path)?)?, &text),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                File::create_new(&path)?.write_all(text.as_bytes())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     pub fn rules(&self) -> TableRules {

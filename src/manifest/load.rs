@@ -13,7 +13,7 @@ use super::problem::{self, Problem, Source};
 use super::scalars::text;
 use super::tree::{Document as Tree, Node};
 use super::{Document, Manifests, Module, Origin, Spec, State, SyncJob};
-use super::{read_job, read_module, secrets, source, tree, words};
+use super::{files, read_job, read_module, secrets, source, tree, words};
 
 const API_VERSION: &str = "reconcile/v1";
 const KINDS: [&str; 4] = ["Module", "SyncJob", "Resource", "RepublishJob"];
@@ -30,12 +30,12 @@ pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
         let shown = directory.display();
         vec![
             Problem::error("unreadable", format!("can't read the manifests in {shown}: {error}"))
-                .help("name their directory in reconcile.yaml under `manifests`"),
+                .help("name their directory in reconcile.yaml under `manifests`, or with `reconcile validate --manifests DIRECTORY`"),
         ]
     })?;
     files.sort();
     for file in files {
-        read_file(&file, &mut manifests);
+        read_file(directory, &file, &mut manifests);
     }
     manifests.finish();
     Ok(manifests)
@@ -88,8 +88,8 @@ fn file_problem(path: &Path, problem: Problem) -> Problem {
     problem.in_source(&Arc::new(Source::unread(path)))
 }
 
-fn read_file(path: &Path, manifests: &mut Manifests) {
-    match read_limited(path) {
+fn read_file(directory: &Path, path: &Path, manifests: &mut Manifests) {
+    match files::inside(directory, path).and_then(|()| read_limited(path)) {
         Ok(Ok(bytes)) => manifests.read_bytes(path, &bytes),
         Ok(Err(problem)) => manifests.problems.push(file_problem(path, problem)),
         Err(error) => {
@@ -100,8 +100,8 @@ fn read_file(path: &Path, manifests: &mut Manifests) {
 }
 
 /// The bytes of a file, or why it has too many; never reads more than allowed.
-pub(crate) fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
-    let file = fs::File::open(path)?;
+fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
+    let file = files::open(path)?;
     let size = file.metadata()?.len();
     let mut bytes = Vec::new();
     file.take(source::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;

@@ -10,6 +10,7 @@ pub mod edit;
 #[cfg(test)]
 mod edit_tests;
 pub mod fields;
+pub mod files;
 pub mod filter;
 mod guess;
 pub mod layout;

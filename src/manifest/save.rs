@@ -7,23 +7,24 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::files;
+
 /// Replaces the text of a file, if it still is what was read.
 ///
 /// # Guarantees
-/// The new text is on the disk before it takes the old one's place, with the same permissions. A
-/// link is followed: the file it points to is replaced, not the link. Nothing is left behind after
-/// an error.
+/// The new text is on the disk before it takes the old one's place, with the same permissions.
+/// Links are refused, and one that somebody puts there meanwhile is replaced, never followed.
+/// Nothing is left behind after an error.
 ///
 /// # Assumptions
 /// Whoever else writes the file in the instant between the last look and the renaming loses.
 pub fn replace(path: &Path, before: &str, after: &str) -> io::Result<()> {
-    let path = fs::canonicalize(path)?;
-    if fs::read(&path)? != before.as_bytes() {
+    if io::read_to_string(files::open(path)?)? != before {
         return Err(io::Error::other("the file was changed meanwhile; nothing was written"));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = path.with_file_name(format!(".{name}.{}.draft", std::process::id()));
-    let written = write(&path, &draft, after).and_then(|()| fs::rename(&draft, &path));
+    let written = write(path, &draft, after).and_then(|()| fs::rename(&draft, path));
     if written.is_err() {
         // The first error is the one to tell; a draft that can't be removed changes nothing.
         let _ = fs::remove_file(&draft);
@@ -33,7 +34,7 @@ pub fn replace(path: &Path, before: &str, after: &str) -> io::Result<()> {
 
 fn write(path: &Path, draft: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
-    file.set_permissions(fs::metadata(path)?.permissions())?;
+    file.set_permissions(files::look(path)?.permissions())?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -67,13 +68,14 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_a_link() {
+    fn a_link_is_refused_and_what_it_points_to_stays() {
         let folder = tempfile::tempdir().unwrap();
         let (path, link) = (folder.path().join("a.yaml"), folder.path().join("b.yaml"));
         fs::write(&path, "old").unwrap();
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        replace(&link, "old", "new").unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        let error = replace(&link, "old", "new").unwrap_err().to_string();
+        assert!(error.contains("symbolic links aren't followed"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

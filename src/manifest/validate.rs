@@ -69,6 +69,8 @@ pub static CHECKS: &[Check] = &[
     Check { name: "owned rows know their parent", run: tables::have_parent },
     Check { name: "columns exist", run: columns::exist },
     Check { name: "columns take what is asked of them", run: columns::fit },
+    Check { name: "inserts can leave kept columns out", run: columns::keep_has_default },
+    Check { name: "redacted values aren't compared", run: columns::filters_probe_nothing },
 ];
 
 /// Runs every check; what readers found isn't repeated.

@@ -6,13 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::approval::{Approving, Missing, Selected, approve, name};
+use super::approval::{Approving, Missing, Selected, approve, is_writable, name};
 use super::approval_problem::{did_you_mean, nearest};
 use super::change::{Change, Class, Plan};
 use super::dependency::{Dependency, missing_dependencies, with_dependencies};
 use super::heading::Heading;
 use super::pattern::{Pattern, patterns};
-use crate::escape::visible;
+use crate::escape::{harmless, visible_name};
 use crate::manifest::sync_job::{Approval, Approvals};
 use crate::plan::render::words::class_word;
 
@@ -63,28 +63,44 @@ pub struct Amended {
 /// Why something can't be approved or taken back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    #[error("--{}: the plan holds no {}{}", .heading.word(), visible(.pattern), did_you_mean(.nearest.as_deref()))]
-    Unknown { heading: Heading, pattern: String, nearest: Option<String> },
-    /// It is there, but not as this.
+    #[error("--{}: the plan holds no {}{}", .heading.word(), harmless(.pattern), did_you_mean(.nearest))]
+    Unknown { heading: Heading, pattern: String, nearest: Vec<String> },
+    /// It is there, but in another class.
     #[error("--{}: {}", .heading.word(), .reason)]
     Unfit { heading: Heading, reason: String },
-    #[error("{} is asked for under both --{} and --{}", visible(.name), .headings[0].word(), .headings[1].word())]
+    /// It is in conflict, and this is no answer that was offered.
+    #[error("--{}: {}", .heading.word(), .reason)]
+    NotOffered { heading: Heading, reason: String },
+    #[error("{} is asked for under both --{} and --{}", visible_name(.name), .headings[0].word(), .headings[1].word())]
     Contradiction { name: String, headings: [Heading; 2] },
-    /// The ID, written with its pin, would be read as something else.
-    #[error("--{}: {} can't be approved in a manifest: its ID is empty or a word of its own there", .heading.word(), visible(.name))]
+    /// The ID, written with its pin, would be refused or read as something else.
+    #[error("--{}: {} can't be approved in a manifest: its ID is empty, a word of its own there, or holds characters that manifests refuse", .heading.word(), visible_name(.name))]
     Unwritable { heading: Heading, name: String },
     /// A dependency can't simply be added.
-    #[error("{} needs {}, which is in conflict: answer that first", visible(&.0.name), visible(&.0.needs))]
+    #[error("{} needs {}, which is in conflict: answer that first", visible_name(&.0.name), visible_name(&.0.needs))]
     Unanswered(Dependency),
-    #[error("--remove: nothing approved is named {}{}", visible(.pattern), did_you_mean(.nearest.as_deref()))]
-    NotApproved { pattern: String, nearest: Option<String> },
+    #[error("--remove: nothing approved is named {}{}", harmless(.pattern), did_you_mean(.nearest))]
+    NotApproved { pattern: String, nearest: Vec<String> },
+}
+
+impl Refusal {
+    /// The record is there and can't run as it is asked for; else the wish itself is wrong.
+    pub fn cannot_run(&self) -> bool {
+        match self {
+            Self::NotOffered { .. } | Self::Unwritable { .. } | Self::Unanswered(_) => true,
+            Self::Unknown { .. }
+            | Self::Unfit { .. }
+            | Self::Contradiction { .. }
+            | Self::NotApproved { .. } => false,
+        }
+    }
 }
 
 /// Adds what is wished for. An approval of the same record under another heading gives way.
 pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended, Vec<Refusal>> {
     let mut choosing = Choosing::new(plan);
     for (heading, argument) in &wish.add {
-        for pattern in patterns(argument, |name| choosing.places.contains_key(name)) {
+        for pattern in patterns(argument, |text| choosing.place(text).is_some()) {
             choosing.choose(*heading, pattern);
         }
     }
@@ -132,14 +148,17 @@ pub fn take_back(
     let names: BTreeSet<String> =
         entries.iter().map(|(table, _, entry)| entry_name(table, entry)).collect();
     let (mut gone, mut refused) = (BTreeSet::new(), Vec::new());
+    let is_name =
+        |text: &str| names.contains(text) || names.iter().any(|name| visible_name(name) == text);
     for argument in arguments {
-        for pattern in patterns(argument, |name| names.contains(name)) {
-            let before = gone.len();
-            gone.extend(names.iter().filter(|name| pattern.selects(name)).cloned());
-            let is_known = names.iter().any(|name| pattern.selects(name));
-            if gone.len() == before && !is_known && pattern != Pattern::All {
+        for pattern in patterns(argument, is_name) {
+            let selects =
+                |name: &&String| pattern.selects(name) || pattern.selects(&visible_name(name));
+            let selected: Vec<String> = names.iter().filter(selects).cloned().collect();
+            if selected.is_empty() && pattern != Pattern::All {
                 refused.push(not_approved(pattern, &names));
             }
+            gone.extend(selected);
         }
     }
     if !refused.is_empty() {
@@ -161,11 +180,9 @@ pub fn take_back(
 
 fn not_approved(pattern: Pattern<'_>, names: &BTreeSet<String>) -> Refusal {
     let (Pattern::Exact(text) | Pattern::Glob(text)) = pattern else {
-        return Refusal::NotApproved { pattern: "all".into(), nearest: None };
+        return Refusal::NotApproved { pattern: "all".into(), nearest: Vec::new() };
     };
-    let alike = names.iter().map(|name| (strsim::jaro_winkler(name, text), name));
-    let nearest = alike.filter(|(likeness, _)| *likeness > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-    Refusal::NotApproved { pattern: text.into(), nearest: nearest.map(|(_, name)| name.clone()) }
+    Refusal::NotApproved { pattern: text.into(), nearest: nearest(names, text) }
 }
 
 fn entry_name(table: &str, entry: &Approval) -> String {
@@ -178,6 +195,8 @@ fn entry_name(table: &str, entry: &Approval) -> String {
 struct Choosing<'a> {
     plan: &'a Plan,
     places: BTreeMap<String, usize>,
+    /// The same under the names that a reader sees, where those differ.
+    shown: BTreeMap<String, usize>,
     chosen: BTreeMap<usize, Heading>,
     target_newer: BTreeSet<String>,
     refused: Vec<Refusal>,
@@ -185,20 +204,27 @@ struct Choosing<'a> {
 
 impl<'a> Choosing<'a> {
     fn new(plan: &'a Plan) -> Self {
-        let places =
+        let places: BTreeMap<String, usize> =
             plan.changes.iter().enumerate().map(|(at, change)| (name(change), at)).collect();
+        let shown = places.iter().map(|(name, at)| (visible_name(name), *at));
+        let shown = shown.filter(|(name, _)| !places.contains_key(name)).collect();
         Self {
             plan,
             places,
+            shown,
             chosen: BTreeMap::new(),
             target_newer: BTreeSet::new(),
             refused: Vec::new(),
         }
     }
 
+    fn place(&self, text: &str) -> Option<usize> {
+        self.places.get(text).or_else(|| self.shown.get(text)).copied()
+    }
+
     fn choose(&mut self, heading: Heading, pattern: Pattern<'_>) {
         match pattern {
-            Pattern::Exact(text) => match self.places.get(text).copied() {
+            Pattern::Exact(text) => match self.place(text) {
                 Some(at) => self.choose_one(heading, at),
                 None => self.unknown(heading, text),
             },
@@ -210,10 +236,9 @@ impl<'a> Choosing<'a> {
     fn choose_one(&mut self, heading: Heading, at: usize) {
         let change = &self.plan.changes[at];
         if !heading.fits(change) {
-            let reason = unfit(change);
-            return self.refused.push(Refusal::Unfit { heading, reason });
+            return self.refused.push(unfit(heading, change));
         }
-        if change.pin.parse() != Ok(pin(change)) {
+        if !is_writable(change) {
             return self.refused.push(Refusal::Unwritable { heading, name: name(change) });
         }
         let before = *self.chosen.entry(at).or_insert(heading);
@@ -225,15 +250,15 @@ impl<'a> Choosing<'a> {
 
     /// A `*` is as blind as `all`: it never covers a record whose target was edited later.
     fn choose_many(&mut self, heading: Heading, pattern: Pattern<'_>, text: &str) {
-        let named = self.places.iter().filter(|(name, _)| pattern.selects(name));
-        let named: Vec<usize> = named.map(|(_, at)| *at).collect();
+        let all = self.places.iter().chain(&self.shown);
+        let named = all.filter(|(name, _)| pattern.selects(name));
+        let named: BTreeSet<usize> = named.map(|(_, at)| *at).collect();
         let fitting = named.iter().copied().filter(|at| heading.fits(&self.plan.changes[*at]));
         let fitting: Vec<usize> = fitting.collect();
         match (named.first(), fitting.is_empty()) {
             (None, _) if pattern != Pattern::All => return self.unknown(heading, text),
             (Some(first), true) if pattern != Pattern::All => {
-                let reason = unfit(&self.plan.changes[*first]);
-                return self.refused.push(Refusal::Unfit { heading, reason });
+                return self.refused.push(unfit(heading, &self.plan.changes[*first]));
             }
             _ => {}
         }
@@ -248,25 +273,30 @@ impl<'a> Choosing<'a> {
     }
 
     fn unknown(&mut self, heading: Heading, text: &str) {
-        let nearest = nearest(self.plan, text);
+        let nearest = nearest(self.places.keys(), text);
         self.refused.push(Refusal::Unknown { heading, pattern: text.into(), nearest });
     }
 }
 
 /// What a change is, and how it is approved.
-fn unfit(change: &Change) -> String {
-    let told = name(change);
-    let told = visible(&told);
+fn unfit(heading: Heading, change: &Change) -> Refusal {
+    let told = visible_name(&name(change));
     let options: Vec<String> =
         Heading::fitting(change).iter().map(|heading| format!("--{}", heading.word())).collect();
-    match (change.class, options.as_slice()) {
-        (_, []) => format!("{told} is in conflict and can't be approved, only mended"),
-        (Class::Conflict, options) => {
-            format!("{told} is in conflict: answer with {}", options.join(" or "))
-        }
-        (class, options) => {
-            format!("{told} is {}: use {}", class_word(class), options.join(" or "))
-        }
+    let options = options.join(" or ");
+    match change.class {
+        Class::Conflict if options.is_empty() => Refusal::NotOffered {
+            heading,
+            reason: format!("{told} is in conflict and can't be approved, only mended"),
+        },
+        Class::Conflict => Refusal::NotOffered {
+            heading,
+            reason: format!("{told} is in conflict: answer with {options}"),
+        },
+        class => Refusal::Unfit {
+            heading,
+            reason: format!("{told} is {}: use {options}", class_word(class)),
+        },
     }
 }
 

@@ -279,6 +279,14 @@ impl<'a> Matching<'a> {
     }
 }
 
+/// Whether a manifest can hold the change's pin: its ID isn't empty, no word of its own there, and
+/// without characters that manifests refuse.
+pub fn is_writable(change: &Change) -> bool {
+    let read: Result<Approval, _> = change.pin.parse();
+    let same = matches!(read, Ok(Approval::Pinned { id, .. }) if id == change.id);
+    same && !change.id.contains(crate::escape::is_deceptive)
+}
+
 /// `table/ID`, as dependencies and messages name a change.
 pub fn name(change: &Change) -> String {
     format!("{}/{}", change.table, change.id)

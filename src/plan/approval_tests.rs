@@ -157,7 +157,7 @@ fn towards_prod_nothing_goes_without_a_pin() {
         (Heading::Modified, "55"),
     ]), @r#"
     problem: approved.page.new: 41 needs its pin for TEST -> PROD; after reviewing it, write "41@9f2ac1d05b7e3a10"
-    problem: approved.page.modified: the plan holds no page/55; did you mean page/5?
+    problem: approved.page.modified: the plan holds no page/55; did you mean page/5, page/3 or page/4?
     problem: approved.page.new: a bare all is only for PROD -> TEST; after reviewing the plan, write "all@0123456789abcdef"
     problem: approved.page.deleted: a bare all is only for PROD -> TEST; after reviewing the plan, write "all@0123456789abcdef"
     "#);
@@ -172,7 +172,7 @@ fn towards_test_bare_ids_will_do() {
     assert_eq!(to_test(&[(Heading::Modified, "6")]), "selected 6", "named, though edited later");
     insta::assert_snapshot!(to_test(&[(Heading::New, "5"), (Heading::New, "411"), (Heading::Adopt, "9")]), @r#"
     stale: page/5 was approved as new and is modified now; compare again and approve what you see
-    problem: approved.page.new: the plan holds no page/411; did you mean page/41?
+    problem: approved.page.new: the plan holds no page/411; did you mean page/41, page/4 or page/10?
     problem: approved.page.adopt: 9 is in conflict, which is approved under overwrite or renumber
     "#);
 }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::approval::{Approved, Selected, Stale, name};
 use super::change::{Class, Plan};
-use crate::escape::visible;
+use crate::escape::visible_name;
 
 /// An approved change that can't be applied without another.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, serde::Serialize)]
-#[error("{} is approved but needs {}, which is neither approved nor on the target; approve it too, or use --with-dependencies", visible(.name), visible(.needs))]
+#[error("{} is approved but needs {}, which is neither approved nor on the target; approve it too, or use --with-dependencies", visible_name(.name), visible_name(.needs))]
 pub struct Dependency {
     /// `table/ID` of the approved change.
     pub name: String,

@@ -1,7 +1,8 @@
 //! The rules of comparing and applying as a table of cases: rows of both sides, the plan they give,
 //! the target's rows after a run. The cases are the YAML files beside this one.
 //!
-//! Answers for every file being played, on SQLite and, where a server is named, on PostgreSQL.
+//! Answers for every file being played, on SQLite and, where a server is named, on PostgreSQL and
+//! MariaDB.
 //! `RECONCILE_CASE` plays only the cases whose name contains its value.
 
 mod format;
@@ -46,6 +47,9 @@ fn play_on_this_thread(file: &str, on: On) {
     let played = played.filter(|case| match on {
         On::Sqlite => case.only_postgres.is_none(),
         On::Postgres => case.only_sqlite.is_none(),
+        On::Mariadb => {
+            case.only_postgres.is_none() && case.only_sqlite.is_none() && case.not_mariadb.is_none()
+        }
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let failures: Vec<String> = runtime.block_on(async {
@@ -77,6 +81,13 @@ macro_rules! topics {
             $(#[test]
             fn $name() {
                 super::play_topic($file, super::On::Postgres);
+            })*
+        }
+
+        mod on_mariadb {
+            $(#[test]
+            fn $name() {
+                super::play_topic($file, super::On::Mariadb);
             })*
         }
     };

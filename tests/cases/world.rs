@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use reconcile::config::Config;
 use reconcile::plan::change::Plan;
 use serde_json::{Value as Json, json};
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row, SqliteConnection};
 
 use super::format::{Case, Modules, Rows, Topic};
 use crate::places::Place;
@@ -17,6 +17,7 @@ use crate::places::Place;
 pub enum On {
     Sqlite,
     Postgres,
+    Mariadb,
 }
 
 /// A table's rows, each as one line.
@@ -42,6 +43,7 @@ impl World {
             let checks = match on {
                 On::Sqlite => "PRAGMA foreign_keys = OFF",
                 On::Postgres => "SET session_replication_role = replica",
+                On::Mariadb => "SET foreign_key_checks = 0",
             };
             let mut script = format!("{schema};\n{checks};\n");
             for rows in [&case.both, rows] {
@@ -115,7 +117,13 @@ async fn place(script: &str, on: On) -> Option<Place> {
     match on {
         On::Sqlite => Some(Place::sqlite(script).await),
         On::Postgres => Place::postgres(script).await,
+        On::Mariadb => Place::mariadb(&in_mariadb(script)).await,
     }
+}
+
+/// No key of MariaDB's takes a text without a length.
+fn in_mariadb(script: &str) -> String {
+    script.replace(" TEXT", " VARCHAR(190)")
 }
 
 /// `INSERT` statements in the order of the schema's tables, as people would.
@@ -172,6 +180,7 @@ fn cell(value: &Json) -> String {
 pub async fn state(place: &Place) -> State {
     match place.directory {
         Some(_) => sqlite_state(&place.url).await,
+        None if place.url.starts_with("mysql:") => mariadb_state(&place.url).await,
         None => postgres_state(&place.url).await,
     }
 }
@@ -220,6 +229,31 @@ async fn postgres_state(url: &str) -> State {
                 row.into_iter().map(|(_, value)| value).collect()
             })
             .collect();
+        state.insert(table, sorted(&rows));
+    }
+    connection.close().await.unwrap();
+    state
+}
+
+async fn mariadb_state(url: &str) -> State {
+    let mut connection = MySqlConnection::connect(url).await.unwrap();
+    let tables = "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
+                  WHERE TABLE_SCHEMA = database() AND TABLE_NAME NOT LIKE 'reconcile\\_%'";
+    let tables: Vec<String> = strings(sqlx::query(tables).fetch_all(&mut connection).await);
+    let mut state = State::new();
+    for table in tables {
+        let columns = format!(
+            "SELECT CAST(CONCAT(IF(DATA_TYPE LIKE '%b%lob' OR DATA_TYPE LIKE '%binary', \
+             CONCAT('CONCAT(''x'', HEX(`', COLUMN_NAME, '`))'), CONCAT('`', COLUMN_NAME, '`'))) \
+             AS CHAR) FROM information_schema.COLUMNS \
+             WHERE TABLE_SCHEMA = database() AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
+        );
+        let columns = strings(sqlx::query(AssertSqlSafe(columns)).fetch_all(&mut connection).await);
+        let rows =
+            format!("SELECT CAST(json_array({}) AS CHAR) FROM `{table}`", columns.join(", "));
+        let rows = sqlx::query(AssertSqlSafe(rows)).fetch_all(&mut connection).await;
+        let rows: Vec<Vec<Json>> =
+            strings(rows).iter().map(|row| serde_json::from_str(row).unwrap()).collect();
         state.insert(table, sorted(&rows));
     }
     connection.close().await.unwrap();

@@ -298,6 +298,7 @@ impl<'a> Author<'a> {
         let first = self.random.below(4);
         let (a, b) = (nth(table, first), nth(table, first + 1));
         let name = &table.name;
+        let divided = if self.engine == Engine::Mariadb { "DIV" } else { "/" };
         if table.has("rank") && self.random.chance(50) {
             return vec![
                 format!(
@@ -305,8 +306,8 @@ impl<'a> Author<'a> {
                      WHERE {b})) WHERE {a}"
                 ),
                 format!(
-                    "UPDATE {name} SET rank = -(SELECT rank FROM {name} WHERE {a}) / 1000 - 1 \
-                     WHERE {b}"
+                    "UPDATE {name} SET rank = -(SELECT rank FROM {name} WHERE {a}) {divided} 1000 \
+                     - 1 WHERE {b}"
                 ),
                 format!("UPDATE {name} SET rank = -rank % 1000 WHERE {a}"),
             ];
@@ -319,6 +320,7 @@ impl<'a> Author<'a> {
                 ("substr(code, 1, instr(code, '|') - 1)", "substr(code, instr(code, '|') + 1)")
             }
             Engine::Postgres => ("split_part(code, '|', 1)", "split_part(code, '|', 2)"),
+            Engine::Mariadb => ("substring_index(code, '|', 1)", "substring_index(code, '|', -1)"),
         };
         vec![
             format!(
@@ -341,5 +343,6 @@ fn update(table: &Table, set: &[String], condition: &str) -> Vec<String> {
 fn nth(table: &Table, offset: usize) -> String {
     let key = table.key.join(", ");
     let (left, right) = (format!("({key})"), format!("SELECT {key} FROM {}", table.name));
-    format!("{left} IN ({right} ORDER BY {key} LIMIT 1 OFFSET {offset})")
+    // Nested once more, since MariaDB takes no LIMIT right inside IN.
+    format!("{left} IN (SELECT * FROM ({right} ORDER BY {key} LIMIT 1 OFFSET {offset}) AS nth)")
 }

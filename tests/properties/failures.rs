@@ -148,6 +148,20 @@ fn triggers(engine: Engine, tables: &[&str], guard: Guard) -> String {
                     "CREATE TRIGGER guard_{verb} AFTER {verb} ON {table} FOR EACH ROW EXECUTE \
                      FUNCTION guard();\n"
                 ),
+                Engine::Mariadb => {
+                    let then = match guard {
+                        Guard::Refuses => "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'guarded'",
+                        Guard::RefusesForNow => {
+                            "SIGNAL SQLSTATE '40001' SET MESSAGE_TEXT = 'guarded', MYSQL_ERRNO = 1213"
+                        }
+                        Guard::Waits => "DO sleep(2)",
+                    };
+                    format!(
+                        "CREATE TRIGGER guard_{verb}_{table} AFTER {verb} ON {table} FOR EACH ROW \
+                         BEGIN UPDATE guard SET n = n - 1; IF (SELECT n FROM guard) < 0 THEN {then}; \
+                         END IF; END;\n"
+                    )
+                }
                 Engine::Sqlite => {
                     let then = match guard {
                         Guard::Refuses | Guard::RefusesForNow => {
@@ -244,7 +258,7 @@ fn start(world: &World<'_>) -> Child {
         .unwrap()
 }
 
-/// Waits until the process is inside its transaction: on PostgreSQL until it sleeps in the guarded
+/// Waits until the process is inside its transaction: on a server until it sleeps in the guarded
 /// write, on SQLite until it holds the lock. False where it ended before.
 async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -262,7 +276,7 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
                 world.target().run("PRAGMA busy_timeout = 5000").await.unwrap();
                 !begun
             }
-            Engine::Postgres => asleep(world).await,
+            Engine::Postgres | Engine::Mariadb => asleep(world).await,
         };
         if inside {
             return true;
@@ -272,12 +286,20 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
 }
 
 async fn asleep(world: &mut World<'_>) -> bool {
-    let sql = "SELECT CAST(count(*) AS text) FROM pg_stat_activity WHERE datname = \
-               current_database() AND wait_event = 'PgSleep'";
+    let sql = match world.story.engine {
+        Engine::Mariadb => {
+            "SELECT CAST(count(*) AS char) FROM information_schema.PROCESSLIST WHERE DB = \
+             database() AND STATE = 'User sleep'"
+        }
+        _ => {
+            "SELECT CAST(count(*) AS text) FROM pg_stat_activity WHERE datname = \
+             current_database() AND wait_event = 'PgSleep'"
+        }
+    };
     world.target().rows(sql).await[0][0].as_deref() != Some("0")
 }
 
-/// Waits until PostgreSQL has noticed that the process is gone.
+/// Waits until the server has noticed that the process is gone.
 async fn alone(world: &mut World<'_>) {
-    while world.story.engine == Engine::Postgres && asleep(world).await {}
+    while world.story.engine != Engine::Sqlite && asleep(world).await {}
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row as _, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row as _, SqliteConnection};
 
 use super::schema::{LEFT_OUT, Place, Role, Schema};
 use super::world::Story;
@@ -14,6 +14,7 @@ use super::world::Story;
 pub enum Database {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+    Mariadb(MySqlConnection),
 }
 
 pub type Key = Vec<String>;
@@ -31,9 +32,15 @@ static NO_NAMES: Names = Names::new();
 
 impl Database {
     pub async fn open(url: &str) -> Self {
-        match url.starts_with("sqlite") {
-            true => Self::Sqlite(SqliteConnection::connect(url).await.unwrap()),
-            false => Self::Postgres(PgConnection::connect(url).await.unwrap()),
+        match url.split(':').next() {
+            Some("sqlite") => Self::Sqlite(SqliteConnection::connect(url).await.unwrap()),
+            Some("mysql") => {
+                let mut connection = MySqlConnection::connect(url).await.unwrap();
+                let mode = "SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT')";
+                sqlx::raw_sql(mode).execute(&mut connection).await.unwrap();
+                Self::Mariadb(connection)
+            }
+            _ => Self::Postgres(PgConnection::connect(url).await.unwrap()),
         }
     }
 
@@ -42,6 +49,7 @@ impl Database {
         match self {
             Self::Sqlite(it) => sqlx::raw_sql(sql).execute(it).await.map(|_| ()),
             Self::Postgres(it) => sqlx::raw_sql(sql).execute(it).await.map(|_| ()),
+            Self::Mariadb(it) => sqlx::raw_sql(sql).execute(it).await.map(|_| ()),
         }
     }
 
@@ -50,11 +58,11 @@ impl Database {
         self.run("SAVEPOINT edit").await.unwrap();
         for sql in statements {
             if self.run(sql).await.is_err() {
-                self.run("ROLLBACK TO edit; RELEASE edit").await.unwrap();
+                self.run("ROLLBACK TO edit; RELEASE SAVEPOINT edit").await.unwrap();
                 return false;
             }
         }
-        self.run("RELEASE edit").await.unwrap();
+        self.run("RELEASE SAVEPOINT edit").await.unwrap();
         true
     }
 
@@ -69,14 +77,19 @@ impl Database {
                 let rows = sqlx::query(sql).fetch_all(it).await.unwrap();
                 rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
             }
+            Self::Mariadb(it) => {
+                let rows = sqlx::query(sql).fetch_all(it).await.unwrap();
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
         }
     }
 
     pub async fn snapshot(&mut self, schema: &Schema) -> Snapshot {
         let mut snapshot = Snapshot::default();
+        let text = if matches!(self, Self::Mariadb(_)) { "CHAR" } else { "TEXT" };
         for table in &schema.tables {
             let casts: Vec<String> =
-                table.columns.iter().map(|c| format!("CAST({} AS TEXT)", c.name)).collect();
+                table.columns.iter().map(|c| format!("CAST({} AS {text})", c.name)).collect();
             let sql = format!("SELECT {} FROM {}", casts.join(", "), table.name);
             let rows = self.rows(&sql).await.into_iter().map(|values| {
                 let names = table.columns.iter().map(|column| column.name.clone());
@@ -98,6 +111,10 @@ impl Database {
                     format!("SELECT name FROM sqlite_schema WHERE name = '{table}'")
                 }
                 Self::Postgres(_) => format!("SELECT to_regclass('{table}')::text"),
+                Self::Mariadb(_) => format!(
+                    "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES WHERE \
+                     TABLE_SCHEMA = database() AND TABLE_NAME = '{table}'"
+                ),
             };
             if self.rows(&sql).await.first().is_some_and(|row| row[0].is_some()) {
                 all += self.rows(&format!("SELECT '1' FROM {table}")).await.len();

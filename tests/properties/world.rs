@@ -76,6 +76,7 @@ impl Shop {
             places.push(match engine {
                 Engine::Sqlite => Place::sqlite(ddl).await,
                 Engine::Postgres => Place::postgres(ddl).await.unwrap(),
+                Engine::Mariadb => Place::mariadb(ddl).await.unwrap(),
             });
         }
         let folder = tempfile::tempdir().unwrap();

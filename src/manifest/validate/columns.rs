@@ -6,6 +6,7 @@ use super::tables::{Missing, environments_without};
 use crate::catalog::{Column, Kind, Table};
 use crate::manifest::Step;
 use crate::manifest::filter::{Condition, Scalar};
+use crate::manifest::module::KeepRule;
 use crate::manifest::problem::Problem;
 use crate::manifest::words::suggestion;
 
@@ -119,6 +120,82 @@ pub fn fit(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 }
             }
             composite_references(catalog, &part, problems);
+        }
+    }
+}
+
+/// An insert that leaves a column to its default works only where there is one. A trigger may fill
+/// the column in, which can't be told from here.
+pub fn keep_has_default(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        let by_default = part
+            .keep()
+            .iter()
+            .filter(|(_, rule)| **rule == KeepRule::Default)
+            .map(|(name, _)| name);
+        for name in by_default {
+            let without: Vec<&str> = context
+                .catalogs
+                .iter()
+                .filter(|(_, catalog)| {
+                    catalog.table(part.table()).is_some_and(|table| lacks_default(table, name))
+                })
+                .map(|(environment, _)| environment.as_str())
+                .collect();
+            if without.is_empty() {
+                continue;
+            }
+            let message = format!(
+                "the module `{}` can't insert into `{}`: `{name}` is NOT NULL and has no default \
+                 in {}",
+                part.document.name,
+                part.table(),
+                without.join(" and ")
+            );
+            let problem = Problem::error("no-default", message)
+                .help(format!("write `{name}: source`, or give the column a default"));
+            let span = part.locate(&[Step::Key("keep"), Step::Key(name)]);
+            problems.push(part.document.origin.problem(problem, span));
+        }
+    }
+}
+
+fn lacks_default(table: &Table, name: &str) -> bool {
+    table.triggers.is_empty()
+        && table.column(name).is_some_and(|column| {
+            !column.nullable
+                && !column.generated
+                && column.default.is_none()
+                && column.auto.is_none()
+        })
+}
+
+/// What a filter selects is counted, so counts would tell what a redacted column holds; the same
+/// goes for the value that means no reference.
+pub fn filters_probe_nothing(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    let parts = parts(context);
+    for part in &parts {
+        let redacted = |column: &str| {
+            context.config.is_some_and(|config| config.redact_matches(part.table(), column))
+                || parts.iter().filter(|other| other.table() == part.table()).any(|other| {
+                    other.redact().iter().any(|name| name.eq_ignore_ascii_case(column))
+                })
+        };
+        let filters = part.rows().keys().map(|column| ("rows", column));
+        let constants = part
+            .references()
+            .iter()
+            .filter(|(_, rule)| rule.choices.iter().any(|choice| choice.none.is_some()));
+        let constants = constants.map(|(column, _)| ("references", column));
+        for (key, column) in filters.chain(constants).filter(|(_, column)| redacted(column)) {
+            let message = format!(
+                "`{}.{column}` is redacted: comparing it with constants would tell what it holds",
+                part.table()
+            );
+            let problem = Problem::error("redacted-filter", message)
+                .help("choose rows by another column, or ask the operator to show this one");
+            let span = part.locate(&[Step::Key(key), Step::Key(column)]);
+            problems.push(part.document.origin.problem(problem, span));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::Context;
 use super::parts::{Part, Role, parts};
-use crate::catalog::{Catalog, ForeignKey, Kind, Table};
+use crate::catalog::{Catalog, ForeignKey, Kind, NoTable, Table};
 use crate::config::Environment;
 use crate::manifest::Step;
 use crate::manifest::problem::Problem;
@@ -39,6 +39,10 @@ fn missing_table(
     table: &str,
 ) -> Option<Problem> {
     let missing = environments_without(context, |catalog| catalog.table(table).is_some())?;
+    let kind = context.catalogs.values().find_map(|catalog| catalog.no_tables.get(table));
+    if let Some(kind) = kind {
+        return Some(part.problem(place, no_table(table, *kind)));
+    }
     let names = context.catalogs.values().flat_map(|catalog| catalog.tables.keys());
     let help = suggestion(table, names.map(String::as_str).collect::<Vec<_>>())
         .filter(|help| help.starts_with("did"));
@@ -52,6 +56,18 @@ fn missing_table(
         ),
     };
     Some(part.problem(place, problem))
+}
+
+fn no_table(name: &str, kind: NoTable) -> Problem {
+    let (kind, help) = match kind {
+        NoTable::View => ("a view", "name the tables it reads"),
+        NoTable::MaterializedView => ("a materialized view", "name the tables it reads"),
+        NoTable::ForeignTable => ("a foreign table", "its rows lie in another database"),
+        NoTable::Partition => ("a partition of another table", "name the partitioned table"),
+        NoTable::VirtualTable => ("a virtual table", "name the table it is filled from"),
+    };
+    let message = format!("`{name}` is {kind}: only tables can be synchronized");
+    Problem::error("no-table", message).help(help)
 }
 
 impl fmt::Display for Missing {

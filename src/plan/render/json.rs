@@ -7,7 +7,12 @@ use crate::plan::change::Plan;
 
 /// The plan in pretty JSON with a line break at its end. It reads back as an equal plan.
 pub fn json(plan: &Plan) -> String {
-    let raw = serde_json::to_string_pretty(plan).expect("a plan has only text keys");
+    pretty(plan)
+}
+
+/// Any of our own values in the same way.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    let raw = serde_json::to_string_pretty(value).expect("our values have only text keys");
     let mut out = String::with_capacity(raw.len() + 1);
     for c in raw.chars() {
         // Line breaks and spaces between tokens are the only invisible characters outside strings;

@@ -21,7 +21,7 @@ mod pins;
 mod text;
 pub mod words;
 
-pub use json::json;
+pub use json::{json, pretty};
 pub use markdown::markdown;
 
 pub use text::{Colour, Style, text};

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::difference::{focused, lines, literal, paths};
 use super::words::{answer_word, brief_identity, conflict_word, shell_word, source_and_target};
-use crate::escape::{quoted, shortened, visible, visible_line, width};
+use crate::escape::{quoted, shortened, visible, visible_line, visible_name, width};
 use crate::plan::change::{Answer, Change, Class, Conflict, Field, Form, Plan, RowChange};
 
 /// What stands before a line, and what colours it.
@@ -98,7 +98,7 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
         out.row(change, fields);
     }
     if !change.depends_on.is_empty() {
-        let needed: Vec<_> = change.depends_on.iter().map(|id| visible(id)).collect();
+        let needed: Vec<_> = change.depends_on.iter().map(|id| visible_name(id)).collect();
         out.push(1, Sign::None, format!("needs {}", needed.join(", ")));
     }
     out.lines
@@ -106,7 +106,7 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
 
 /// `cms_page/41  Spring (slug: spring)`
 fn title(change: &Change) -> String {
-    let mut title = visible(&change_name(change)).into_owned();
+    let mut title = visible_name(&change_name(change));
     if let Some(label) = &change.label {
         title.push_str("  ");
         title.push_str(&visible(&shortened(label, 60)));
@@ -156,8 +156,10 @@ impl Outline {
             reason = format!("{reason}, also {}", conflict_word(*also));
         }
         if let Some(id) = &conflict.target_id {
-            reason =
-                format!("{reason}: on {target} {}", visible(&format!("{}/{id}", change.table)));
+            reason = format!(
+                "{reason}: on {target} {}",
+                visible_name(&format!("{}/{id}", change.table))
+            );
             if let Some(identity) = &conflict.target_identity {
                 reason = format!("{reason} ({})", brief_identity(identity));
             }
@@ -184,7 +186,7 @@ impl Outline {
             self.lines.push(Line {
                 depth: 1,
                 sign: Sign::of_row(first.row),
-                text: bounded(visible(&name).into_owned()),
+                text: bounded(visible_name(&name)),
                 heading: true,
                 approved: false,
             });
@@ -303,6 +305,6 @@ fn what_it_does(answer: Answer, target: &str) -> String {
 }
 
 fn command(plan: &Plan, change: &Change, answer: Answer) -> String {
-    let name = shell_word(&change_name(change));
+    let name = shell_word(&visible_name(&change_name(change)));
     format!("reconcile approve {} --{} {name}", shell_word(&plan.job), answer_word(answer))
 }

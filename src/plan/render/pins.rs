@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::words::{answer_word, class_word, count};
 use crate::manifest::quote::{key, quoted};
+use crate::plan::approval::is_writable;
 use crate::plan::change::{Change, Class, Plan};
 
 /// The characters by which a plan's digest names it in a manifest.
@@ -15,11 +16,12 @@ pub const PLAN_DIGEST: usize = 16;
 /// comments, since one of the answers offered has to be chosen.
 pub fn block(plan: &Plan, limit: usize) -> String {
     let mut tables: BTreeMap<&str, BTreeMap<Class, Vec<&Change>>> = BTreeMap::new();
-    for change in &plan.changes {
+    let changes = || plan.changes.iter().filter(|change| is_writable(change));
+    for change in changes() {
         let classes = tables.entry(&change.table).or_default();
         classes.entry(change.class).or_default().push(change);
     }
-    let has_entries = plan.changes.iter().any(|change| change.class != Class::Conflict);
+    let has_entries = changes().any(|change| change.class != Class::Conflict);
     let mut out = if has_entries { "approved:\n" } else { "# approved:\n" }.to_owned();
     let mut length = out.len();
     for (at, (table, classes)) in tables.iter().enumerate() {

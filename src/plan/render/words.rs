@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::difference::literal;
-use crate::escape::{shortened, visible};
+use crate::escape::{harmless, shortened, visible};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Class, ConflictKind, Counts, Plan};
 
@@ -109,6 +109,17 @@ pub fn tally<'a>(changes: impl IntoIterator<Item = &'a Change>) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
+/// `2 new, 1 conflict`: only what there is, in the words and the order of [`summary`].
+pub fn number_of_each<'a>(changes: impl IntoIterator<Item = &'a Change>) -> String {
+    let mut counts = BTreeMap::new();
+    for change in changes {
+        *counts.entry(change.class).or_insert(0u64) += 1;
+    }
+    let order = [Class::New, Class::Modified, Class::Deleted, Class::Conflict];
+    let told = order.iter().filter_map(|class| Some((counts.get(class)?, class_word(*class))));
+    told.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+}
+
 /// `1 record was`, `2 records were`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
@@ -135,5 +146,5 @@ pub fn shell_word(word: &str) -> String {
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
-    format!("'{}'", visible(&word.replace('\'', r"'\''")))
+    format!("'{}'", harmless(&word.replace('\'', r"'\''")))
 }

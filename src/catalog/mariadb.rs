@@ -1,0 +1,113 @@
+//! What MariaDB's and MySQL's types mean: kinds of columns, and which text a collation can hold.
+//!
+//! Answers for reading `information_schema`'s spelling. The server itself is asked in `database`.
+
+use super::Kind;
+
+/// The kind of a column by its `DATA_TYPE`, its `COLLATION_NAME` and whether a check holds it to
+/// valid JSON, which is what MariaDB makes of `JSON`.
+///
+/// `tinyint(1)` is an integer: it may hold 7. Types of one engine only are native.
+pub fn kind(data_type: &str, binary: Binary, json: Json) -> Kind {
+    match (data_type, json, binary) {
+        ("json", _, _) | (_, Json::Checked, _) => Kind::Json,
+        ("tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" | "bit", _, _) => {
+            Kind::Integer
+        }
+        ("decimal", _, _) => Kind::Decimal,
+        ("float" | "double", _, _) => Kind::Float,
+        ("char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext", _, Binary::No) => {
+            Kind::Text
+        }
+        ("date", _, _) => Kind::Date,
+        ("time", _, _) => Kind::Time,
+        ("datetime", _, _) => Kind::Timestamp,
+        ("timestamp", _, _) => Kind::TimestampTz,
+        ("uuid", _, _) => Kind::Uuid,
+        ("binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob", _, _) => {
+            Kind::Bytes
+        }
+        _ => Kind::Native,
+    }
+}
+
+/// Whether a column holds bytes and no text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    Yes,
+    No,
+}
+
+/// Whether the column's own check is `json_valid`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Json {
+    Checked,
+    No,
+}
+
+/// Whether values of a declared type are geometries, which travel in the server's own binary form.
+pub fn is_spatial(declared: &str) -> bool {
+    let name = declared.split([' ', '(']).next().unwrap_or_default();
+    matches!(
+        name,
+        "geometry"
+            | "point"
+            | "linestring"
+            | "polygon"
+            | "multipoint"
+            | "multilinestring"
+            | "multipolygon"
+            | "geometrycollection"
+    )
+}
+
+/// How many decimals a type of fixed-point numbers or of times keeps; `None` for other types.
+pub fn scale(declared: &str) -> Option<usize> {
+    let (name, rest) = declared.split_once('(').unwrap_or((declared, ")"));
+    let inside = rest.split(')').next().unwrap_or_default();
+    match name.split(' ').next().unwrap_or_default() {
+        "decimal" => inside.split_once(',').map_or(Some(0), |(_, scale)| scale.trim().parse().ok()),
+        "time" | "datetime" | "timestamp" if inside.is_empty() => Some(0),
+        "time" | "datetime" | "timestamp" => inside.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Texts that a collation calls equal have one form, as far as that can be told without the
+/// server: letters without case where it ignores case, and no spaces at the end where it pads.
+pub fn form(collation: &str, text: &str) -> String {
+    let padded = !collation.contains("nopad") && !collation.contains("_0900_");
+    let text = if padded { text.trim_end_matches(' ') } else { text };
+    match collation.ends_with("_bin") || collation.ends_with("_cs") {
+        true => text.to_owned(),
+        false => text.to_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_are_read_from_the_type() {
+        let cases = [
+            ("decimal(10,2)", Some(2)),
+            ("decimal(10,0) unsigned", Some(0)),
+            ("datetime", Some(0)),
+            ("datetime(6)", Some(6)),
+            ("time(3)", Some(3)),
+            ("varchar(20)", None),
+            ("int(11)", None),
+        ];
+        for (declared, expected) in cases {
+            assert_eq!(scale(declared), expected, "{declared}");
+        }
+    }
+
+    #[test]
+    fn a_collation_tells_what_it_calls_equal() {
+        assert_eq!(form("utf8mb4_general_ci", "Ab "), "ab");
+        assert_eq!(form("utf8mb4_bin", "Ab "), "Ab");
+        assert_eq!(form("utf8mb4_nopad_bin", "Ab "), "Ab ");
+    }
+}

@@ -1,0 +1,250 @@
+//! What one pass says of a job: text for people, JSON for programs.
+//!
+//! Answers for how much is shown (the whole plan in a dry run, else only what was done and what is
+//! left) and for the command to go on with. What became of the job is `job::report`'s.
+
+use serde_json::{Value as Json, json};
+
+use crate::apply::Applied;
+use crate::apply::ledger::AppliedEntry;
+use crate::escape::{harmless, visible, visible_name};
+use crate::job::report::{Outcome, RefusalKind, Report};
+use crate::job::run::Wish;
+use crate::plan::approval::is_writable;
+use crate::plan::change::Plan;
+use crate::plan::heading::Heading;
+use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
+use crate::plan::render::{Style, put, text};
+use crate::state::Phase;
+
+/// Records of a run that are told one by one; the ledger and `--format json` hold all.
+const MOST_RECORDS: usize = 20;
+
+/// The report for people.
+pub fn shown(report: &Report, wish: Wish, style: Style) -> String {
+    let mut out = String::new();
+    if let (Some(plan), Wish::DryRun) = (&report.plan, wish) {
+        out.push_str(&text(plan, style));
+    }
+    put!(out, "{}: {}\n", report.job, sentence(&report.outcome));
+    if let (Some(plan), Wish::Apply) = (&report.plan, wish) {
+        for (module, reason) in &plan.failed_modules {
+            put!(out, "  {} could not be compared: {}\n", visible(module), visible(reason));
+        }
+    }
+    match &report.outcome {
+        Outcome::Refused(refusal) => {
+            for reason in &refusal.reasons {
+                put!(out, "  {}\n", harmless(reason));
+            }
+        }
+        Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. } => {
+            records_of_run(&mut out, &applied.entries);
+        }
+        _ => {}
+    }
+    for (word, list) in [("skipped", &report.skipped), ("left out", &report.left_out)] {
+        for sentence in list {
+            put!(out, "  {word}: {}\n", harmless(sentence));
+        }
+    }
+    let next = next(report, wish);
+    let widest = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    for (command, what) in next {
+        put!(out, "    {command:<widest$}  # {what}\n");
+    }
+    out.push('\n');
+    out
+}
+
+/// `+ renumber   cms_page/41, now cms_page/45`
+fn records_of_run(out: &mut String, entries: &[AppliedEntry]) {
+    for entry in entries.iter().take(MOST_RECORDS) {
+        let how = entry.answer.map_or_else(|| class_word(entry.class), answer_word);
+        let name = format!("{}/{}", entry.table, entry.id);
+        put!(out, "  {how:<9}  {}", visible_name(&name));
+        if entry.target_id != entry.id && !entry.target_id.is_empty() {
+            let now = format!("{}/{}", entry.table, entry.target_id);
+            put!(out, ", there {}", visible_name(&now));
+        }
+        out.push('\n');
+    }
+    if entries.len() > MOST_RECORDS {
+        put!(out, "  … and {} more\n", entries.len() - MOST_RECORDS);
+    }
+}
+
+/// Commands to go on with, each with what it does.
+fn next(report: &Report, wish: Wish) -> Vec<(String, String)> {
+    let job = &report.job;
+    let review = |what: String| (format!("reconcile plan {job}"), what);
+    let left = report.plan.as_ref().and_then(not_approved);
+    let rest = left.map(|left| review(format!("what isn't approved: {left}")));
+    match (&report.outcome, wish) {
+        (Outcome::Applied { run, .. }, _) => {
+            let undo = (format!("reconcile undo {run}"), "takes the run back".to_owned());
+            rest.into_iter().chain([undo]).collect()
+        }
+        (Outcome::TestImport { .. }, _) => {
+            vec![review("to apply it, take `dryRun: true` out of the job".into())]
+        }
+        (Outcome::AwaitingApproval, wish) => {
+            let review = rest.filter(|_| wish == Wish::Apply);
+            let first = report.plan.as_ref().and_then(|plan| approving_one(job, plan));
+            review.into_iter().chain(first).collect()
+        }
+        (Outcome::WouldApply { .. }, _) => {
+            vec![(format!("reconcile {job}"), "carries it out, where `instance` is PROD".into())]
+        }
+        (Outcome::NothingToDo { .. }, Wish::Apply) => rest.into_iter().collect(),
+        (Outcome::Refused(refusal), Wish::Apply) => match refusal.kind {
+            RefusalKind::Unusable | RefusalKind::Stale | RefusalKind::CannotRun => {
+                vec![review("shows what could be approved now".into())]
+            }
+            RefusalKind::Limit | RefusalKind::Missed => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// The first change that can be approved, as an example.
+fn approving_one(job: &str, plan: &Plan) -> Option<(String, String)> {
+    let (change, heading) = plan
+        .changes
+        .iter()
+        .filter(|change| is_writable(change))
+        .find_map(|change| Some((change, *Heading::fitting(change).first()?)))?;
+    let name = shell_word(&visible_name(&format!("{}/{}", change.table, change.id)));
+    let command = format!("reconcile approve {job} --{} {name}", heading.word());
+    Some((command, "approves one of them".into()))
+}
+
+/// The changes outside the run, as counts.
+fn not_approved(plan: &Plan) -> Option<String> {
+    let left = plan.changes.iter().filter(|change| !change.approved);
+    let left = number_of_each(left);
+    (!left.is_empty()).then_some(left)
+}
+
+/// What became of a job, in one line.
+pub fn sentence(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NothingToDo { why } => format!("nothing to do, {why}"),
+        Outcome::AwaitingApproval => "awaiting approval; nothing was written".into(),
+        Outcome::Scheduled { at } => format!("scheduled for {at}"),
+        Outcome::WouldApply { count, test_import: false } => {
+            format!("dry run: {} would be applied", records(*count))
+        }
+        Outcome::WouldApply { count, test_import: true } => {
+            format!("dry run: a test import of {} would be made", records(*count))
+        }
+        Outcome::Applied { run, applied } => {
+            format!("Success: run {run} applied {}", what(applied))
+        }
+        Outcome::TestImport { run, applied } => {
+            format!("test import {run} went through, nothing was saved: {}", what(applied))
+        }
+        Outcome::Held(ended) => format!(
+            "{:?} on {}: {}; change the job, or its `request`, to ask again",
+            ended.phase, ended.at, ended.why
+        ),
+        Outcome::Suspended { why } => format!("suspended: {}", visible(why)),
+        Outcome::Refused(refusal) => match refusal.kind {
+            RefusalKind::Stale => "Stale, nothing was written:".into(),
+            RefusalKind::Missed => "Missed, nothing was written:".into(),
+            _ => "refused, nothing was written:".into(),
+        },
+        Outcome::Unknown { error } => {
+            format!(
+                "UNKNOWN: {}; the next pass reads it from the ledger",
+                super::lines_escaped(error)
+            )
+        }
+        Outcome::Failed { error } => {
+            format!("FAILURE, nothing was changed: {}", super::lines_escaped(error))
+        }
+    }
+}
+
+fn records(number: usize) -> String {
+    count(number as u64, "record", "records")
+}
+
+fn what(applied: &Applied) -> String {
+    let Applied { entries, inserted, updated, deleted } = applied;
+    format!(
+        "{} ({} inserted, {updated} updated, {deleted} deleted)",
+        records(entries.len()),
+        count(*inserted, "row", "rows"),
+    )
+}
+
+/// The report for programs.
+pub fn to_json(report: &Report) -> Json {
+    let reasons = match &report.outcome {
+        Outcome::Refused(refusal) => refusal.reasons.clone(),
+        _ => Vec::new(),
+    };
+    let (run, applied) = match &report.outcome {
+        Outcome::Applied { run, applied } | Outcome::TestImport { run, applied } => {
+            (Some(run), Some(applied))
+        }
+        _ => (None, None),
+    };
+    let rows = applied.map(|Applied { inserted, updated, deleted, .. }| {
+        json!({ "inserted": inserted, "updated": updated, "deleted": deleted })
+    });
+    json!({
+        "job": report.job,
+        "phase": phase(&report.outcome),
+        "why": sentence(&report.outcome),
+        "reasons": reasons,
+        "run": run,
+        "applied": applied.map(|applied| &applied.entries),
+        "rows": rows,
+        "skipped": report.skipped,
+        "leftOut": report.left_out,
+        "plan": report.plan,
+    })
+}
+
+fn phase(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::NothingToDo { .. } | Outcome::Applied { .. } | Outcome::TestImport { .. } => {
+            "Succeeded".into()
+        }
+        Outcome::AwaitingApproval => "AwaitingApproval".into(),
+        Outcome::Scheduled { .. } | Outcome::WouldApply { .. } => "Scheduled".into(),
+        Outcome::Held(ended) => format!("{:?}", ended.phase),
+        Outcome::Suspended { .. } => "Suspended".into(),
+        Outcome::Refused(refusal) => match refusal.kind {
+            RefusalKind::Stale => "Stale",
+            RefusalKind::Missed => "Missed",
+            _ => "Failed",
+        }
+        .into(),
+        Outcome::Failed { .. } => "Failed".into(),
+        Outcome::Unknown { .. } => "Running".into(),
+    }
+}
+
+/// What ended badly, and how.
+pub fn failure(outcome: &Outcome) -> Option<super::ErrorKind> {
+    use super::ErrorKind;
+    match outcome {
+        Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
+        // What ended badly stays so until somebody changes the job.
+        Outcome::Held(ended) => match ended.phase {
+            Phase::Succeeded => None,
+            Phase::Stale => Some(ErrorKind::Stale),
+            Phase::Failed | Phase::Missed => Some(ErrorKind::Failed),
+        },
+        Outcome::Refused(refusal) => Some(match refusal.kind {
+            RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,
+            RefusalKind::Limit => ErrorKind::Refused,
+            RefusalKind::Stale => ErrorKind::Stale,
+            RefusalKind::CannotRun => ErrorKind::CannotRun,
+        }),
+        _ => None,
+    }
+}

@@ -1,0 +1,2 @@
+CREATE TABLE price (code TEXT NOT NULL, currency TEXT NOT NULL, amount INTEGER, PRIMARY KEY (code, currency));
+CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE);
