@@ -121,6 +121,8 @@ impl Builder<'_> {
             None => None,
         };
         let mut columns = columns::union(&source, &target)?;
+        let engines = (self.input.source.engine, self.input.target.engine);
+        columns::compare_seconds(&mut columns, (engines.0, &source), (engines.1, &target));
         let key = columns::key(written, &source, &target, &columns)?;
         let identity = columns::indexes(written.identity, &columns, written.table)?;
         self.assign_roles(written, &mut columns, &key, parent.as_ref())?;

@@ -1,7 +1,9 @@
 //! Columns of both sides as one list, and what the key and identity are among them.
 
 use super::{Kind, Node, Parent, Presence, Reference, Refusal, Role, Table, Written, catalog};
+use crate::catalog::Engine;
 use crate::compare::model::Column;
+use crate::database::limits;
 
 /// The target's columns in their order, then those only the source has.
 pub(super) fn union(source: &Table, target: &Table) -> Result<Vec<Column>, Refusal> {
@@ -35,6 +37,25 @@ fn plain(column: &catalog::Column, on: Presence, generated: bool) -> Column {
         redacted: false,
         nullable: column.nullable,
         kind: column.kind,
+        seconds: None,
+    }
+}
+
+/// Notes where the sides keep seconds with different precision.
+pub(super) fn compare_seconds(
+    columns: &mut [Column],
+    (source_engine, source): (Engine, &Table),
+    (target_engine, target): (Engine, &Table),
+) {
+    for column in columns.iter_mut().filter(|column| column.on == Presence::Both) {
+        let kept = |engine, table: &Table| {
+            table.column(&column.name).and_then(|column| limits::seconds(engine, column))
+        };
+        let both = (kept(source_engine, source), kept(target_engine, target));
+        column.seconds = match both {
+            (Some(source), Some(target)) if source != target => Some(source.min(target)),
+            _ => None,
+        };
     }
 }
 
