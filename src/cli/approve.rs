@@ -19,8 +19,8 @@ use crate::plan::amend::{Amended, Dependencies, Item, Refusal, Wish, amend, take
 use crate::plan::change::Plan;
 use crate::plan::dependency::Dependency;
 use crate::plan::heading::Heading;
-use crate::plan::render::put;
 use crate::plan::render::words::source_and_target;
+use crate::put::put;
 
 /// Approve records of a plan by writing their pins into the job's manifest
 ///

@@ -20,8 +20,8 @@ use crate::init::{Proposal, propose};
 use crate::manifest::load_text;
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
-use crate::plan::render::put;
 use crate::plan::render::words::{count, shell_word};
+use crate::put::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

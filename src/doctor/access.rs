@@ -46,7 +46,7 @@ async fn look(
 fn described(facts: &Facts) -> String {
     match facts.engine {
         Engine::Sqlite => {
-            let file = crate::cli::output::near(std::path::Path::new(&facts.database));
+            let file = crate::escape::near(std::path::Path::new(&facts.database));
             format!("SQLite {}, {file}", facts.version)
         }
         Engine::Postgres => format!(
