@@ -61,14 +61,6 @@ fn each_folder_uses_only_folders_below_it_in_the_map() {
     assert!(uses > 100, "{uses}");
 }
 
-#[test]
-fn sql_is_made_in_one_folder() {
-    for file in files(source()) {
-        let says = fs::read_to_string(&file).unwrap().contains("AssertSqlSafe");
-        assert!(!says || file.starts_with(source().join("database")), "{}", file.display());
-    }
-}
-
 /// Style, as far as it can be counted: an opening comment, and a length that is read in one sitting.
 #[test]
 fn files_say_what_they_are_and_stay_short() {

@@ -45,7 +45,7 @@ pub struct Args {
     /// Answer conflicts: the source's content replaces the target's record
     #[arg(long, value_name = "PATTERN")]
     pub overwrite: Vec<String>,
-    /// Answer conflicts: the source's content goes into the target's own record
+    /// Answer conflicts: the source's content goes into the target's own record, which keeps its ID
     #[arg(long, value_name = "PATTERN")]
     pub adopt: Vec<String>,
     /// Answer conflicts: the record is inserted under a new ID
