@@ -138,8 +138,7 @@ async fn run_postgres(url: &str, script: &str) {
 /// In the SQL of the other engines: `"x"` is a name and `||` joins texts.
 async fn run_mariadb(url: &str, script: &str) {
     let mut connection = MySqlConnection::connect(url).await.unwrap();
-    let mode =
-        "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT,NO_AUTO_VALUE_ON_ZERO')";
+    let mode = "SET sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES,PIPES_AS_CONCAT,NO_BACKSLASH_ESCAPES,NO_AUTO_VALUE_ON_ZERO')";
     sqlx::raw_sql(mode).execute(&mut connection).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -72,6 +72,7 @@ fn transactional() -> bool {
     true
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, as the database tells them")]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Column {

@@ -105,6 +105,9 @@ pub struct Node {
     pub created: Option<usize>,
     /// An owned row's single integer key that refers to nothing: not content.
     pub surrogate_key: bool,
+    /// Index into `columns`: the number that such a key is, or a single integer primary key where the
+    /// manifest names another `key`. It is no content: a matched row keeps the target's.
+    pub number: Option<usize>,
     /// Nothing but key and references: its references are its identity.
     pub link: bool,
     /// The matching of this table's rows.

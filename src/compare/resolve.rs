@@ -131,6 +131,13 @@ impl Builder<'_> {
                 columns[*index].role = Role::Place;
             }
         }
+        let number = match surrogate_key {
+            true => Some(key[0]),
+            false => columns::number_beside(&key, &columns, &references, &source, &target),
+        };
+        if let Some(number) = number {
+            columns[number].role = Role::Place;
+        }
         let link = above.is_some()
             && columns::is_link(&key, &columns, &references, parent.as_ref(), surrogate_key);
         let identity = if link && identity.is_empty() {
@@ -153,6 +160,7 @@ impl Builder<'_> {
             updated: columns::optional(written.updated, &columns, written.table)?,
             created: columns::optional(written.created, &columns, written.table)?,
             surrogate_key,
+            number,
             link,
             matching: 0,
             republish: written.republish.to_vec(),

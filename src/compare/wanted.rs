@@ -284,7 +284,10 @@ impl<'a> Pairing<'a> {
                 | (_, Role::Generated) => Cell::Leave,
                 (Presence::Both, Role::Place) => match here {
                     Some(here) => Cell::Value(here.values[index].clone()),
-                    None if parent.is_none() && self.numbering == Numbering::Drawn => {
+                    None if parent.is_none()
+                        && self.numbering == Numbering::Drawn
+                        && node.key.contains(&index) =>
+                    {
                         Cell::Open(row.values[index].clone())
                     }
                     None => Cell::Value(row.values[index].clone()),

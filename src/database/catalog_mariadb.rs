@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::connection::{Cell, Cells, Connection, Statement};
+use super::dialect::quote;
 use crate::catalog::mariadb::{Binary, Json, kind};
 use crate::catalog::{
     AutoNumber, Catalog, Column, Engine, ForeignKey, NoTable, OnDelete, Table, UniqueKey,
@@ -114,7 +115,8 @@ fn empty(name: String, transactional: bool) -> Table {
 }
 
 fn column(row: &Cells, checks: &[Cells]) -> Column {
-    let (name, quoted) = (text(row, 1), format!("`{}`", text(row, 1)));
+    // As a session that quotes names so is told.
+    let (name, quoted) = (text(row, 1), quote(&text(row, 1)));
     let of_table = checks.iter().filter(|check| check[0] == row[0]);
     let (mut json, mut checked) = (Json::No, false);
     for check in of_table.filter(|check| text(check, 2).contains(&quoted)) {

@@ -28,9 +28,8 @@ impl Session {
     ) -> Result<()> {
         let auto = self.column(table, column)?.auto.as_ref();
         match (self.engine(), auto.and_then(|auto| auto.sequence.as_deref())) {
-            (_, None) => Ok(()),
             // InnoDB follows the numbers that rows bring along.
-            (Engine::Mariadb, Some(_)) => Ok(()),
+            (_, None) | (Engine::Mariadb, _) => Ok(()),
             (Engine::Sqlite, Some(_)) => self.raise_autoincrement(table, at_least).await,
             (Engine::Postgres, Some(sequence)) => {
                 self.raise_postgres(table, sequence, at_least).await

@@ -113,7 +113,7 @@ impl Session {
         }
         if self.engine() == Engine::Mariadb {
             self.pad(&mut statement, by, &mut rows);
-            statement.sql = self.union(table, select, by, &rows);
+            statement.sql = union(table, select, by, &rows);
             return Ok(statement);
         }
         let names: Vec<_> = (0..by.len()).map(|place| format!("k{place}")).collect();
@@ -157,22 +157,6 @@ impl Session {
             placeholders.push(self.dialect().lookup(statement.bind(parameter), column));
         }
         Ok(placeholders)
-    }
-
-    /// One lookup for each wanted key. A list of values joined with the table would compare under a
-    /// collation of its own, where here the column's decides.
-    fn union(&self, table: &Table, select: &str, by: &[&Column], rows: &[Vec<String>]) -> String {
-        let one = |(number, row): (usize, &Vec<String>)| {
-            let equal = by.iter().zip(row);
-            let equal =
-                equal.map(|(column, wanted)| format!("t.{} = {wanted}", quote(&column.name)));
-            format!(
-                "SELECT '{number}', {select} FROM {} AS t WHERE {}",
-                quote(&table.name),
-                equal.collect::<Vec<_>>().join(" AND ")
-            )
-        };
-        rows.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ")
     }
 
     /// Adds keys of NULL, which nothing equals, up to one of a few sizes, so that statements are the
@@ -227,6 +211,21 @@ impl Session {
             }),
         }
     }
+}
+
+/// One lookup for each wanted key. A list of values joined with the table would compare under a
+/// collation of its own, where here the column's decides.
+fn union(table: &Table, select: &str, by: &[&Column], rows: &[Vec<String>]) -> String {
+    let one = |(number, row): (usize, &Vec<String>)| {
+        let equal = by.iter().zip(row);
+        let equal = equal.map(|(column, wanted)| format!("t.{} = {wanted}", quote(&column.name)));
+        format!(
+            "SELECT '{number}', {select} FROM {} AS t WHERE {}",
+            quote(&table.name),
+            equal.collect::<Vec<_>>().join(" AND ")
+        )
+    };
+    rows.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// PostgreSQL's answers are read as text throughout.

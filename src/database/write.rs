@@ -161,10 +161,33 @@ impl Session {
 
     /// Deletes exactly one row.
     pub async fn delete(&mut self, table: &Table, key: &[(&str, &Value)]) -> Result<()> {
+        if self.engine() == Engine::Mariadb {
+            self.let_go_of_itself(table, key).await?;
+        }
         let mut statement = Statement::new(String::new());
         let condition = self.key_condition(&mut statement, table, key)?;
         statement.sql = format!("DELETE FROM {} WHERE {condition}", quote(&table.name));
         self.touch_one("delete a row of", table, statement).await
+    }
+
+    /// InnoDB deletes no row that refers to itself.
+    async fn let_go_of_itself(&mut self, table: &Table, key: &[(&str, &Value)]) -> Result<()> {
+        for reference in table.foreign_keys.iter().filter(|it| it.to_table == table.name) {
+            let nullable = |name: &&String| table.column(name).is_some_and(|it| it.nullable);
+            let Some(released) = reference.columns.iter().find(nullable) else { continue };
+            let mut statement = Statement::new(String::new());
+            let condition = self.key_condition(&mut statement, table, key)?;
+            let equal = reference.columns.iter().zip(&reference.to_columns);
+            let equal = equal.map(|(column, to)| format!("{} = {}", quote(column), quote(to)));
+            statement.sql = format!(
+                "UPDATE {} SET {} = NULL WHERE {condition} AND {}",
+                quote(&table.name),
+                quote(released),
+                equal.collect::<Vec<_>>().join(" AND ")
+            );
+            self.execute("delete a row of", Some(table), statement).await?;
+        }
+        Ok(())
     }
 
     /// Why a column can't hold a value, in words without the value.

@@ -244,7 +244,9 @@ async fn mariadb_state(url: &str) -> State {
     for table in tables {
         let columns = format!(
             "SELECT CAST(CONCAT(IF(DATA_TYPE LIKE '%b%lob' OR DATA_TYPE LIKE '%binary', \
-             CONCAT('CONCAT(''x'', HEX(`', COLUMN_NAME, '`))'), CONCAT('`', COLUMN_NAME, '`'))) \
+             CONCAT('CONCAT(''x'', HEX(`', COLUMN_NAME, '`)) COLLATE utf8mb4_bin'), \
+             IF(COLLATION_NAME IS NULL, CONCAT('`', COLUMN_NAME, '`'), \
+             CONCAT('CONVERT(`', COLUMN_NAME, '` USING utf8mb4) COLLATE utf8mb4_bin')))) \
              AS CHAR) FROM information_schema.COLUMNS \
              WHERE TABLE_SCHEMA = database() AND TABLE_NAME = '{table}' ORDER BY ORDINAL_POSITION"
         );

@@ -63,6 +63,7 @@ pub async fn fail(
             Outcome::Failed { error }
                 if error.contains("guarded")
                     || error.contains("raised by a trigger")
+                    || error.contains("a trigger or function raised an error")
                     || error.contains("another session got in the way") =>
             {
                 figures.statements_failed += 1;

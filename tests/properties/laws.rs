@@ -446,7 +446,7 @@ impl Facts<'_> {
     /// Rows of the target that are the source's row with the same ID, whatever their identity says:
     /// that one has no whole identity, or both were created at the same moment.
     fn by_id(&self, source: &Snapshot, after: &Snapshot) -> Names {
-        let view = View::of(self.story, source);
+        let (view, target) = (View::of(self.story, source), View::of(self.story, after));
         let mut names = Names::new();
         for (at, rows) in source.tables.iter().enumerate() {
             let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
@@ -454,7 +454,16 @@ impl Facts<'_> {
                 let Some(there) = after.tables[at].get(key) else { continue };
                 let made = row.get("made").filter(|made| made.is_some());
                 let name = view.name(at, key, row);
-                if name.contains('#') || (made.is_some() && made == there.get("made")) {
+                // Only where neither identity is another record's.
+                let other = target.name(at, key, there);
+                let mut theirs =
+                    after.tables[at].iter().map(|(key, row)| target.name(at, key, row));
+                let mut ours = rows.iter().map(|(key, row)| view.name(at, key, row));
+                let renamed = made.is_some()
+                    && made == there.get("made")
+                    && !theirs.any(|it| it == name)
+                    && !ours.any(|it| it == other);
+                if name.contains('#') || renamed {
                     names.insert((at, key.clone()), name);
                 }
             }

@@ -231,7 +231,12 @@ impl<'a> View<'a> {
     pub fn recognised_by(&self, at: usize) -> Vec<String> {
         let table = &self.schema.tables[at];
         match &table.place {
-            Place::Outside { .. } => table.uniques.first().cloned().unwrap_or_default(),
+            // A unique key that lets NULL in recognises nothing: then it is the ID.
+            Place::Outside { .. } => {
+                let mut whole = table.uniques.iter();
+                let sure = |key: &&Vec<String>| key.iter().all(|name| !table.column(name).nullable);
+                whole.find(sure).cloned().unwrap_or_default()
+            }
             _ => table.identity().to_vec(),
         }
     }

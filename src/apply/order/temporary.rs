@@ -14,23 +14,38 @@ pub(super) fn temporary_value(column: &Column, count: usize) -> Option<Value> {
     }
     let number = i64::try_from(count).ok()?;
     match column.kind {
-        Kind::Integer => least_integer(column).checked_add(1 + number).map(Value::Integer),
+        Kind::Integer => integer(column, number).map(Value::Integer),
         Kind::Decimal => decimal(column, 1_000_000 + number),
         Kind::Text => text(column, format!("~{count}~")),
         Kind::Uuid => Some(Value::Other(format!("00000000-0000-4000-8000-{count:012x}"))),
-        Kind::Bytes => Some(Value::Bytes(format!("7e{count:016x}7e"))),
+        Kind::Bytes => {
+            let fits = modifiers(&column.declared).first().is_none_or(|length| *length >= 10);
+            fits.then(|| Value::Bytes(format!("7e{count:016x}7e")))
+        }
         Kind::Date => Some(Value::Other(day(number)?)),
         Kind::Timestamp => Some(Value::Other(format!("{} 04:05:06", day(number)?))),
+        // MariaDB's begins in 1970.
+        Kind::TimestampTz if !column.declared.contains("time zone") => None,
         Kind::TimestampTz => Some(Value::Other(format!("{} 04:05:06+00", day(number)?))),
         Kind::Time | Kind::Float | Kind::Boolean | Kind::Json | Kind::Any | Kind::Native => None,
     }
 }
 
-/// Within 32 bits, the width of most columns, or within what a narrow one holds.
-fn least_integer(column: &Column) -> i64 {
-    match column.declared.to_ascii_lowercase().as_str() {
-        "smallint" => i64::from(i16::MIN),
-        _ => i64::from(i32::MIN),
+/// Near the least number of a type with a sign, near the greatest of one without. Columns of no known
+/// width are taken to have 32 bits, as most have.
+fn integer(column: &Column, number: i64) -> Option<i64> {
+    let declared = column.declared.to_ascii_lowercase();
+    let bits = match declared.split(['(', ' ']).next().unwrap_or_default() {
+        "tinyint" => 8,
+        "smallint" => 16,
+        "mediumint" => 24,
+        // MariaDB's; neither takes whatever number.
+        "bit" | "year" => return None,
+        _ => 32,
+    };
+    match declared.contains("unsigned") {
+        true => (1_i64 << bits).checked_sub(2 + number),
+        false => (-1_i64 << (bits - 1)).checked_add(1 + number),
     }
 }
 
@@ -81,6 +96,9 @@ mod tests {
         let cases = [
             (Kind::Integer, "integer", Some("-2147483636")),
             (Kind::Integer, "smallint", Some("-32756")),
+            (Kind::Integer, "tinyint(1)", Some("-116")),
+            (Kind::Integer, "int(10) unsigned", Some("4294967283")),
+            (Kind::Integer, "bit(1)", None),
             (Kind::Decimal, "numeric", Some("-1000011")),
             (Kind::Decimal, "numeric(7)", Some("-1000011")),
             (Kind::Decimal, "numeric(10,3)", Some("-1000011")),

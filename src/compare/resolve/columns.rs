@@ -159,6 +159,22 @@ pub(super) fn is_surrogate(
         && !references.iter().any(|reference| reference.columns.contains(only))
 }
 
+/// A single integer primary key of both sides that the manifest passes over for another `key`.
+pub(super) fn number_beside(
+    key: &[usize],
+    columns: &[Column],
+    references: &[Reference],
+    source: &Table,
+    target: &Table,
+) -> Option<usize> {
+    let [only] = &target.primary_key[..] else { return None };
+    let number = columns.iter().position(|column| column.name == *only)?;
+    let refers = references.iter().any(|reference| reference.columns.contains(&number));
+    let content = columns[number].role == Role::Content && columns[number].kind == Kind::Integer;
+    (content && !refers && !key.contains(&number) && source.primary_key == target.primary_key)
+        .then_some(number)
+}
+
 /// Nothing but key and references, or the key is the parent reference.
 pub(super) fn is_link(
     key: &[usize],
