@@ -422,7 +422,7 @@ impl Facts<'_> {
                 names.entry((at, id.clone())).or_insert_with(|| target.name(at, &id, row));
             }
         }
-        let target_names = self.by_id(source, after);
+        let target_names = self.by_id(source, after, &names);
         let target = View { names: &target_names, ..target };
         let source = View { names: &names, ..View::of(self.story, source) };
         for entry in &self.applied.entries {
@@ -444,14 +444,18 @@ impl Facts<'_> {
     }
 
     /// Rows of the target that are the source's row with the same ID, whatever their identity says:
-    /// that one has no whole identity, or both were created at the same moment.
-    fn by_id(&self, source: &Snapshot, after: &Snapshot) -> Names {
+    /// that one has no whole identity, or both were created at the same moment. Rows of the source
+    /// that are `named` already are called what their partners are, and those don't change theirs.
+    fn by_id(&self, source: &Snapshot, after: &Snapshot, named: &Names) -> Names {
         let (view, target) = (View::of(self.story, source), View::of(self.story, after));
         let mut names = Names::new();
         for (at, rows) in source.tables.iter().enumerate() {
             let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
             for (key, row) in rows.iter().filter(|_| !owned) {
                 let Some(there) = after.tables[at].get(key) else { continue };
+                if named.contains_key(&(at, key.clone())) {
+                    continue;
+                }
                 let made = row.get("made").filter(|made| made.is_some());
                 let name = view.name(at, key, row);
                 // Only where neither identity is another record's.
