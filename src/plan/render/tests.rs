@@ -183,6 +183,7 @@ fn nothing_to_do_as_text() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "most of them are the Markdown")]
 fn a_rich_plan_as_markdown() {
     insta::assert_snapshot!(markdown(&rich()), @r#"
     <!-- reconcile: job=spring-campaign digest=0123456789abcdef0123456789abcdef -->

@@ -146,15 +146,15 @@ pub fn by_module<'a>(
 /// `1 record was edited on PROD after TEST: cms_page/1`; `None` where there is none.
 pub fn edited_later(plan: &Plan) -> Option<String> {
     let edited = plan.changes.iter().filter(|change| change.target_newer);
-    let names: Vec<_> = edited.map(change_name).collect();
-    if names.is_empty() {
+    let edited: Vec<_> = edited.map(change_name).collect();
+    if edited.is_empty() {
         return None;
     }
     let (source, target) = source_and_target(plan.direction);
-    let records = count(names.len() as u64, "record was", "records were");
+    let records = count(edited.len() as u64, "record was", "records were");
     let named: Vec<_> =
-        names.iter().take(NAMED).map(|name| visible_name(&shortened(name, 80))).collect();
-    let more = names.len().saturating_sub(NAMED);
+        edited.iter().take(NAMED).map(|name| visible_name(&shortened(name, 80))).collect();
+    let more = edited.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     Some(format!("{records} edited on {target} after {source}: {}{more}", named.join(", ")))
 }
