@@ -21,6 +21,7 @@ mod oscar;
 mod places;
 mod properties;
 mod readme;
+mod schedule;
 mod shop;
 mod undo;
 mod validate;
