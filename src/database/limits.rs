@@ -172,16 +172,16 @@ mod tests {
     use super::*;
     use crate::catalog::Table;
 
-    fn refused(engine: Engine, kind: Kind, declared: &str, value: Value) -> Option<String> {
+    fn refused(engine: Engine, kind: Kind, declared: &str, value: &Value) -> Option<String> {
         let column = Table::plain("t", &[("c", kind)], &[]).columns.remove(0);
-        refusal(engine, &Column { declared: declared.into(), ..column }, &value)
+        refusal(engine, &Column { declared: declared.into(), ..column }, value)
     }
 
     #[test]
     fn numbers_too_large_or_too_fine_are_named() {
         use Engine::{Mariadb, Postgres};
         let integer = |engine, declared, number| {
-            refused(engine, Kind::Integer, declared, Value::Integer(number)).is_some()
+            refused(engine, Kind::Integer, declared, &Value::Integer(number)).is_some()
         };
         assert!(!integer(Postgres, "smallint", 32_767));
         assert!(integer(Postgres, "smallint", 32_768));
@@ -189,7 +189,7 @@ mod tests {
         assert!(integer(Mariadb, "tinyint(3) unsigned", -1));
         assert!(!integer(Mariadb, "bigint(20) unsigned", i64::MAX));
         let decimal = |declared, text: &str| {
-            refused(Postgres, Kind::Decimal, declared, Value::Decimal(text.into()))
+            refused(Postgres, Kind::Decimal, declared, &Value::Decimal(text.into()))
         };
         assert_eq!(decimal("numeric(5,2)", "-123.450"), None);
         assert_eq!(decimal("numeric", "1e400"), None);
@@ -202,7 +202,7 @@ mod tests {
     fn text_is_counted_in_characters() {
         let text = |text: &str| {
             let value = Value::Text(text.into());
-            refused(Engine::Postgres, Kind::Text, "character varying(3)", value)
+            refused(Engine::Postgres, Kind::Text, "character varying(3)", &value)
         };
         assert_eq!(text("żół"), None);
         assert_eq!(text("żółw").unwrap(), "is longer than character varying(3) holds");
