@@ -55,7 +55,7 @@ pub enum Error {
     TwoIntoOne { records: [String; 2], target: String },
     #[error(
         "{record} refers to {referred} of the target, which this run deletes, overwrites or gives \
-         another ID; approve them one after the other"
+         another ID; approve one of the two and compare again"
     )]
     RefersToWhatGoes { record: String, referred: String },
     #[error("no number is left for new rows of {table}")]

@@ -12,6 +12,8 @@ use crate::compare::record::RecordRow;
 use crate::compare::wanted::{Cell, WantedRow, differing};
 use crate::database::Value;
 
+mod again;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
     Insert,
@@ -77,7 +79,9 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
             }
         }
     }
-    in_place(model, operations)
+    let mut operations = in_place(model, operations);
+    again::refer_again(model, placed, &mut operations);
+    operations
 }
 
 /// A row that is deleted and one that is inserted under the same key become one update, since other
@@ -197,4 +201,12 @@ fn by_name(node: &Node, row: &RecordRow) -> BTreeMap<String, Value> {
         .filter(|(column, _)| !matches!(column.on, Presence::SourceOnly { .. }))
         .map(|(column, value)| (column.name.clone(), value.clone()))
         .collect()
+}
+
+/// The values of some columns together; none where one is NULL or not known.
+pub(super) fn held<'v>(
+    columns: &[String],
+    value: impl Fn(&String) -> Option<&'v Value>,
+) -> Option<Vec<Value>> {
+    columns.iter().map(|name| value(name).filter(|it| !it.is_null()).cloned()).collect()
 }

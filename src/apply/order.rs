@@ -7,8 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::operations::{Operation, Verb};
-use crate::catalog::{OnDelete, Table};
+use super::operations::{Operation, Verb, held};
+use crate::catalog::{ForeignKey, OnDelete, Table};
 use crate::compare::model::Model;
 use crate::compare::shown_key;
 use crate::compare::sides::as_collated;
@@ -113,9 +113,9 @@ impl Work<'_> {
         }
     }
 
-    fn reference_edges(&self, graph: &mut Graph) {
-        let mut made: HashMap<Held, usize> = HashMap::new();
-        let mut removed: HashMap<Held, usize> = HashMap::new();
+    /// Which write makes and which removes the values that foreign keys refer to.
+    fn made_and_gone(&self) -> [HashMap<Held, usize>; 2] {
+        let [mut made, mut gone] = [HashMap::new(), HashMap::new()];
         let referred: BTreeSet<(String, Vec<String>)> = self
             .operations
             .iter()
@@ -131,36 +131,48 @@ impl Work<'_> {
                 }
                 let place = |values| (table.clone(), columns.clone(), values);
                 made.extend(new.map(|values| (place(values), index)));
-                removed.extend(old.map(|values| (place(values), index)));
+                gone.extend(old.map(|values| (place(values), index)));
             }
         }
+        [made, gone]
+    }
+
+    fn reference_edges(&self, graph: &mut Graph) {
+        let [made, gone] = self.made_and_gone();
         for (index, operation) in self.operations.iter().enumerate() {
             for key in &self.table(index).foreign_keys {
-                if self.deferred.contains(&key.name) {
-                    continue;
-                }
                 let place = |values| (key.to_table.clone(), key.to_columns.clone(), values);
                 let (old, new) = (before(operation, &key.columns), after(operation, &key.columns));
-                if let Some(maker) = new.clone().and_then(|values| made.get(&place(values))) {
-                    let because = Because::Refers {
-                        columns: key.columns.clone(),
-                        constraint: key.name.clone(),
-                        deferrable: key.deferrable,
-                    };
+                let changes = old != new;
+                let maker = new.and_then(|values| made.get(&place(values)));
+                let remover = old
+                    .filter(|_| changes || writes_again(operation, key))
+                    .and_then(|values| gone.get(&place(values)));
+                let waits = self.deferred.contains(&key.name);
+                let can_wait = remover.is_none_or(|remover| self.can_wait(key, *remover));
+                // What is only written again must be let go before anything acts on it.
+                let may_wait = changes || can_wait;
+                let (columns, constraint) = (key.columns.clone(), key.name.clone());
+                if let (false, Some(maker)) = (waits && may_wait, maker) {
+                    let deferrable = key.deferrable && may_wait;
+                    let (columns, constraint) = (columns.clone(), constraint.clone());
+                    let because = Because::Refers { columns, constraint, deferrable };
                     self.edge(graph, *maker, index, because);
                 }
-                if old != new
-                    && let Some(remover) = old.and_then(|values| removed.get(&place(values)))
-                {
-                    let because = Because::LetsGo {
-                        columns: key.columns.clone(),
-                        constraint: key.name.clone(),
-                        deferrable: key.deferrable,
-                    };
+                if let (false, Some(remover)) = (waits && can_wait, remover) {
+                    let (to, deferrable) = (key.to_columns.clone(), can_wait);
+                    let because = Because::LetsGo { columns, to, constraint, deferrable };
                     self.edge(graph, index, *remover, because);
                 }
             }
         }
+    }
+
+    /// Whether a constraint stands still until the end when what it refers to is removed. Whatever
+    /// acts on a deletion does so at once, however late the constraint is checked.
+    fn can_wait(&self, key: &ForeignKey, remover: usize) -> bool {
+        let deletes = matches!(self.operations[remover].verb, Verb::Delete | Verb::TakeOut);
+        key.deferrable && !(deletes && key.on_delete != OnDelete::NoAction)
     }
 
     fn unique_edges(&self, graph: &mut Graph) {
@@ -224,10 +236,13 @@ impl Work<'_> {
 
     fn pass_through(&mut self, circle: &[(usize, usize, Because)]) -> bool {
         let found = circle.iter().find_map(|(earlier, _, because)| match because {
-            Because::Frees { columns } => Some((*earlier, self.temporary(*earlier, columns)?)),
+            Because::Frees { columns } => {
+                let (column, value) = self.temporary(*earlier, columns)?;
+                (!is_held(circle, *earlier, &column)).then_some((*earlier, column, value))
+            }
             _ => None,
         });
-        found.map(|(earlier, (column, value))| self.vacate(earlier, column, value)).is_some()
+        found.map(|(earlier, column, value)| self.vacate(earlier, column, value)).is_some()
     }
 
     fn leave_to_the_end(&mut self, circle: &[(usize, usize, Because)]) -> bool {
@@ -255,7 +270,10 @@ impl Work<'_> {
     /// A check may refuse NULL, or not: nothing else is left to try.
     fn risk_null(&mut self, circle: &[(usize, usize, Because)]) -> bool {
         let found = circle.iter().find_map(|(earlier, _, because)| match because {
-            Because::Frees { columns } => Some((*earlier, self.can_let_go(*earlier, columns)?)),
+            Because::Frees { columns } => {
+                let column = self.can_let_go(*earlier, columns)?;
+                (!is_held(circle, *earlier, &column)).then_some((*earlier, column))
+            }
             _ => None,
         });
         found.map(|(earlier, column)| self.vacate(earlier, column, Value::Null)).is_some()
@@ -437,6 +455,20 @@ enum Pass {
     Connect,
 }
 
+/// The write gives a reference the value it holds: what it refers to is removed and made anew.
+fn writes_again(operation: &Operation, key: &ForeignKey) -> bool {
+    operation.verb == Verb::Update
+        && key.columns.iter().all(|name| operation.set.contains_key(name))
+}
+
+/// Whoever waits for a write refers to it by this very column: a value in between doesn't help.
+fn is_held(circle: &[(usize, usize, Because)], index: usize, column: &String) -> bool {
+    circle.iter().any(|(_, later, because)| match because {
+        Because::LetsGo { to, .. } => *later == index && to.contains(column),
+        _ => false,
+    })
+}
+
 fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<String>> {
     std::iter::once(&table.primary_key)
         .chain(table.unique_keys.iter().map(|key| &key.columns))
@@ -444,15 +476,9 @@ fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<String>> {
 }
 
 fn before(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
-    columns
-        .iter()
-        .map(|name| operation.old.get(name).filter(|value| !value.is_null()).cloned())
-        .collect()
+    held(columns, |name| operation.old.get(name))
 }
 
 fn after(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
-    columns
-        .iter()
-        .map(|name| operation.after(name).filter(|value| !value.is_null()).cloned())
-        .collect()
+    held(columns, |name| operation.after(name))
 }

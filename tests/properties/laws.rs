@@ -218,9 +218,13 @@ pub async fn test_import(
     }
 }
 
-/// Approvals that are each fine and don't go together.
+/// Approvals that are each fine and don't go together, which a plan that judges every change by itself
+/// can't say: one refers to a row that another removes or overwrites, and the row isn't brought anew
+/// since its record has a conflict. Either of the two may be carried out, and rules the other out
+/// until that conflict is mended, so no order of the writes helps. Both the plan of a dry run with
+/// these approvals and the run refuse them and name the two.
 fn at_odds(reason: &str) -> bool {
-    reason.contains("approve them one after the other")
+    reason.contains("approve one of the two and compare again")
 }
 
 /// Writes that no order satisfies; a circle that merely isn't opened is a fault.

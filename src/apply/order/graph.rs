@@ -12,8 +12,8 @@ pub(super) enum Because {
     SameRow,
     /// The later one refers, by these columns, to what the earlier one makes.
     Refers { columns: Vec<String>, constraint: String, deferrable: bool },
-    /// The earlier one lets go of what the later one removes.
-    LetsGo { columns: Vec<String>, constraint: String, deferrable: bool },
+    /// The earlier one lets go, by these columns, of the values `to` that the later one removes.
+    LetsGo { columns: Vec<String>, to: Vec<String>, constraint: String, deferrable: bool },
     /// The earlier one frees the unique values that the later one takes.
     Frees { columns: Vec<String> },
 }
