@@ -4,6 +4,7 @@
 //! sends every value, name and label through here; what is markup is each format's own affair.
 
 use std::borrow::Cow;
+use std::path::{Component, Path, PathBuf};
 
 /// Characters that a terminal or browser obeys, hides or draws like a plain space: controls, ANSI,
 /// text direction, zero width, unusual spaces, line separators, tags. Two values that differ must
@@ -139,6 +140,16 @@ fn looks_escaped(rest: &str) -> bool {
 
 fn push_escape(out: &mut String, c: char) {
     out.extend(c.escape_unicode());
+}
+
+/// A path as people would type it: from the working directory, where it lies below.
+pub fn near(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    let parts = short.unwrap_or(path).components();
+    // A `./` may stand at the beginning and in the middle.
+    let parts = parts.filter(|part| *part != Component::CurDir);
+    parts.collect::<PathBuf>().display().to_string()
 }
 
 #[cfg(test)]

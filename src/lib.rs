@@ -16,4 +16,5 @@ pub mod init;
 pub mod job;
 pub mod manifest;
 pub mod plan;
+mod put;
 pub mod state;

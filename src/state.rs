@@ -13,7 +13,7 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::plan::change::Plan;
-use crate::plan::render::put;
+use crate::put::put;
 
 /// Why the state can't be kept.
 #[derive(Debug, thiserror::Error)]

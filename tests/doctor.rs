@@ -130,3 +130,49 @@ async fn rights_that_are_missing_come_with_the_sql_that_grants_them() {
     prod.remove().await;
     test.remove().await;
 }
+
+#[tokio::test]
+async fn rights_and_storage_engines_on_mariadb_come_with_the_sql_that_helps() {
+    let script =
+        "CREATE TABLE hint (id int AUTO_INCREMENT PRIMARY KEY, code varchar(9) NOT NULL UNIQUE);
+         CREATE TABLE note (id int PRIMARY KEY, code varchar(9) NOT NULL UNIQUE)";
+    let (Some(prod), Some(test)) = (Place::mariadb(script).await, Place::mariadb(script).await)
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let binary = env!("CARGO_BIN_EXE_reconcile");
+    let mut variables =
+        [("PROD_DATABASE_URL", prod.url.as_str()), ("TEST_DATABASE_URL", test.url.as_str())];
+    let said = run(folder.path(), binary, &["init"], &variables).ends_with(0);
+    line(&said, "export PROD_DATABASE_URL='mysql://…'");
+    let said = run(folder.path(), binary, &["doctor"], &variables).ends_with(0);
+    line(&said, "2 tables of modules can be written");
+
+    let database = prod.url.rsplit('/').next().unwrap();
+    let role = format!("{database}_limited");
+    prod.run(&format!(
+        "CREATE USER {role}@'127.0.0.1';
+         GRANT SELECT ON {database}.* TO {role}@'127.0.0.1';
+         GRANT INSERT, UPDATE ON {database}.hint TO {role}@'127.0.0.1';
+         GRANT INSERT, UPDATE, DELETE ON {database}.note TO {role}@'127.0.0.1';
+         ALTER TABLE note ENGINE = MyISAM"
+    ))
+    .await;
+    let limited = prod.url.replacen("//reconcile@", &format!("//{role}@"), 1);
+    variables[0].1 = &limited;
+    let said = run(folder.path(), binary, &["doctor"], &variables).ends_with(1);
+    line(&said, "  hint can't be written, and a job does");
+    let granted = "GRANT SELECT, INSERT, UPDATE, DELETE ON `hint` TO `";
+    line(&said, &format!("{granted}{role}`@`127.0.0.1`;"));
+    line(&said, "the storage engine of note has no transactions");
+    line(&said, "ALTER TABLE `note` ENGINE = InnoDB;");
+    line(&said, "there is no ledger, and the account may not create tables");
+    let again = tempfile::tempdir().unwrap();
+    let said = run(again.path(), binary, &["init"], &variables).ends_with(0);
+    line(&said, "1 module for 1 table; 1 table is left out");
+
+    prod.run(&format!("DROP USER {role}@'127.0.0.1'")).await;
+    prod.remove().await;
+    test.remove().await;
+}

@@ -41,7 +41,7 @@ async fn meddle(url: &str, sql: &'static str) -> String {
 #[tokio::test]
 async fn a_row_that_only_a_manifest_refers_to_cant_be_deleted_during_a_run() {
     if std::env::var("RECONCILE_TEST_POSTGRES").is_err() {
-        return crate::places::say_skipped();
+        return crate::places::say_skipped_postgres();
     }
     let modules = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: main}\nspec:\n  title: \
                    Main\n  records:\n    - {table: page, identity: [slug], references: {hero: media}}\n";

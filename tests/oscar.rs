@@ -3,14 +3,17 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::places::say_skipped;
+
 /// Runs `examples/oscar/run`, whose steps and checks stand there. Skipped, by name, without a
 /// PostgreSQL server or the shop's Python, which `scripts/test` provides.
 #[test]
 fn the_shops_own_orm_finds_the_promoted_state_in_order() {
     for variable in ["RECONCILE_TEST_POSTGRES", "RECONCILE_TEST_OSCAR_PYTHON"] {
         if std::env::var_os(variable).is_none() {
-            eprintln!("skipped: the oscar shop ({variable} is not set; scripts/test sets it)");
-            return;
+            return say_skipped(&format!(
+                "the oscar shop; {variable} isn't set, scripts/test sets it"
+            ));
         }
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/oscar/run");

@@ -32,7 +32,7 @@ impl Place {
     pub async fn postgres(script: &str) -> Option<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let Ok(server) = std::env::var("RECONCILE_TEST_POSTGRES") else {
-            say_skipped();
+            say_skipped_postgres();
             return None;
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -104,21 +104,19 @@ impl Place {
     }
 }
 
-/// Once, and past the test harness, which keeps what passing tests print to itself.
-pub fn say_skipped() {
+/// Says it past the test harness, which keeps what passing tests print to itself.
+pub fn say_skipped(what: &str) {
+    std::io::stderr().write_all(format!("skipped: {what}\n").as_bytes()).unwrap();
+}
+
+pub fn say_skipped_postgres() {
     static SAID: std::sync::Once = std::sync::Once::new();
-    SAID.call_once(|| {
-        let line = b"skipped: tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server\n";
-        std::io::stderr().write_all(line).unwrap();
-    });
+    SAID.call_once(|| say_skipped("tests on PostgreSQL; RECONCILE_TEST_POSTGRES names no server"));
 }
 
 fn say_skipped_mariadb() {
     static SAID: std::sync::Once = std::sync::Once::new();
-    SAID.call_once(|| {
-        let line = b"skipped: tests on MariaDB; RECONCILE_TEST_MARIADB names no server\n";
-        std::io::stderr().write_all(line).unwrap();
-    });
+    SAID.call_once(|| say_skipped("tests on MariaDB; RECONCILE_TEST_MARIADB names no server"));
 }
 
 /// The URL of another database of the same server.

@@ -1,6 +1,6 @@
 //! Properties with random schemas, data and edits, on SQLite and on PostgreSQL.
 //!
-//! Ordinary runs go through the same seeds each time; with `RECONCILE_TEST_FULL=1` thousands of
+//! Ordinary runs go through the same seeds each time; with `RECONCILE_TEST_FULL=1` hundreds of
 //! fresh ones follow, and a seed that fails is printed. Such a seed belongs into [`REGRESSIONS`].
 
 mod edits;
@@ -93,7 +93,7 @@ async fn on_postgres(trial: Trial, ordinary: u64) {
 }
 
 /// With `RECONCILE_TEST_FULL=1` so many times more worlds.
-const FULL: u64 = 50;
+const FULL: u64 = 8;
 
 /// Identities that refer to each other are followed as deep as the program's main thread allows;
 /// the harness gives its threads only a quarter of that.

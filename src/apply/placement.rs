@@ -104,34 +104,36 @@ async fn assign(
         }
     }
     let renumbered = placed.iter().map(|record| record.answer == Some(Answer::Renumber));
-    let mut draws: Vec<(usize, usize)> = renumbered
+    let mut draws: Vec<(usize, usize, usize)> = renumbered
         .enumerate()
-        .filter_map(|(index, renumber)| renumber.then_some((index, 0)))
+        .filter(|(_, renumber)| *renumber)
+        .map(|(index, _)| (index, 0, model.nodes[placed[index].draft.root].key[0]))
         .collect();
-    draws.extend(taken_surrogates(sides, model, placed, numbers).await?);
-    for (record, row) in draws {
+    draws.extend(taken_numbers(sides, model, placed, numbers).await?);
+    for (record, row, column) in draws {
         let node = &model.nodes[placed[record].wanted.rows[row].node];
-        let column = node.key[0];
         let number = numbers.draw(sides, node, column).await?;
         placed[record].wanted.rows[row].cells[column] = Cell::Value(Value::Integer(number));
     }
     Ok(())
 }
 
-/// Inserted owned rows whose source number is taken on the target or by an earlier row.
-async fn taken_surrogates(
+/// Inserted rows whose source number, which is no content, is taken on the target or by an earlier
+/// row; each with the number's column.
+async fn taken_numbers(
     sides: &mut Sides,
     model: &Model,
     placed: &[Placed],
     numbers: &mut Numbers,
-) -> Result<Vec<(usize, usize)>, Error> {
+) -> Result<Vec<(usize, usize, usize)>, Error> {
     let mut inserts: BTreeMap<NodeId, Vec<(usize, usize, Value)>> = BTreeMap::new();
     for (index, record) in placed.iter().enumerate() {
         for (at, row) in record.wanted.rows.iter().enumerate() {
             let node = &model.nodes[row.node];
             let key = node.key.first().and_then(|column| row.cells[*column].value());
-            if let (true, None, Some(key)) = (node.surrogate_key, row.current, key) {
-                inserts.entry(row.node).or_default().push((index, at, key.clone()));
+            let number = node.number.and_then(|column| row.cells[column].value());
+            if let (None, Some(number)) = (row.current, number) {
+                inserts.entry(row.node).or_default().push((index, at, number.clone()));
             } else if let (None, Some(Value::Integer(number)), false) =
                 (row.current, key, record.answer == Some(Answer::Renumber))
             {
@@ -143,15 +145,19 @@ async fn taken_surrogates(
     let mut draws = Vec::new();
     for (id, rows) in inserts {
         let node = &model.nodes[id];
+        let Some(column) = node.number else { continue };
         // Whoever refers to a row that goes must not find another one under its number.
         let referred = model.is_referred_to(&node.table);
         let wanted: Vec<Vec<Value>> = rows.iter().map(|(_, _, key)| vec![key.clone()]).collect();
         let held: BTreeSet<Value> = sides
-            .rows(Side::Target, node, &node.key, &wanted)
+            .rows(Side::Target, node, &[column], &wanted)
             .await?
             .into_iter()
-            .map(|(_, row)| row[node.key[0]].clone())
-            .filter(|key| referred || !freed.contains(&(node.table.clone(), vec![key.clone()])))
+            .filter(|(_, row)| {
+                let key = pick(row, &node.key);
+                referred || !freed.contains(&(node.table.clone(), key))
+            })
+            .map(|(_, row)| row[column].clone())
             .collect();
         let taken = numbers.taken.entry(node.table.clone()).or_default();
         for (index, at, key) in rows {
@@ -160,7 +166,7 @@ async fn taken_surrogates(
                 _ => false,
             };
             if !free {
-                draws.push((index, at));
+                draws.push((index, at, column));
             }
         }
     }

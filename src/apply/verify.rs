@@ -106,6 +106,8 @@ fn first_difference(model: &Model, row: &WantedRow, values: &[Value]) -> Option<
     let columns = &model.nodes[row.node].columns;
     (0..columns.len()).find(|column| {
         matches!(columns[*column].role, Role::Content | Role::Place)
-            && row.cells[*column].value().is_some_and(|wanted| *wanted != values[*column])
+            && row.cells[*column]
+                .value()
+                .is_some_and(|wanted| !columns[*column].same(wanted, &values[*column]))
     })
 }

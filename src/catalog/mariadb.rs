@@ -61,18 +61,6 @@ pub fn is_spatial(declared: &str) -> bool {
     )
 }
 
-/// How many decimals a type of fixed-point numbers or of times keeps; `None` for other types.
-pub fn scale(declared: &str) -> Option<usize> {
-    let (name, rest) = declared.split_once('(').unwrap_or((declared, ")"));
-    let inside = rest.split(')').next().unwrap_or_default();
-    match name.split(' ').next().unwrap_or_default() {
-        "decimal" => inside.split_once(',').map_or(Some(0), |(_, scale)| scale.trim().parse().ok()),
-        "time" | "datetime" | "timestamp" if inside.is_empty() => Some(0),
-        "time" | "datetime" | "timestamp" => inside.trim().parse().ok(),
-        _ => None,
-    }
-}
-
 /// Texts that a collation calls equal have one form, as far as that can be told without the
 /// server: letters without case where it ignores case, and no spaces at the end where it pads.
 pub fn form(collation: &str, text: &str) -> String {
@@ -87,22 +75,6 @@ pub fn form(collation: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn scales_are_read_from_the_type() {
-        let cases = [
-            ("decimal(10,2)", Some(2)),
-            ("decimal(10,0) unsigned", Some(0)),
-            ("datetime", Some(0)),
-            ("datetime(6)", Some(6)),
-            ("time(3)", Some(3)),
-            ("varchar(20)", None),
-            ("int(11)", None),
-        ];
-        for (declared, expected) in cases {
-            assert_eq!(scale(declared), expected, "{declared}");
-        }
-    }
 
     #[test]
     fn a_collation_tells_what_it_calls_equal() {

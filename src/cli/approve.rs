@@ -19,8 +19,8 @@ use crate::plan::amend::{Amended, Dependencies, Item, Refusal, Wish, amend, take
 use crate::plan::change::Plan;
 use crate::plan::dependency::Dependency;
 use crate::plan::heading::Heading;
-use crate::plan::render::put;
 use crate::plan::render::words::source_and_target;
+use crate::put::put;
 
 /// Approve records of a plan by writing their pins into the job's manifest
 ///
@@ -45,7 +45,7 @@ pub struct Args {
     /// Answer conflicts: the source's content replaces the target's record
     #[arg(long, value_name = "PATTERN")]
     pub overwrite: Vec<String>,
-    /// Answer conflicts: the source's content goes into the target's own record
+    /// Answer conflicts: the source's content goes into the target's own record, which keeps its ID
     #[arg(long, value_name = "PATTERN")]
     pub adopt: Vec<String>,
     /// Answer conflicts: the record is inserted under a new ID

@@ -17,7 +17,8 @@ use crate::job::report::Outcome;
 use crate::job::run::{Wish, pass as carry};
 use crate::plan::change::Plan;
 use crate::plan::render::words::{shell_word, summary};
-use crate::plan::render::{Colour, Style, put, text};
+use crate::plan::render::{Colour, Style, text};
+use crate::put::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -10,8 +10,9 @@ use super::prepare::block_on;
 use super::{Error, Format, Global, Outcome, output};
 use crate::doctor::{Finding, Level, examine};
 use crate::escape::visible;
+use crate::plan::render::Colour;
 use crate::plan::render::words::count;
-use crate::plan::render::{Colour, put};
+use crate::put::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {

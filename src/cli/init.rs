@@ -20,15 +20,15 @@ use crate::init::{Proposal, propose};
 use crate::manifest::load_text;
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
-use crate::plan::render::put;
 use crate::plan::render::words::{count, shell_word};
+use crate::put::put;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[arg(
         long,
         value_name = "URL",
-        help = "PROD's database: sqlite://FILE or postgres://… [default: $PROD_DATABASE_URL]"
+        help = "PROD's database: sqlite://FILE, postgres://… or mysql://… [default: $PROD_DATABASE_URL]"
     )]
     pub prod: Option<String>,
     #[arg(long, value_name = "URL", help = "TEST's database [default: $TEST_DATABASE_URL]")]
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<Outcome, Error> {
     let schema = args.directory.join("schemas/reconcile.schema.json");
     report.write(&schema, &crate::manifest::schema::manifest_schema())?;
     let needs_key = text::needs_pin_key(&proposal, prod_catalog);
-    let variables = variables(&places, needs_key);
+    let variables = variables(&[&prod, &test], &places, needs_key);
     match args.format {
         Format::Text => output::print(&report.text(args, &proposal, &variables))?,
         Format::Json => output::json(&report.json(&proposal, &variables))?,
@@ -105,7 +105,7 @@ impl Database {
                 let flag = environment.as_str().to_lowercase();
                 let message = format!("{environment}'s database isn't named");
                 return Err(Error::failed(message).hint(format!(
-                    "say `--{flag} URL` or set {name}, as in sqlite://shop.db or postgres://…"
+                    "say `--{flag} URL` or set {name}, as in sqlite://shop.db, postgres://… or mysql://…"
                 )));
             }
         };
@@ -202,12 +202,16 @@ fn drop_refused(
     !refused.is_empty()
 }
 
-/// What has to be set before the operator's file can be read.
-fn variables(places: &Places, needs_pin_key: bool) -> Vec<String> {
-    let urls = [(&places.prod, VARIABLES[0].1), (&places.test, VARIABLES[1].1)];
-    let named = urls.into_iter().filter(|(place, _)| place.starts_with("${"));
-    let mut lines: Vec<String> =
-        named.map(|(_, name)| format!("export {name}='postgres://…'")).collect();
+/// What has to be set before the operator's file can be read; never a URL, which may hold a password.
+fn variables(databases: &[&Database; 2], places: &Places, needs_pin_key: bool) -> Vec<String> {
+    let places = [&places.prod, &places.test];
+    let named = databases.iter().zip(places).filter(|(_, place)| place.starts_with("${"));
+    let mut lines: Vec<String> = named
+        .map(|(database, _)| {
+            let scheme = database.url.split("://").next().unwrap_or_default();
+            format!("export {}='{scheme}://…'", database.variable)
+        })
+        .collect();
     if needs_pin_key {
         lines.push(format!("export {PIN_KEY}=\"$(head -c 32 /dev/urandom | base64)\"  # keep it"));
     }

@@ -1,9 +1,9 @@
 //! Standard output: colour, width, and writing to it.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Component, Path, PathBuf};
 
 use super::Error;
+pub use crate::escape::near;
 use crate::plan::render::{Colour, pretty};
 
 /// Colour for people at a terminal who didn't say `NO_COLOR`.
@@ -37,14 +37,4 @@ pub fn print(text: &str) -> Result<(), Error> {
 /// Writes one JSON document.
 pub fn json(value: &impl serde::Serialize) -> Result<(), Error> {
     print(&pretty(value))
-}
-
-/// A path as people would type it: from the working directory, where it lies below.
-pub fn near(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    let parts = short.unwrap_or(path).components();
-    // A `./` may stand at the beginning and in the middle.
-    let parts = parts.filter(|part| *part != Component::CurDir);
-    parts.collect::<PathBuf>().display().to_string()
 }

@@ -14,7 +14,8 @@ use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
-use crate::plan::render::{Style, put, text};
+use crate::plan::render::{Style, text};
+use crate::put::put;
 use crate::state::Phase;
 
 /// Records of a run that are told one by one; the ledger and `--format json` hold all.

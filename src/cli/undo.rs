@@ -23,7 +23,8 @@ use crate::plan::amend::{Amended, ApprovalMap, Dependencies, Wish, amend};
 use crate::plan::change::{Class, Plan};
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{count, shell_word};
-use crate::plan::render::{Style, put, text};
+use crate::plan::render::{Style, text};
+use crate::put::put;
 use crate::state::keep_plan;
 
 #[derive(Debug, clap::Args)]

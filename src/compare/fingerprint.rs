@@ -10,7 +10,7 @@ use super::record::Record;
 use super::shown_key;
 use crate::manifest::sync_job::Direction;
 use crate::plan::change::{Class, ConflictKind};
-use crate::plan::render::put;
+use crate::put::put;
 
 /// The key of all fingerprints of one installation.
 #[derive(Clone)]

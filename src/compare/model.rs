@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::catalog::Table;
-use crate::database::Value;
+use crate::database::{Value, limits};
 use crate::manifest::filter::Condition;
 
 /// Which of the two databases a row comes from.
@@ -105,6 +105,9 @@ pub struct Node {
     pub created: Option<usize>,
     /// An owned row's single integer key that refers to nothing: not content.
     pub surrogate_key: bool,
+    /// Index into `columns`: the number that such a key is, or a single integer primary key where the
+    /// manifest names another `key`. It is no content: a matched row keeps the target's.
+    pub number: Option<usize>,
     /// Nothing but key and references: its references are its identity.
     pub link: bool,
     /// The matching of this table's rows.
@@ -132,6 +135,8 @@ pub struct Column {
     /// On the target (on the source where only it has the column).
     pub nullable: bool,
     pub kind: crate::catalog::Kind,
+    /// Where the sides keep seconds with different precision: the coarser one's decimals.
+    pub seconds: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -263,6 +268,30 @@ impl Node {
 }
 
 impl Column {
+    /// Whether two values of the sides are the same, as far as the coarser one keeps them.
+    pub fn same(&self, ours: &Value, theirs: &Value) -> bool {
+        match self.seconds {
+            None => ours == theirs,
+            Some(_) => self.cut(ours) == self.cut(theirs),
+        }
+    }
+
+    /// How many decimals of a second are left of a value that has more.
+    pub fn loses_seconds(&self, value: &Value) -> Option<usize> {
+        let (Some(kept), Value::Other(text)) = (self.seconds, value) else { return None };
+        // None has so many: this only takes zeros away.
+        let whole = limits::cut_seconds(text, 12);
+        (limits::cut_seconds(text, kept) != whole).then_some(kept)
+    }
+
+    /// A value with as many decimals of a second as both sides keep.
+    pub fn cut(&self, value: &Value) -> Value {
+        match (self.seconds, value) {
+            (Some(kept), Value::Other(text)) => Value::Other(limits::cut_seconds(text, kept)),
+            _ => value.clone(),
+        }
+    }
+
     pub fn is_on(&self, side: Side) -> bool {
         match (&self.on, side) {
             (Presence::Both, _)

@@ -46,6 +46,7 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
     let digest = digest(heading.direction, heading.mode, &changes);
     let mut notes = heading.notes;
     notes.extend(model.notes.iter().cloned());
+    notes.extend(cut_seconds(model, comparison));
     notes.extend(comparison.empty_sources.iter().map(|table| {
         format!("the source's {table} has no row at all, so deletions from it are refused")
     }));
@@ -304,4 +305,27 @@ fn field(
         _ => (from, to),
     };
     Field { table: node.table.clone(), key, column: about.name.clone(), row, form, from, to }
+}
+
+/// Times of changed rows whose fraction of a second doesn't fit the other side, counted by column.
+fn cut_seconds(model: &Model, comparison: &Comparison) -> Vec<String> {
+    let mut cut: BTreeMap<(&str, &str, usize), u64> = BTreeMap::new();
+    for draft in comparison.entries.iter().map(|entry| &entry.draft) {
+        for row in draft.source.iter().flat_map(|record| &record.rows) {
+            let node = &model.nodes[row.node];
+            for (column, value) in node.columns.iter().zip(&row.values) {
+                if let Some(kept) = column.loses_seconds(value) {
+                    *cut.entry((&node.table, &column.name, kept)).or_default() += 1;
+                }
+            }
+        }
+    }
+    let note = |((table, column, kept), count): ((&str, &str, usize), u64)| {
+        let (values, are) = if count == 1 { ("value", "is") } else { ("values", "are") };
+        format!(
+            "{count} {values} of {table}.{column} {are} cut to {kept} decimals of a second, as many \
+             as both sides keep"
+        )
+    };
+    cut.into_iter().map(note).collect()
 }

@@ -121,6 +121,8 @@ impl Builder<'_> {
             None => None,
         };
         let mut columns = columns::union(&source, &target)?;
+        let engines = (self.input.source.engine, self.input.target.engine);
+        columns::compare_seconds(&mut columns, (engines.0, &source), (engines.1, &target));
         let key = columns::key(written, &source, &target, &columns)?;
         let identity = columns::indexes(written.identity, &columns, written.table)?;
         self.assign_roles(written, &mut columns, &key, parent.as_ref())?;
@@ -130,6 +132,13 @@ impl Builder<'_> {
             for index in &key {
                 columns[*index].role = Role::Place;
             }
+        }
+        let number = match surrogate_key {
+            true => Some(key[0]),
+            false => columns::number_beside(&key, &columns, &references, &source, &target),
+        };
+        if let Some(number) = number {
+            columns[number].role = Role::Place;
         }
         let link = above.is_some()
             && columns::is_link(&key, &columns, &references, parent.as_ref(), surrogate_key);
@@ -153,6 +162,7 @@ impl Builder<'_> {
             updated: columns::optional(written.updated, &columns, written.table)?,
             created: columns::optional(written.created, &columns, written.table)?,
             surrogate_key,
+            number,
             link,
             matching: 0,
             republish: written.republish.to_vec(),

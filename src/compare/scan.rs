@@ -90,7 +90,10 @@ async fn scan_node(
 /// Equal as read: content, the parent's reference, and nothing that only the source has.
 fn equal(node: &super::model::Node, source: &[Value], target: &[Value]) -> bool {
     node.columns.iter().enumerate().all(|(index, column)| match (&column.on, column.role) {
-        (Presence::Both, Role::Content | Role::Place) => source[index] == target[index],
+        (Presence::Both, Role::Place) if node.number == Some(index) => true,
+        (Presence::Both, Role::Content | Role::Place) => {
+            column.same(&source[index], &target[index])
+        }
         (Presence::SourceOnly { default }, Role::Content) => {
             is_default(&source[index], default.as_deref())
         }

@@ -284,19 +284,22 @@ impl<'a> Pairing<'a> {
                 | (_, Role::Generated) => Cell::Leave,
                 (Presence::Both, Role::Place) => match here {
                     Some(here) => Cell::Value(here.values[index].clone()),
-                    None if parent.is_none() && self.numbering == Numbering::Drawn => {
+                    None if parent.is_none()
+                        && self.numbering == Numbering::Drawn
+                        && node.key.contains(&index) =>
+                    {
                         Cell::Open(row.values[index].clone())
                     }
                     None => Cell::Value(row.values[index].clone()),
                 },
                 (Presence::Both, Role::Content | Role::Ignored) => {
-                    Cell::Value(row.values[index].clone())
+                    Cell::Value(column.cut(&row.values[index]))
                 }
                 (Presence::Both, _) if self.taken_back.contains(&(source, index)) => {
-                    Cell::Value(row.values[index].clone())
+                    Cell::Value(column.cut(&row.values[index]))
                 }
                 (Presence::Both, Role::KeptSource | Role::Foreign) if here.is_none() => {
-                    Cell::Value(row.values[index].clone())
+                    Cell::Value(column.cut(&row.values[index]))
                 }
                 (Presence::Both, Role::KeptDefault | Role::KeptSource | Role::Foreign) => {
                     Cell::Leave
@@ -475,7 +478,7 @@ fn children(record: &Record, node: NodeId, parent: usize) -> Vec<usize> {
 pub fn differing(node: &Node, row: &WantedRow, current: &RecordRow) -> Vec<usize> {
     node.content()
         .filter(|column| match &row.cells[*column] {
-            Cell::Value(value) => *value != current.values[*column],
+            Cell::Value(value) => !node.columns[*column].same(value, &current.values[*column]),
             Cell::Open(_) => true,
             Cell::Leave => false,
         })

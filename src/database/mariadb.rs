@@ -17,7 +17,7 @@ use super::dialect::{Dialect, check_size};
 use super::error::{Error, Result, connect_reason};
 use super::transaction::{CancelHandle, Server};
 use super::value::Value;
-use crate::catalog::mariadb::{is_spatial, scale};
+use crate::catalog::mariadb::is_spatial;
 use crate::catalog::{Column, Kind};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -169,7 +169,7 @@ impl Dialect for Mariadb {
         "JOIN"
     }
 
-    fn parameter(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
+    fn parameter(&self, _column: &Column, value: &Value) -> Result<Parameter, String> {
         let text = match value {
             Value::Null => return Ok(Parameter::Null),
             Value::Boolean(value) => return Ok(Parameter::Integer(i64::from(*value))),
@@ -179,11 +179,11 @@ impl Dialect for Mariadb {
                 let bytes = super::hex::decode(digits).ok_or("holds malformed bytes")?;
                 return Ok(Parameter::Blob(bytes));
             }
-            Value::Decimal(text) => {
-                check_scale(column, text)?;
-                text
-            }
-            Value::Float(text) | Value::Text(text) | Value::Json(text) | Value::Other(text) => text,
+            Value::Decimal(text)
+            | Value::Float(text)
+            | Value::Text(text)
+            | Value::Json(text)
+            | Value::Other(text) => text,
         };
         check_size(text.len())?;
         Ok(Parameter::Text(text.clone()))
@@ -217,20 +217,6 @@ fn shortest(declared: &str, text: String) -> String {
         Ok(number) if declared.starts_with("float") => (number as f32).to_string(),
         _ => text,
     }
-}
-
-/// The server rounds what has too many decimals and merely notes it.
-fn check_scale(column: &Column, text: &str) -> Result<(), String> {
-    let kept = match column.kind {
-        Kind::Integer => Some(0),
-        Kind::Decimal => scale(&column.declared),
-        _ => None,
-    };
-    let (Some(kept), Some((_, decimals))) = (kept, text.split_once('.')) else { return Ok(()) };
-    if decimals.trim_end_matches('0').len() > kept {
-        return Err(format!("has more decimals than {} keeps", column.declared));
-    }
-    Ok(())
 }
 
 fn is_number(kind: Kind) -> bool {

@@ -15,6 +15,7 @@ mod error;
 mod facts;
 mod filter;
 mod hex;
+pub mod limits;
 mod mariadb;
 mod numbers;
 mod operator;

@@ -7,7 +7,7 @@ use super::connection::{Reuse, Statement};
 use super::dialect::{quote, quote_all};
 use super::error::{Error, Result};
 use super::read::BATCH_PARAMETERS;
-use super::{Session, Value};
+use super::{Session, Value, limits};
 use crate::catalog::{Column, Engine, Table};
 
 const LOCKED_AT_ONCE: usize = 500;
@@ -192,7 +192,8 @@ impl Session {
 
     /// Why a column can't hold a value, in words without the value.
     pub fn refuses(&self, column: &Column, value: &Value) -> Option<String> {
-        self.dialect().parameter(column, value).err()
+        let malformed = self.dialect().parameter(column, value).err();
+        malformed.or_else(|| limits::refusal(self.engine(), column, value))
     }
 
     async fn touch_one(
@@ -251,6 +252,9 @@ impl Session {
         value: &Value,
         row: &[(&str, &Value)],
     ) -> Result<String> {
+        if let Some(reason) = self.refuses(column, value) {
+            return Err(self.bad_value(table, column, reason, row));
+        }
         let parameter = self.dialect().parameter(column, value);
         let parameter = parameter.map_err(|reason| self.bad_value(table, column, reason, row))?;
         Ok(self.dialect().placeholder(statement.bind(parameter), column))

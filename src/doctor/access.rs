@@ -27,6 +27,7 @@ pub async fn examine(
             findings.push(Finding::ok(about, described(&facts)));
             findings.extend(read_only(about, &facts, is_target));
             findings.extend(row_security(about, &catalog, needs));
+            findings.extend(without_transactions(about, &catalog, needs));
             findings.push(reading(about, &facts, &catalog, &rights, needs));
             if is_target {
                 findings.extend(writing(about, &facts, &catalog, &rights, needs));
@@ -46,7 +47,7 @@ async fn look(
 fn described(facts: &Facts) -> String {
     match facts.engine {
         Engine::Sqlite => {
-            let file = crate::cli::output::near(std::path::Path::new(&facts.database));
+            let file = crate::escape::near(std::path::Path::new(&facts.database));
             format!("SQLite {}, {file}", facts.version)
         }
         Engine::Postgres => format!(
@@ -92,6 +93,18 @@ fn row_security(about: &str, catalog: &Catalog, needs: &Needs) -> Option<Finding
         let message = format!("row-level security may hide rows of {}", hidden.join(", "));
         Finding::broken(about, message)
             .advice("use an account with BYPASSRLS: a hidden row would look like a deleted one")
+    })
+}
+
+fn without_transactions(about: &str, catalog: &Catalog, needs: &Needs) -> Option<Finding> {
+    let tables = needs.tables.keys().filter_map(|name| catalog.table(name));
+    let names: Vec<&str> =
+        tables.filter(|table| !table.transactional).map(|table| table.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        let message = format!("the storage engine of {} has no transactions", names.join(", "));
+        let sql = |name: &&str| format!("ALTER TABLE {} ENGINE = InnoDB;", back_quoted(name));
+        let advice: Vec<_> = names.iter().map(sql).collect();
+        Finding::broken(about, message).advice(advice.join("\n"))
     })
 }
 
@@ -192,6 +205,13 @@ fn ledger(
 }
 
 fn grant(rights: &str, tables: &[String], facts: &Facts) -> String {
+    if facts.engine == Engine::Mariadb {
+        let (user, host) = facts.account.rsplit_once('@').unwrap_or((&facts.account, "%"));
+        let account = format!("{}@{}", back_quoted(user), back_quoted(host));
+        let sql =
+            |table: &String| format!("GRANT {rights} ON {} TO {account};", back_quoted(table));
+        return tables.iter().map(sql).collect::<Vec<_>>().join("\n");
+    }
     let tables: Vec<String> = tables.iter().map(|table| quote(table)).collect();
     format!("GRANT {rights} ON {} TO {};", tables.join(", "), quote(&facts.account))
 }
@@ -199,4 +219,9 @@ fn grant(rights: &str, tables: &[String], facts: &Facts) -> String {
 /// For statements that people run themselves.
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The same for MariaDB, where `"x"` is a text unless the server is told otherwise.
+fn back_quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }

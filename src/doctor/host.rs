@@ -33,7 +33,7 @@ pub fn state_directory(config: &Config) -> Finding {
     let directory = &config.state_directory;
     let there = directory.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
     let probe = there.join(format!(".reconcile-doctor.{}", std::process::id()));
-    let shown = crate::cli::output::near(directory);
+    let shown = crate::escape::near(directory);
     if directory.exists() && !directory.is_dir() {
         return Finding::broken("state directory", format!("{shown} is no directory"))
             .advice("name another as `stateDirectory` in the operator's file");

@@ -133,6 +133,9 @@ fn standing(table: &Table, protection: &Protection) -> Standing {
     if is_derived {
         return Standing::Out("looks like something the application makes again by itself".into());
     }
+    if !table.transactional {
+        return Standing::Out("its storage engine has no transactions; InnoDB has".into());
+    }
     let key = if table.primary_key.is_empty() { identity::replacement(table) } else { None };
     let key = key.as_ref().unwrap_or(&table.primary_key);
     if key.is_empty() {

@@ -6,7 +6,7 @@ use crate::escape::visible;
 use crate::manifest::module::KeepRule;
 use crate::manifest::quote::{key, quoted};
 use crate::manifest::words::parts;
-use crate::plan::render::put;
+use crate::put::put;
 
 pub const JOB_NAME: &str = "test-to-prod";
 /// Longest line of a comment.

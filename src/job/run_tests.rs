@@ -1,3 +1,5 @@
+//! When an attempt is made again: errors that pass, and those that stay.
+
 use super::{failed, is_passing, may_go_better};
 use crate::database;
 use crate::job::Error;

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use super::heading::Heading;
 use super::layout::{Content, LayoutError, Node, parse};
 use super::splice::Splicer;
 use super::sync_job::{Approval, Approvals};
 use super::wanted::Wanted;
 use crate::escape::visible;
-use crate::plan::heading::Heading;
 
 /// Why a manifest can't be edited. Nothing is written then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::edit::{approved_block, read_approved, set_approved};
+use super::heading::Heading;
 use super::sync_job::Approvals;
-use crate::plan::heading::Heading;
-use crate::plan::render::put;
+use crate::put::put;
 
 type Approved = BTreeMap<String, Approvals>;
 

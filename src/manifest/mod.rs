@@ -13,6 +13,7 @@ pub mod fields;
 pub mod files;
 pub mod filter;
 mod guess;
+pub mod heading;
 pub mod layout;
 mod load;
 pub mod module;

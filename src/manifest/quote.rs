@@ -4,7 +4,7 @@
 //! line, and shows nothing invisible.
 
 use crate::escape::is_invisible;
-use crate::plan::render::put;
+use crate::put::put;
 
 /// The text as a double-quoted scalar, which is legal in block and in flow style alike.
 pub fn quoted(text: &str) -> String {

@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::heading::Heading;
 use super::quote::{key, quoted};
 use super::sync_job::{Approval, Approvals};
-use crate::plan::heading::Heading;
 
 /// A value that shall stand in the manifest. Nothing in it is empty but the whole.
 #[derive(Debug, Clone, PartialEq, Eq)]

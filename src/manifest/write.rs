@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::edit::approved_block;
 use super::quote::{key, quoted};
 use super::sync_job::{OnStale, Suspend, SyncJobSpec};
-use crate::plan::render::put;
+use crate::put::put;
 
 /// The document. `schema` is the path or address of the JSON Schema for editors, as it shall stand
 /// in the first line; `why` is one line of comment below it.

@@ -1,7 +1,9 @@
 //! Columns of both sides as one list, and what the key and identity are among them.
 
 use super::{Kind, Node, Parent, Presence, Reference, Refusal, Role, Table, Written, catalog};
+use crate::catalog::Engine;
 use crate::compare::model::Column;
+use crate::database::limits;
 
 /// The target's columns in their order, then those only the source has.
 pub(super) fn union(source: &Table, target: &Table) -> Result<Vec<Column>, Refusal> {
@@ -35,6 +37,25 @@ fn plain(column: &catalog::Column, on: Presence, generated: bool) -> Column {
         redacted: false,
         nullable: column.nullable,
         kind: column.kind,
+        seconds: None,
+    }
+}
+
+/// Notes where the sides keep seconds with different precision.
+pub(super) fn compare_seconds(
+    columns: &mut [Column],
+    (source_engine, source): (Engine, &Table),
+    (target_engine, target): (Engine, &Table),
+) {
+    for column in columns.iter_mut().filter(|column| column.on == Presence::Both) {
+        let kept = |engine, table: &Table| {
+            table.column(&column.name).and_then(|column| limits::seconds(engine, column))
+        };
+        let both = (kept(source_engine, source), kept(target_engine, target));
+        column.seconds = match both {
+            (Some(source), Some(target)) if source != target => Some(source.min(target)),
+            _ => None,
+        };
     }
 }
 
@@ -157,6 +178,22 @@ pub(super) fn is_surrogate(
     columns[*only].kind == Kind::Integer
         && !parent.columns.contains(only)
         && !references.iter().any(|reference| reference.columns.contains(only))
+}
+
+/// A single integer primary key of both sides that the manifest passes over for another `key`.
+pub(super) fn number_beside(
+    key: &[usize],
+    columns: &[Column],
+    references: &[Reference],
+    source: &Table,
+    target: &Table,
+) -> Option<usize> {
+    let [only] = &target.primary_key[..] else { return None };
+    let number = columns.iter().position(|column| column.name == *only)?;
+    let refers = references.iter().any(|reference| reference.columns.contains(&number));
+    let content = columns[number].role == Role::Content && columns[number].kind == Kind::Integer;
+    (content && !refers && !key.contains(&number) && source.primary_key == target.primary_key)
+        .then_some(number)
 }
 
 /// Nothing but key and references, or the key is the parent reference.

@@ -4,6 +4,7 @@
 
 use crate::escape::is_invisible;
 use crate::plan::change::Plan;
+use crate::put::put;
 
 /// The plan in pretty JSON with a line break at its end. It reads back as an equal plan.
 pub fn json(plan: &Plan) -> String {

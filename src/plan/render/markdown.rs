@@ -11,6 +11,7 @@ use super::words::{
 };
 use crate::escape::{shortened, visible};
 use crate::plan::change::{Change, Class, Plan};
+use crate::put::put;
 
 /// Characters a comment may have; forges take 65,536, some of which the poster may need.
 pub const LIMIT: usize = 60_000;
@@ -33,6 +34,7 @@ pub fn markdown(plan: &Plan) -> String {
     let mut page = Page { out: head(plan), left_out: 0 };
     let pins = if plan.changes.is_empty() { String::new() } else { approve(plan) };
     let end = LIMIT - RESERVE - pins.chars().count();
+    page.edited_later(plan, end);
     page.urgent(plan, "Conflicts", Class::Conflict, end);
     page.urgent(plan, "Deletions", Class::Deleted, end);
     page.rest(plan, end);
@@ -74,12 +76,6 @@ fn head(plan: &Plan) -> String {
     );
     if plan.counts_only {
         put!(out, "**Too large:** {COUNTS_ONLY}.\n\n");
-    }
-    let newer = plan.changes.iter().filter(|change| change.target_newer).count() as u64;
-    if newer > 0 {
-        let (source, target) = source_and_target(plan.direction);
-        let records = count(newer, "record was", "records were");
-        put!(out, "**Look twice:** {records} edited on {target} after {source}; listed first.\n\n");
     }
     out.push_str(&notes(plan));
     out
@@ -124,11 +120,14 @@ fn notes(plan: &Plan) -> String {
 
 fn approve(plan: &Plan) -> String {
     let mut fence = Fence::new("yaml");
-    fence.push(&pins::block(plan, PINS - RESERVE));
+    // As it stands below `spec:`.
+    for line in pins::block(plan, PINS - RESERVE).lines() {
+        fence.push(&format!("  {line}\n"));
+    }
     let block = fence.close();
     format!(
-        "### Approve\n\nThe pins of this plan. Keep what you approve, under the job's `spec`, or let \
-         `reconcile approve` write it.\n\n{block}"
+        "### Approve\n\nThe pins of this plan. Paste them below the job's `spec:`, keep what you \
+         approve, and commit; or let `reconcile approve` write them.\n\n{block}"
     )
 }
 
@@ -138,24 +137,34 @@ struct Page {
 }
 
 impl Page {
+    /// Changes that would lose an edit, of any class. They leave half of the room to the others.
+    fn edited_later(&mut self, plan: &Plan, end: usize) {
+        let (source, target) = source_and_target(plan.direction);
+        let changes: Vec<_> = plan.changes.iter().filter(|change| change.target_newer).collect();
+        let end = self.length() + end.saturating_sub(self.length()) / 2;
+        self.section(plan, &format!("Edited on {target} after {source}"), &changes, end);
+    }
+
     /// Changes of a class that nobody should have to unfold.
     fn urgent(&mut self, plan: &Plan, title: &str, class: Class, end: usize) {
-        let mut changes: Vec<&Change> =
-            plan.changes.iter().filter(|change| change.class == class).collect();
-        changes.sort_by_key(|change| !change.target_newer);
+        let is_here = |change: &&Change| change.class == class && !change.target_newer;
+        let changes: Vec<_> = plan.changes.iter().filter(is_here).collect();
+        self.section(plan, title, &changes, end);
+    }
+
+    fn section(&mut self, plan: &Plan, title: &str, changes: &[&Change], end: usize) {
         if changes.is_empty() {
             return;
         }
         put!(self.out, "### {title}\n\n");
-        let fence = self.fence(plan, &changes, end);
+        let fence = self.fence(plan, changes, end);
         self.out.push_str(&fence);
     }
 
     fn rest(&mut self, plan: &Plan, end: usize) {
-        let rest = plan
-            .changes
-            .iter()
-            .filter(|change| matches!(change.class, Class::New | Class::Modified));
+        let rest = plan.changes.iter().filter(|change| {
+            matches!(change.class, Class::New | Class::Modified) && !change.target_newer
+        });
         let mut title = "### New and modified\n\n";
         for (module, changes) in by_module(rest) {
             let name = html(&visible(&shortened(module, 100)));

@@ -3,15 +3,6 @@
 //! Answers for what is shown and how; pure functions from a plan to a string. No value acts in any
 //! of them: markup, mentions, terminal controls and hidden characters all come out as visible text.
 
-/// Appends formatted text to a `String`, which can't fail.
-macro_rules! put {
-    ($out:expr, $($text:tt)*) => {{
-        use std::fmt::Write as _;
-        let _ = write!($out, $($text)*);
-    }};
-}
-pub(crate) use put;
-
 mod difference;
 mod json;
 

@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use super::difference::{focused, lines, literal, paths};
 use super::words::{answer_word, brief_identity, conflict_word, shell_word, source_and_target};
 use crate::escape::{quoted, shortened, visible, visible_line, visible_name, width};
-use crate::plan::change::{Answer, Change, Class, Conflict, Field, Form, Plan, RowChange};
+use crate::plan::change::{
+    Answer, Change, Class, Conflict, ConflictKind, Field, Form, Plan, RowChange,
+};
 
 /// What stands before a line, and what colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +174,11 @@ impl Outline {
             self.push(1, Sign::None, "can't be approved: mend the data, then compare again");
         }
         for answer in &conflict.answers {
-            self.push(1, Sign::None, format!("to {}:", what_it_does(*answer, target)));
+            self.push(
+                1,
+                Sign::None,
+                format!("to {}:", what_it_does(*answer, conflict.kind, target)),
+            );
             self.push(2, Sign::None, command(plan, change, *answer));
         }
     }
@@ -296,8 +302,11 @@ fn shown(value: &Json) -> String {
     }
 }
 
-fn what_it_does(answer: Answer, target: &str) -> String {
+fn what_it_does(answer: Answer, kind: ConflictKind, target: &str) -> String {
     match answer {
+        Answer::Overwrite if kind == ConflictKind::IdDiffers => {
+            format!("update {target}'s own record, which also takes this ID")
+        }
         Answer::Overwrite => format!("replace {target}'s record"),
         Answer::Adopt => format!("update {target}'s own record, which keeps its ID"),
         Answer::Renumber => "insert it under a new ID, keeping both".into(),

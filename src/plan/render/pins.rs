@@ -8,6 +8,7 @@ use super::words::{answer_word, class_word, count};
 use crate::manifest::quote::{key, quoted};
 use crate::plan::approval::is_writable;
 use crate::plan::change::{Change, Class, Plan};
+use crate::put::put;
 
 /// The characters by which a plan's digest names it in a manifest.
 pub const PLAN_DIGEST: usize = 16;

@@ -20,7 +20,7 @@ fn a_rich_plan_as_text() {
     digest 0123456789abcdef0123456789abcdef
 
     ! landing-pages could not be compared: table landing_page is missing on PROD
-    ! 1 record was edited on PROD after TEST; listed first below
+    ! 1 record was edited on PROD after TEST: cms_page/5
       note: trigger audit_page fires on writes to cms_page
       1 approved entry is applied already
 
@@ -95,6 +95,31 @@ fn a_rich_plan_as_text() {
 }
 
 #[test]
+fn a_module_whose_record_would_lose_an_edit_comes_first() {
+    let mut edited = change(Class::Modified, "slider", "1");
+    edited.target_newer = true;
+    edited.module = "sliders".into();
+    let plan = plan(vec![change(Class::New, "media", "17"), edited]);
+    let shown = text(&plan, PLAIN);
+    let at = |part: &str| shown.find(part).unwrap_or_else(|| panic!("{part}: {shown}"));
+    assert!(at("PROD after TEST: slider/1\n") < at("sliders  1 modified"), "{shown}");
+    assert!(at("sliders  1 modified") < at("cms-pages  1 new"), "{shown}");
+    let shown = markdown(&plan);
+    let section = "### Edited on PROD after TEST\n\n```diff\n~ slider/1";
+    assert!(shown.contains(section), "{shown}");
+    assert_eq!(shown.matches("~ slider/1").count(), 1, "{shown}");
+}
+
+#[test]
+fn answers_say_whose_id_a_record_will_have() {
+    let mut it = change(Class::Conflict, "page", "44");
+    it.conflict = Some(conflict(ConflictKind::IdDiffers, &[Answer::Adopt, Answer::Overwrite]));
+    let shown = text(&plan(vec![it]), PLAIN);
+    assert!(shown.contains("to update PROD's own record, which keeps its ID:"), "{shown}");
+    assert!(shown.contains("to update PROD's own record, which also takes this ID:"), "{shown}");
+}
+
+#[test]
 fn a_narrow_terminal_wraps() {
     let mut plan = rich();
     plan.changes.truncate(1);
@@ -158,6 +183,7 @@ fn nothing_to_do_as_text() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "most of them are the Markdown")]
 fn a_rich_plan_as_markdown() {
     insta::assert_snapshot!(markdown(&rich()), @r#"
     <!-- reconcile: job=spring-campaign digest=0123456789abcdef0123456789abcdef -->
@@ -169,11 +195,38 @@ fn a_rich_plan_as_markdown() {
     | --: | --: | --: | --: | --: |
     | 2 | 2 | 1 | 2 | 812 |
 
-    **Look twice:** 1 record was edited on PROD after TEST; listed first.
-
     ```text
     could not be compared: landing-pages: table landing_page is missing on PROD
     trigger audit_page fires on writes to cms_page
+    ```
+
+    ### Edited on PROD after TEST
+
+    ```diff
+    ~ cms_page/5  About us (slug: slug-5)
+    !     edited on PROD after TEST: that edit would be lost
+    ~     title     "About" -> "About us"
+    ~     price     10 -> 12.5
+    ~     body
+              … 7 unchanged lines
+              <p>Paragraph 8</p>
+              <p>Paragraph 9</p>
+    -         <p>Paragraph 10</p>
+    +         <p>Written again \u{1b}]0;owned\u{7}</p>
+              <p>Paragraph 11</p>
+              <p>Paragraph 12</p>
+              … 8 unchanged lines
+    ~     settings
+    ~         $.a.b[1]: 2 -> 3
+    -         $.old: true
+    +         $["new key"]: "x"
+    ~     secret    (redacted), changed
+    -     cms_page_block/3
+    -         kind  "text"
+    ~     cms_page_block/4
+    ~         teaser
+    -             A teaser long enough not to fit on one line behind its column's name, in autumn
+    +             A teaser long enough not to fit on one line behind its column's name, in spring
     ```
 
     ### Conflicts
@@ -203,34 +256,9 @@ fn a_rich_plan_as_markdown() {
 
     ### New and modified
 
-    <details><summary><code>cms-pages</code>: 1 new, 2 modified</summary>
+    <details><summary><code>cms-pages</code>: 1 new, 1 modified</summary>
 
     ``````diff
-    ~ cms_page/5  About us (slug: slug-5)
-    !     edited on PROD after TEST: that edit would be lost
-    ~     title     "About" -> "About us"
-    ~     price     10 -> 12.5
-    ~     body
-              … 7 unchanged lines
-              <p>Paragraph 8</p>
-              <p>Paragraph 9</p>
-    -         <p>Paragraph 10</p>
-    +         <p>Written again \u{1b}]0;owned\u{7}</p>
-              <p>Paragraph 11</p>
-              <p>Paragraph 12</p>
-              … 8 unchanged lines
-    ~     settings
-    ~         $.a.b[1]: 2 -> 3
-    -         $.old: true
-    +         $["new key"]: "x"
-    ~     secret    (redacted), changed
-    -     cms_page_block/3
-    -         kind  "text"
-    ~     cms_page_block/4
-    ~         teaser
-    -             A teaser long enough not to fit on one line behind its column's name, in autumn
-    +             A teaser long enough not to fit on one line behind its column's name, in spring
-
     + cms_page/41  <img src=x onerror=alert(1)> @everyone #1 \u{1b}[2J (slug: spring\u{202e}gnp)  ✓ approved
     +     title      "[x](javascript:alert(1)) | a"
     +     body
@@ -262,22 +290,22 @@ fn a_rich_plan_as_markdown() {
 
     ### Approve
 
-    The pins of this plan. Keep what you approve, under the job's `spec`, or let `reconcile approve` write it.
+    The pins of this plan. Paste them below the job's `spec:`, keep what you approve, and commit; or let `reconcile approve` write them.
 
     ```yaml
-    approved:
-      cms_page:
-        # overwrite or renumber: - "9@9f2ac1d05b7e3a10"
-        new:
-          - "41@9f2ac1d05b7e3a10"
-        modified:
-          - "5@9f2ac1d05b7e3a10"  # the target was edited later
-          - "6@9f2ac1d05b7e3a10"
-        deleted:
-          - "a,b\\'c@9f2ac1d05b7e3a10"
-      media:
-        new:
-          - "17@9f2ac1d05b7e3a10"
+      approved:
+        cms_page:
+          # overwrite or renumber: - "9@9f2ac1d05b7e3a10"
+          new:
+            - "41@9f2ac1d05b7e3a10"
+          modified:
+            - "5@9f2ac1d05b7e3a10"  # the target was edited later
+            - "6@9f2ac1d05b7e3a10"
+          deleted:
+            - "a,b\\'c@9f2ac1d05b7e3a10"
+        media:
+          new:
+            - "17@9f2ac1d05b7e3a10"
     ```
     "#);
 }
@@ -339,7 +367,7 @@ fn five_thousand_changes_fit_one_comment() {
     let shown = markdown(&plan(changes.collect()));
     assert!(shown.chars().count() <= markdown::LIMIT);
     assert!(shown.chars().count() > markdown::LIMIT - 8_000, "room is used");
-    insta::assert_snapshot!(shown.lines().find(|line| line.contains("for want of room")).unwrap(), @r#"4712 changes aren't shown here for want of room: see `reconcile plan` for `spring-campaign`."#);
+    insta::assert_snapshot!(shown.lines().find(|line| line.contains("for want of room")).unwrap(), @r#"4718 changes aren't shown here for want of room: see `reconcile plan` for `spring-campaign`."#);
     let block = shown.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
     assert!(block.contains("all@0123456789abcdef"), "{block}");
     let approved = pasted(block);
@@ -519,7 +547,7 @@ proptest! {
         }
         if let Some((_, block)) = shown.rsplit_once("yaml\n") {
             let end = block.find("\n```").map_or(block.len(), |end| end + 1);
-            if block.starts_with("approved:") {
+            if block.starts_with("  approved:") {
                 pasted(&block[..end]);
             }
         }

@@ -5,7 +5,7 @@
 
 use super::outline::{Line, Sign, outline};
 use super::words::{
-    COUNTS_ONLY, by_module, count, course, nothing_to_do, source_and_target, summary, tally,
+    COUNTS_ONLY, by_module, count, course, edited_later, nothing_to_do, summary, tally,
 };
 use crate::escape::{columns, visible, width};
 use crate::plan::change::{Change, Plan};
@@ -62,12 +62,8 @@ impl Page {
             let text = format!("{} could not be compared: {}", visible(module), visible(reason));
             self.line(&warning(text));
         }
-        let newer = plan.changes.iter().filter(|change| change.target_newer).count() as u64;
-        if newer > 0 {
-            let (source, target) = source_and_target(plan.direction);
-            let records = count(newer, "record was", "records were");
-            let text = format!("{records} edited on {target} after {source}; listed first below");
-            self.line(&warning(text));
+        if let Some(edited) = edited_later(plan) {
+            self.line(&warning(edited));
         }
         for note in &plan.notes {
             self.line(&quiet(format!("note: {}", visible(note))));

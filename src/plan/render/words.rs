@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::difference::literal;
-use crate::escape::{harmless, shortened, visible};
+use super::outline::change_name;
+use crate::escape::{harmless, shortened, visible, visible_name};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Class, ConflictKind, Counts, Plan};
 
@@ -125,20 +126,41 @@ pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
 }
 
-/// The changes module by module, in the plan's order; within a module those whose target was edited
-/// after the source come first.
+/// The changes module by module, in the plan's order. Those whose target was edited after the source
+/// come first, in a module and with their module.
 pub fn by_module<'a>(
     changes: impl IntoIterator<Item = &'a Change>,
-) -> BTreeMap<&'a str, Vec<&'a Change>> {
+) -> Vec<(&'a str, Vec<&'a Change>)> {
     let mut modules: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
     for change in changes {
         modules.entry(&change.module).or_default().push(change);
     }
-    for changes in modules.values_mut() {
+    let mut modules: Vec<_> = modules.into_iter().collect();
+    for (_, changes) in &mut modules {
         changes.sort_by_key(|change| !change.target_newer);
     }
+    modules.sort_by_key(|(_, changes)| !changes[0].target_newer);
     modules
 }
+
+/// `1 record was edited on PROD after TEST: cms_page/1`; `None` where there is none.
+pub fn edited_later(plan: &Plan) -> Option<String> {
+    let edited = plan.changes.iter().filter(|change| change.target_newer);
+    let edited: Vec<_> = edited.map(change_name).collect();
+    if edited.is_empty() {
+        return None;
+    }
+    let (source, target) = source_and_target(plan.direction);
+    let records = count(edited.len() as u64, "record was", "records were");
+    let named: Vec<_> =
+        edited.iter().take(NAMED).map(|name| visible_name(&shortened(name, 80))).collect();
+    let more = edited.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    Some(format!("{records} edited on {target} after {source}: {}{more}", named.join(", ")))
+}
+
+/// Records that a warning names before it only counts them.
+const NAMED: usize = 10;
 
 /// A word as it can be typed into a shell.
 pub fn shell_word(word: &str) -> String {

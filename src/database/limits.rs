@@ -1,0 +1,218 @@
+//! What a column can't hold, by its declared type: numbers too large or too fine, text too long.
+//!
+//! Answers for naming such a value before anything is written. Servers cut or round some of them
+//! without a word; what isn't known here they refuse themselves.
+
+use super::value::Value;
+use crate::catalog::{Column, Engine, Kind};
+
+/// Why a column can't hold a value as it is, in words without the value. SQLite holds any.
+pub fn refusal(engine: Engine, column: &Column, value: &Value) -> Option<String> {
+    if engine == Engine::Sqlite {
+        return None;
+    }
+    let declared = Declared::read(&column.declared);
+    match (column.kind, value) {
+        (Kind::Integer, Value::Integer(_) | Value::Decimal(_)) => integer(&declared, value),
+        (Kind::Decimal, Value::Integer(_) | Value::Decimal(_) | Value::Float(_)) => {
+            decimal(engine, &declared, &value.display())
+        }
+        (Kind::Float, Value::Float(text)) if engine == Engine::Mariadb && !is_finite(text) => {
+            Some(format!("isn't finite, which {} can't hold", declared.whole))
+        }
+        (Kind::Text, Value::Text(text)) => {
+            text_length(engine, &declared, text).or_else(|| outside_of_plane(column, text))
+        }
+        (Kind::Bytes, Value::Bytes(digits)) => bytes(&declared, digits.len() / 2),
+        _ => None,
+    }
+}
+
+/// How many decimals of a second a type keeps; `None` for types without a time.
+pub fn seconds(engine: Engine, column: &Column) -> Option<usize> {
+    if !matches!(column.kind, Kind::Time | Kind::Timestamp | Kind::TimestampTz) {
+        return None;
+    }
+    let declared = Declared::read(&column.declared);
+    let given = declared.modifiers.first().and_then(|digits| usize::try_from(*digits).ok());
+    match engine {
+        Engine::Sqlite => None,
+        Engine::Postgres => Some(given.unwrap_or(6)),
+        Engine::Mariadb => Some(given.unwrap_or(0)),
+    }
+}
+
+/// A time's text with at most `kept` decimals of a second, and none that is a mere zero at the end.
+pub fn cut_seconds(text: &str, kept: usize) -> String {
+    let Some((whole, rest)) = text.split_once('.') else { return text.to_owned() };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let decimals = rest[..digits.min(kept)].trim_end_matches('0');
+    let point = if decimals.is_empty() { "" } else { "." };
+    format!("{whole}{point}{decimals}{}", &rest[digits..])
+}
+
+/// `decimal(10,2) unsigned` taken apart.
+struct Declared {
+    whole: String,
+    /// In lower case, without modifiers: `decimal`, `character varying`.
+    name: String,
+    modifiers: Vec<i64>,
+    unsigned: bool,
+}
+
+impl Declared {
+    fn read(declared: &str) -> Self {
+        let lower = declared.to_ascii_lowercase();
+        let (name, rest) = lower.split_once('(').unwrap_or((&lower, ""));
+        let inside = rest.split(')').next().unwrap_or_default();
+        Self {
+            whole: declared.to_owned(),
+            name: name.split(" unsigned").next().unwrap_or_default().trim().to_owned(),
+            modifiers: inside.split(',').filter_map(|part| part.trim().parse().ok()).collect(),
+            unsigned: lower.contains("unsigned"),
+        }
+    }
+
+    fn first(&self) -> Option<usize> {
+        self.modifiers.first().and_then(|length| usize::try_from(*length).ok())
+    }
+}
+
+fn integer(declared: &Declared, value: &Value) -> Option<String> {
+    let text = value.display();
+    let bits = match declared.name.as_str() {
+        "tinyint" => 8,
+        "smallint" => 16,
+        "mediumint" => 24,
+        "integer" | "int" => 32,
+        "bigint" => 64,
+        "bit" => u32::try_from(declared.first().unwrap_or(1)).ok()?,
+        _ => return None,
+    };
+    let (least, greatest) = match declared.unsigned || declared.name == "bit" {
+        true => (0, (1_i128 << bits) - 1),
+        false => (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1),
+    };
+    let whole = text.split_once('.').map_or(&*text, |(whole, _)| whole);
+    let fraction = text.split_once('.').map_or("", |(_, decimals)| decimals);
+    if !fraction.trim_end_matches('0').is_empty() {
+        return Some(format!("has decimals, which {} can't hold", declared.whole));
+    }
+    match whole.parse::<i128>() {
+        Ok(number) if (least..=greatest).contains(&number) => None,
+        _ => Some(format!("is out of range for {}", declared.whole)),
+    }
+}
+
+fn decimal(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
+    if !is_finite(text) {
+        let refused = engine == Engine::Mariadb;
+        return refused.then(|| format!("isn't finite, which {} can't hold", declared.whole));
+    }
+    if declared.unsigned && text.starts_with('-') {
+        return Some(format!("is negative, which {} can't hold", declared.whole));
+    }
+    let (precision, scale) = match declared.modifiers[..] {
+        [precision] => (precision, 0),
+        [precision, scale, ..] => (precision, scale),
+        [] => return None,
+    };
+    let (scale, text) = (usize::try_from(scale).ok()?, text.trim_start_matches(['-', '+']));
+    // Exponents stand only for floats, whose text isn't taken apart here.
+    if text.contains(['e', 'E']) {
+        return None;
+    }
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+    if decimals.trim_end_matches('0').len() > scale {
+        return Some(format!("has more decimals than {} keeps", declared.whole));
+    }
+    let room = usize::try_from(precision).ok()?.checked_sub(scale)?;
+    (whole.trim_start_matches('0').len() > room)
+        .then(|| format!("is out of range for {}", declared.whole))
+}
+
+fn is_finite(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn text_length(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
+    let too_long = match (declared.name.as_str(), engine) {
+        ("character varying" | "varchar" | "char" | "character" | "bpchar", _) => {
+            declared.first().is_some_and(|length| text.chars().count() > length)
+        }
+        ("tinytext", Engine::Mariadb) => text.len() > 255,
+        ("text", Engine::Mariadb) => text.len() > 65_535,
+        ("mediumtext", Engine::Mariadb) => text.len() > 16_777_215,
+        _ => false,
+    };
+    too_long.then(|| format!("is longer than {} holds", declared.whole))
+}
+
+/// MariaDB's older UTF-8 takes three bytes a character.
+fn outside_of_plane(column: &Column, text: &str) -> Option<String> {
+    let narrow = |name: &str| name.starts_with("utf8mb3_") || name.starts_with("utf8_");
+    let outside = column.collation.as_deref().is_some_and(narrow)
+        && text.chars().any(|character| character > '\u{ffff}');
+    outside.then(|| "holds a character that its character set utf8mb3 doesn't have".to_owned())
+}
+
+fn bytes(declared: &Declared, length: usize) -> Option<String> {
+    let most = match declared.name.as_str() {
+        "binary" | "varbinary" => declared.first()?,
+        "tinyblob" => 255,
+        "blob" => 65_535,
+        "mediumblob" => 16_777_215,
+        _ => return None,
+    };
+    (length > most).then(|| format!("is longer than {} holds", declared.whole))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Table;
+
+    fn refused(engine: Engine, kind: Kind, declared: &str, value: &Value) -> Option<String> {
+        let column = Table::plain("t", &[("c", kind)], &[]).columns.remove(0);
+        refusal(engine, &Column { declared: declared.into(), ..column }, value)
+    }
+
+    #[test]
+    fn numbers_too_large_or_too_fine_are_named() {
+        use Engine::{Mariadb, Postgres};
+        let integer = |engine, declared, number| {
+            refused(engine, Kind::Integer, declared, &Value::Integer(number)).is_some()
+        };
+        assert!(!integer(Postgres, "smallint", 32_767));
+        assert!(integer(Postgres, "smallint", 32_768));
+        assert!(!integer(Mariadb, "tinyint(3) unsigned", 255));
+        assert!(integer(Mariadb, "tinyint(3) unsigned", -1));
+        assert!(!integer(Mariadb, "bigint(20) unsigned", i64::MAX));
+        let decimal = |declared, text: &str| {
+            refused(Postgres, Kind::Decimal, declared, &Value::Decimal(text.into()))
+        };
+        assert_eq!(decimal("numeric(5,2)", "-123.450"), None);
+        assert_eq!(decimal("numeric", "1e400"), None);
+        let fine = decimal("numeric(5,2)", "1.005").unwrap();
+        assert_eq!(fine, "has more decimals than numeric(5,2) keeps");
+        assert_eq!(decimal("numeric(5,2)", "1234.5").unwrap(), "is out of range for numeric(5,2)");
+    }
+
+    #[test]
+    fn text_is_counted_in_characters() {
+        let text = |text: &str| {
+            let value = Value::Text(text.into());
+            refused(Engine::Postgres, Kind::Text, "character varying(3)", &value)
+        };
+        assert_eq!(text("żół"), None);
+        assert_eq!(text("żółw").unwrap(), "is longer than character varying(3) holds");
+    }
+
+    #[test]
+    fn seconds_are_cut_and_never_rounded() {
+        assert_eq!(cut_seconds("2026-01-01 10:00:00.129999+00", 2), "2026-01-01 10:00:00.12+00");
+        assert_eq!(cut_seconds("10:00:00.100", 6), "10:00:00.1");
+        assert_eq!(cut_seconds("10:00:00.999", 0), "10:00:00");
+        assert_eq!(cut_seconds("2026-01-01", 0), "2026-01-01");
+    }
+}

@@ -1,0 +1,72 @@
+//! The map in ARCHITECTURE.md and `src/` say the same.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use regex::Regex;
+
+/// What stands in the map with its reason: (folder, what it uses from above).
+const EXCEPTIONS: [(&str, &str); 2] = [("manifest", "config"), ("manifest", "database")];
+
+/// The map's lines `src/NAME …`, from top to bottom.
+fn map() -> Vec<String> {
+    let text = fs::read_to_string(source().join("../ARCHITECTURE.md")).unwrap();
+    let name = Regex::new(r"(?m)^src/([a-z]+)(?:/|\.rs)").unwrap();
+    name.captures_iter(&text).map(|found| found[1].to_owned()).collect()
+}
+
+fn source() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+fn files(path: &Path) -> Vec<std::path::PathBuf> {
+    if path.is_file() {
+        return vec![path.to_owned()];
+    }
+    let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|entry| files(&entry)).filter(|it| it.extension().unwrap() == "rs").collect()
+}
+
+fn files_of(name: &str) -> Vec<std::path::PathBuf> {
+    let places = [source().join(name), source().join(format!("{name}.rs"))];
+    places.iter().filter(|place| place.exists()).flat_map(|place| files(place)).collect()
+}
+
+#[test]
+fn the_map_names_every_folder() {
+    let here: BTreeSet<String> = fs::read_dir(source())
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "lib")
+        .collect();
+    assert_eq!(map().into_iter().collect::<BTreeSet<_>>(), here);
+}
+
+#[test]
+fn each_folder_uses_only_folders_below_it_in_the_map() {
+    let (map, used) = (map(), Regex::new(r"crate::\{?([a-z]+)").unwrap());
+    let mut uses = 0;
+    for (place, name) in map.iter().enumerate() {
+        for file in files_of(name) {
+            let text = fs::read_to_string(&file).unwrap();
+            for found in used.captures_iter(&text) {
+                let is_below = map[place..].iter().any(|below| *below == found[1]);
+                let is_known = EXCEPTIONS.contains(&(name, &found[1]));
+                assert!(is_below || is_known, "{} uses {}", file.display(), &found[1]);
+                uses += 1;
+            }
+        }
+    }
+    assert!(uses > 100, "{uses}");
+}
+
+/// Style, as far as it can be counted: an opening comment, and a length that is read in one sitting.
+#[test]
+fn files_say_what_they_are_and_stay_short() {
+    for file in files(source()) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} doesn't say what it is", file.display());
+        assert!(text.lines().count() < 600, "{} is too long", file.display());
+    }
+}
