@@ -426,8 +426,9 @@ impl Facts<'_> {
                 names.entry((at, id.clone())).or_insert_with(|| target.name(at, &id, row));
             }
         }
-        let target_names = self.by_id(source, after, &names);
-        let target = View { names: &target_names, ..target };
+        for (row, name) in self.by_id(source, after) {
+            names.entry(row).or_insert(name);
+        }
         let source = View { names: &names, ..View::of(self.story, source) };
         for entry in &self.applied.entries {
             let at = self.table(&entry.table);
@@ -447,23 +448,18 @@ impl Facts<'_> {
         self.orphans(after)
     }
 
-    /// Rows of the target that are the source's row with the same ID, whatever their identity says:
-    /// that one has no whole identity, or both were created at the same moment. Rows of the source
-    /// that are `named` already are called what their partners are, and those don't change theirs.
-    fn by_id(&self, source: &Snapshot, after: &Snapshot, named: &Names) -> Names {
+    /// What rows of the source are called on the target that are the row with their ID there, whatever
+    /// their identity says: it isn't whole, or both were created at the same moment.
+    fn by_id(&self, source: &Snapshot, after: &Snapshot) -> Names {
         let (view, target) = (View::of(self.story, source), View::of(self.story, after));
         let mut names = Names::new();
         for (at, rows) in source.tables.iter().enumerate() {
             let owned = matches!(self.story.schema.tables[at].place, Place::Owned { .. });
             for (key, row) in rows.iter().filter(|_| !owned) {
                 let Some(there) = after.tables[at].get(key) else { continue };
-                if named.contains_key(&(at, key.clone())) {
-                    continue;
-                }
                 let made = row.get("made").filter(|made| made.is_some());
-                let name = view.name(at, key, row);
+                let (name, other) = (view.name(at, key, row), target.name(at, key, there));
                 // Only where neither identity is another record's.
-                let other = target.name(at, key, there);
                 let mut theirs =
                     after.tables[at].iter().map(|(key, row)| target.name(at, key, row));
                 let mut ours = rows.iter().map(|(key, row)| view.name(at, key, row));
@@ -472,7 +468,7 @@ impl Facts<'_> {
                     && !theirs.any(|it| it == name)
                     && !ours.any(|it| it == other);
                 if name.contains('#') || renamed {
-                    names.insert((at, key.clone()), name);
+                    names.insert((at, key.clone()), other);
                 }
             }
         }
