@@ -1,0 +1,1 @@
+CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, title TEXT, api_key TEXT, size VARCHAR(9)); INSERT INTO page VALUES (1, 'a', 'A', 'old-SECRET-1', 's'), (2, 'b', 'B', 'old-SECRET-2', 's');
