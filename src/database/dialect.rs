@@ -5,7 +5,7 @@
 
 use super::connection::{Cell, Parameter};
 use super::value::Value;
-use crate::catalog::{Column, Engine};
+use crate::catalog::{Column, Engine, Kind};
 
 /// Values above this size are refused, read or written: they don't belong into a plan.
 pub(super) const LARGEST_VALUE_BYTES: usize = 16 * 1024 * 1024;
@@ -28,7 +28,9 @@ pub(super) trait Dialect: Sync {
     fn text_equals(&self, sql: &str, column: &Column, number: usize) -> Option<String>;
     fn starts_with(&self, sql: &str, column: &Column, number: usize) -> Option<String>;
     /// How [`super::Session::find`] joins the wanted keys with the table.
-    fn wanted_join(&self) -> &'static str;
+    fn wanted_join(&self) -> &'static str {
+        "JOIN"
+    }
     fn parameter(&self, column: &Column, value: &Value) -> Result<Parameter, String>;
     fn value(&self, column: &Column, cell: Cell) -> Result<Value, String>;
 }
@@ -48,6 +50,15 @@ pub(super) fn quote(name: &str) -> String {
 
 pub(super) fn quote_all<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn is_number(kind: Kind) -> bool {
+    matches!(kind, Kind::Integer | Kind::Decimal | Kind::Float)
+}
+
+/// Kinds whose values a server's filter compares as text.
+pub(super) fn has_text(kind: Kind) -> bool {
+    !is_number(kind) && !matches!(kind, Kind::Boolean | Kind::Json | Kind::Bytes)
 }
 
 /// Refuses what is too large to be carried.

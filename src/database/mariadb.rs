@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection as _};
 use super::Access;
 use super::catalog_mariadb::is_mariadb;
 use super::connection::{Cell, Connection, Parameter, Statement};
-use super::dialect::{Dialect, check_size};
+use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
 use super::transaction::{CancelHandle, Server};
 use super::value::Value;
@@ -28,9 +28,13 @@ const KEPT_STATEMENTS: usize = 400;
 /// `ANSI_QUOTES` makes `"name"` a name, as on every other engine. Zero and invalid dates are values
 /// like others, an explicit 0 in an `AUTO_INCREMENT` column is a 0, and whatever a column can't hold
 /// is an error. What the server would use by itself is kept for the operator's own statements.
+pub(super) const OUR_MODE: &str = "SET SESSION sql_mode = \
+    'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'";
+/// An operator's statement is read under the server's own mode, and strict.
+const KEEP_OPERATOR_MODE: &str =
+    "SET @reconcile_sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES')";
+pub(super) const OPERATOR_MODE: &str = "SET SESSION sql_mode = @reconcile_sql_mode";
 const SETTINGS: &str = "
-    SET @reconcile_sql_mode = CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'STRICT_ALL_TABLES');
-    SET SESSION sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION';
     SET NAMES utf8mb4;
     SET SESSION time_zone = '+00:00', foreign_key_checks = 1, unique_checks = 1, autocommit = 1,
         innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, net_write_timeout = 600;
@@ -43,11 +47,6 @@ const READING: &str = "SET SESSION TRANSACTION READ ONLY";
 const NOTICES_CHANGES: &str =
     "SET SESSION innodb_snapshot_isolation = ON, idle_transaction_timeout = 60";
 const READS_LOCK: &str = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
-
-/// An operator's statement is read under the server's own mode, and strict.
-pub(super) const OPERATOR_MODE: &str = "SET SESSION sql_mode = @reconcile_sql_mode";
-pub(super) const OUR_MODE: &str = "SET SESSION sql_mode = \
-    'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'";
 
 pub(super) struct Mariadb;
 
@@ -74,7 +73,9 @@ pub(super) async fn open(
         tokio::time::timeout(CONNECT_TIMEOUT, MySqlConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;
     let mut connection = Connection::Mariadb(connection.map_err(driver)?);
-    connection.script(SETTINGS).await.map_err(driver)?;
+    for settings in [KEEP_OPERATOR_MODE, OUR_MODE, SETTINGS] {
+        connection.script(settings).await.map_err(driver)?;
+    }
     let mariadb = is_mariadb(&mut connection).await.map_err(driver)?;
     let limits = if mariadb { MARIADB_LIMITS } else { MYSQL_LIMITS };
     connection.script(limits).await.map_err(driver)?;
@@ -165,10 +166,6 @@ impl Dialect for Mariadb {
         has_text(column.kind).then(|| format!("LOCATE(CAST(? AS BINARY), {}) = 1", bytes(sql)))
     }
 
-    fn wanted_join(&self) -> &'static str {
-        "JOIN"
-    }
-
     fn parameter(&self, _column: &Column, value: &Value) -> Result<Parameter, String> {
         let text = match value {
             Value::Null => return Ok(Parameter::Null),
@@ -217,12 +214,4 @@ fn shortest(declared: &str, text: String) -> String {
         Ok(number) if declared.starts_with("float") => (number as f32).to_string(),
         _ => text,
     }
-}
-
-fn is_number(kind: Kind) -> bool {
-    matches!(kind, Kind::Integer | Kind::Decimal | Kind::Float)
-}
-
-fn has_text(kind: Kind) -> bool {
-    !is_number(kind) && !matches!(kind, Kind::Boolean | Kind::Json | Kind::Bytes)
 }

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::Access;
 use super::connection::{Cell, Cells, Connection, Statement};
-use super::dialect::{Dialect, check_size};
+use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
 use super::transaction::{CancelHandle, Server};
 use super::value::Value;
@@ -163,10 +163,6 @@ impl Dialect for Postgres {
         has_text(column.kind).then(|| format!("starts_with({sql}::text COLLATE \"C\", ${number})"))
     }
 
-    fn wanted_join(&self) -> &'static str {
-        "JOIN"
-    }
-
     fn parameter(
         &self,
         column: &Column,
@@ -219,14 +215,6 @@ impl Dialect for Postgres {
             | Kind::Native => Value::Other(text),
         })
     }
-}
-
-fn is_number(kind: Kind) -> bool {
-    matches!(kind, Kind::Integer | Kind::Decimal | Kind::Float)
-}
-
-fn has_text(kind: Kind) -> bool {
-    !is_number(kind) && !matches!(kind, Kind::Boolean | Kind::Json | Kind::Bytes)
 }
 
 /// Whether a JSON text holds the escape of a NUL: `\u0000` whose backslash isn't escaped itself.

@@ -96,8 +96,8 @@ impl Session {
         Ok(found)
     }
 
-    /// Joins the wanted keys, each with its place in the batch, with the table. The column stands left of `=`, so that its collation
-    /// and affinity decide.
+    /// Joins the wanted keys, each with its place in the batch, with the table. The column stands left
+    /// of `=`, so that its collation and affinity decide.
     pub(super) fn lookup(
         &self,
         table: &Table,
@@ -107,14 +107,14 @@ impl Session {
     ) -> Result<Statement> {
         let reuse = if batch.len() == BATCH_ROWS { Statement::new } else { Statement::once };
         let mut statement = reuse(String::new());
+        if self.engine() == Engine::Mariadb {
+            let keys = self.padded_conditions(&mut statement, table, by, batch)?;
+            statement.sql = union(table, select, &keys);
+            return Ok(statement);
+        }
         let mut rows = Vec::with_capacity(batch.len());
         for (_, key) in batch {
             rows.push(self.placeholders(&mut statement, table, by, key)?);
-        }
-        if self.engine() == Engine::Mariadb {
-            self.pad(&mut statement, by, &mut rows);
-            statement.sql = union(table, select, by, &rows);
-            return Ok(statement);
         }
         let names: Vec<_> = (0..by.len()).map(|place| format!("k{place}")).collect();
         let on = by
@@ -137,7 +137,7 @@ impl Session {
         Ok(statement)
     }
 
-    pub(super) fn placeholders(
+    fn placeholders(
         &self,
         statement: &mut Statement,
         table: &Table,
@@ -159,21 +159,27 @@ impl Session {
         Ok(placeholders)
     }
 
-    /// Adds keys of NULL, which nothing equals, up to one of a few sizes, so that statements are the
-    /// same text again and again and stay prepared.
-    pub(super) fn pad(
+    /// MariaDB: a condition for each wanted key, and for keys of NULL, which nothing equals, up to one
+    /// of a few numbers, so that statements are the same text again and again and stay prepared.
+    pub(super) fn padded_conditions(
         &self,
         statement: &mut Statement,
+        table: &Table,
         by: &[&Column],
-        rows: &mut Vec<Vec<String>>,
-    ) {
-        let size = rows.len().next_power_of_two().min(BATCH_ROWS.max(rows.len()));
-        while rows.len() < size {
-            let nothing = by.iter().map(|column| {
-                self.dialect().lookup(statement.bind(super::connection::Parameter::Null), column)
-            });
-            rows.push(nothing.collect());
+        batch: &[(usize, &Vec<Value>)],
+    ) -> Result<Vec<String>> {
+        let nothing = vec![Value::Null; by.len()];
+        let size = batch.len().next_power_of_two().min(BATCH_ROWS.max(batch.len()));
+        let keys = batch.iter().map(|(_, key)| *key).chain(std::iter::repeat(&nothing));
+        let mut conditions = Vec::with_capacity(size);
+        for key in keys.take(size) {
+            let placeholders = self.placeholders(statement, table, by, key)?;
+            let equal = by.iter().zip(placeholders);
+            let equal =
+                equal.map(|(column, wanted)| format!("t.{} = {wanted}", quote(&column.name)));
+            conditions.push(equal.collect::<Vec<_>>().join(" AND "));
         }
+        Ok(conditions)
     }
 
     pub async fn count(&mut self, table: &Table, filter: &Filter) -> Result<u64> {
@@ -215,17 +221,11 @@ impl Session {
 
 /// One lookup for each wanted key. A list of values joined with the table would compare under a
 /// collation of its own, where here the column's decides.
-fn union(table: &Table, select: &str, by: &[&Column], rows: &[Vec<String>]) -> String {
-    let one = |(number, row): (usize, &Vec<String>)| {
-        let equal = by.iter().zip(row);
-        let equal = equal.map(|(column, wanted)| format!("t.{} = {wanted}", quote(&column.name)));
-        format!(
-            "SELECT '{number}', {select} FROM {} AS t WHERE {}",
-            quote(&table.name),
-            equal.collect::<Vec<_>>().join(" AND ")
-        )
+fn union(table: &Table, select: &str, keys: &[String]) -> String {
+    let one = |(number, key): (usize, &String)| {
+        format!("SELECT '{number}', {select} FROM {} AS t WHERE {key}", quote(&table.name))
     };
-    rows.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ")
+    keys.iter().enumerate().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 /// PostgreSQL's answers are read as text throughout.

@@ -3,7 +3,7 @@
 //! Answers for one statement at a time. The order of statements, and whether they are committed, is
 //! decided in `apply`.
 
-use super::connection::{Reuse, Statement};
+use super::connection::{Parameter, Reuse, Statement};
 use super::dialect::{quote, quote_all};
 use super::error::{Error, Result};
 use super::read::BATCH_PARAMETERS;
@@ -76,26 +76,16 @@ impl Session {
         batch: &[(usize, &Vec<Value>)],
     ) -> Result<Statement> {
         let mut statement = Statement::once(String::new());
-        let mut rows = Vec::with_capacity(batch.len());
-        for (_, key) in batch {
-            rows.push(self.placeholders(&mut statement, table, by, key)?);
-        }
-        self.pad(&mut statement, by, &mut rows);
-        let mut any = Vec::with_capacity(rows.len());
-        for placeholders in rows {
-            let equal = by.iter().zip(placeholders);
-            let equal = equal.map(|(column, wanted)| format!("{} = {wanted}", quote(&column.name)));
-            any.push(format!("({})", equal.collect::<Vec<_>>().join(" AND ")));
-        }
+        let keys = self.padded_conditions(&mut statement, table, by, batch)?;
         let order: Vec<_> = by.iter().map(|column| quote(&column.name)).collect();
         let strength = match lock {
             Lock::ToWrite => "FOR UPDATE",
             Lock::ToReferTo => "LOCK IN SHARE MODE",
         };
         statement.sql = format!(
-            "SELECT 1 FROM {} WHERE {} ORDER BY {} {strength}",
+            "SELECT 1 FROM {} AS t WHERE ({}) ORDER BY {} {strength}",
             quote(&table.name),
-            any.join(" OR "),
+            keys.join(") OR ("),
             order.join(", ")
         );
         Ok(statement)
@@ -192,8 +182,16 @@ impl Session {
 
     /// Why a column can't hold a value, in words without the value.
     pub fn refuses(&self, column: &Column, value: &Value) -> Option<String> {
-        let malformed = self.dialect().parameter(column, value).err();
-        malformed.or_else(|| limits::refusal(self.engine(), column, value))
+        self.storable(column, value).err()
+    }
+
+    /// A value as it is bound to be stored, or why the column can't hold it.
+    fn storable(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
+        let parameter = self.dialect().parameter(column, value)?;
+        match limits::refusal(self.engine(), column, value) {
+            Some(reason) => Err(reason),
+            None => Ok(parameter),
+        }
     }
 
     async fn touch_one(
@@ -252,10 +250,7 @@ impl Session {
         value: &Value,
         row: &[(&str, &Value)],
     ) -> Result<String> {
-        if let Some(reason) = self.refuses(column, value) {
-            return Err(self.bad_value(table, column, reason, row));
-        }
-        let parameter = self.dialect().parameter(column, value);
+        let parameter = self.storable(column, value);
         let parameter = parameter.map_err(|reason| self.bad_value(table, column, reason, row))?;
         Ok(self.dialect().placeholder(statement.bind(parameter), column))
     }
