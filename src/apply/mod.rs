@@ -418,7 +418,7 @@ fn renumbered<'m>(model: &'m Model, record: &Placed) -> Vec<(&'m str, Vec<Value>
     let Some(source) = &record.draft.source else { return Vec::new() };
     let rows = record.wanted.rows.iter().filter(|row| {
         let node = &model.nodes[row.node];
-        row.current.is_none() && node.surrogate_key && model.is_referred_to(&node.table)
+        row.current.is_none() && node.surrogate_key() && model.is_referred_to(&node.table)
     });
     let keys = rows.map(|row| {
         let node = &model.nodes[row.node];

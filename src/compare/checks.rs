@@ -380,7 +380,7 @@ fn changes(node: &Node, row: &WantedRow, columns: &[String], values: &[Value]) -
 /// unless it is drawn.
 fn unique_keys(node: &Node) -> Vec<Vec<String>> {
     let primary =
-        (!node.surrogate_key && node.parent.is_some()).then_some(&node.target.primary_key);
+        (!node.surrogate_key() && node.parent.is_some()).then_some(&node.target.primary_key);
     primary
         .into_iter()
         .chain(node.target.unique_keys.iter().filter(|key| !key.partial).map(|key| &key.columns))

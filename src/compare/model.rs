@@ -103,10 +103,9 @@ pub struct Node {
     pub label: Option<usize>,
     pub updated: Option<usize>,
     pub created: Option<usize>,
-    /// An owned row's single integer key that refers to nothing: not content.
-    pub surrogate_key: bool,
-    /// Index into `columns`: the number that such a key is, or a single integer primary key where the
-    /// manifest names another `key`. It is no content: a matched row keeps the target's.
+    /// Index into `columns`: an owned row's single integer key that refers to nothing, or a single
+    /// integer primary key where the manifest names another `key`. It is no content: a matched row
+    /// keeps the target's.
     pub number: Option<usize>,
     /// Nothing but key and references: its references are its identity.
     pub link: bool,
@@ -236,6 +235,11 @@ impl Node {
             Side::Source => &self.source,
             Side::Target => &self.target,
         }
+    }
+
+    /// The key is a number that is no content.
+    pub fn surrogate_key(&self) -> bool {
+        self.number.is_some_and(|number| self.key == [number])
     }
 
     pub fn column(&self, name: &str) -> Option<usize> {

@@ -107,15 +107,7 @@ impl Builder<'_> {
         above: Option<NodeId>,
     ) -> Result<NodeId, Refusal> {
         let (source, target) = self.both(written.table)?;
-        for (side, table) in [("source", &source), ("target", &target)] {
-            if !table.transactional {
-                return Err(format!(
-                    "the {side}'s table {} has a storage engine without transactions, so it could be \
-                     half read or half written; make it InnoDB",
-                    table.name
-                ));
-            }
-        }
+        columns::transactional(&source, &target)?;
         let parent = match above {
             Some(above) => Some(self.parent(above, written, &source, &target)?),
             None => None,
@@ -161,7 +153,6 @@ impl Builder<'_> {
             label: columns::optional(written.label, &columns, written.table)?,
             updated: columns::optional(written.updated, &columns, written.table)?,
             created: columns::optional(written.created, &columns, written.table)?,
-            surrogate_key,
             number,
             link,
             matching: 0,

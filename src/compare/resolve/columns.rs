@@ -5,6 +5,20 @@ use crate::catalog::Engine;
 use crate::compare::model::Column;
 use crate::database::limits;
 
+/// Refuses tables that a transaction doesn't hold together.
+pub(super) fn transactional(source: &Table, target: &Table) -> Result<(), Refusal> {
+    for (side, table) in [("source", source), ("target", target)] {
+        if !table.transactional {
+            return Err(format!(
+                "the {side}'s table {} has a storage engine without transactions, so it could be \
+                 half read or half written; make it InnoDB",
+                table.name
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The target's columns in their order, then those only the source has.
 pub(super) fn union(source: &Table, target: &Table) -> Result<Vec<Column>, Refusal> {
     let mut columns = Vec::with_capacity(target.columns.len());
