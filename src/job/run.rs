@@ -124,12 +124,8 @@ async fn carry(
         let (count, test_import) = (decision.selected.len(), job.spec.dry_run);
         return Ok(Outcome::WouldApply { count, test_import });
     };
-    if context.config.instance != Environment::Prod {
-        let reasons = vec![format!(
-            "this installation says `instance: {}`; only the one on PROD applies",
-            context.config.instance
-        )];
-        return Ok(Outcome::Refused(Refusal { kind: RefusalKind::Limit, reasons }));
+    if let Some(refusal) = elsewhere(context) {
+        return Ok(Outcome::Refused(refusal));
     }
     let facts = facts(context, job, &state, &opened, &plan, now)?;
     let applying =
@@ -145,6 +141,15 @@ async fn carry(
         (Ok(()), _) | (Err(_), Err(_)) => {}
     }
     outcome
+}
+
+/// Only the installation on PROD applies.
+fn elsewhere(context: &Context<'_>) -> Option<Refusal> {
+    let instance = context.config.instance;
+    let reason =
+        || format!("this installation says `instance: {instance}`; only the one on PROD applies");
+    (instance != Environment::Prod)
+        .then(|| Refusal { kind: RefusalKind::Limit, reasons: vec![reason()] })
 }
 
 /// Marks in a plan what the job's approvals select now, for showing it. What stands against them is
