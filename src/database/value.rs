@@ -157,6 +157,15 @@ impl Ord for Value {
     }
 }
 
+/// Digits with an optional sign and point.
+pub(super) fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// A decimal number taken apart, so that equal values have equal parts: no leading or trailing
 /// zeros, and zero has neither sign nor exponent.
 #[derive(Debug, PartialEq, Eq)]
