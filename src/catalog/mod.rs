@@ -211,6 +211,9 @@ impl Column {
     }
 }
 
+/// Text of any length, in a spelling that means the same to every engine's casts.
+pub const UNLIMITED: &str = "character varying";
+
 impl Table {
     /// A table of plain columns, none of which may be NULL.
     pub fn plain(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Self {
@@ -218,7 +221,7 @@ impl Table {
             .iter()
             .map(|(name, kind)| Column {
                 name: (*name).to_owned(),
-                declared: if *kind == Kind::Integer { "bigint" } else { "text" }.to_owned(),
+                declared: if *kind == Kind::Integer { "bigint" } else { UNLIMITED }.to_owned(),
                 kind: *kind,
                 nullable: false,
                 default: None,
