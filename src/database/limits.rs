@@ -20,7 +20,7 @@ pub fn refusal(engine: Engine, column: &Column, value: &Value) -> Option<String>
         }
         (Kind::Float, Value::Float(text)) => float(engine, &declared, text),
         (Kind::Text, Value::Text(text)) => {
-            text_length(engine, &declared, text).or_else(|| outside_of_plane(column, text))
+            text_length(engine, &declared, text).or_else(|| outside_of_charset(column, text))
         }
         (Kind::Bytes, Value::Bytes(digits)) => bytes(&declared, digits.len() / 2),
         _ => None,
@@ -195,12 +195,25 @@ fn text_length(engine: Engine, declared: &Declared, text: &str) -> Option<String
         .then(|| format!("ends in spaces, which {} doesn't keep", declared.whole))
 }
 
-/// MariaDB's older UTF-8 takes three bytes a character.
-fn outside_of_plane(column: &Column, text: &str) -> Option<String> {
-    let narrow = |name: &str| name.starts_with("utf8mb3_") || name.starts_with("utf8_");
-    let outside = column.collation.as_deref().is_some_and(narrow)
-        && text.chars().any(|character| character > '\u{ffff}');
-    outside.then(|| "holds a character that its character set utf8mb3 doesn't have".to_owned())
+/// MariaDB's columns have a character set each, which their collation is named after. What others
+/// lack, the server itself refuses.
+fn outside_of_charset(column: &Column, text: &str) -> Option<String> {
+    let charset = column.collation.as_deref()?.split('_').next()?;
+    let lacks: fn(char) -> bool = match charset {
+        "utf8mb3" | "utf8" | "ucs2" => |character| character > '\u{ffff}',
+        "latin1" => |character| !in_latin1(character),
+        "ascii" => |character| !character.is_ascii(),
+        _ => return None,
+    };
+    text.chars()
+        .any(lacks)
+        .then(|| format!("holds a character that its character set {charset} doesn't have"))
+}
+
+/// MariaDB's `latin1` is Windows' code page 1252.
+fn in_latin1(character: char) -> bool {
+    const BEYOND: &str = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u{81}\u{8d}\u{8f}\u{90}\u{9d}";
+    character.is_ascii() || ('\u{a0}'..='\u{ff}').contains(&character) || BEYOND.contains(character)
 }
 
 fn bytes(declared: &Declared, length: usize) -> Option<String> {
