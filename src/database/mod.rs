@@ -74,6 +74,8 @@ pub struct Session {
     path: Option<PathBuf>,
     /// How to reach the server again, to cancel a statement.
     cancel: Option<CancelHandle>,
+    /// MariaDB: how many bytes the server takes at once.
+    packet: Option<usize>,
     /// SQLite: foreign keys that were violated before this transaction deferred them.
     orphans: Option<transaction::Orphans>,
     /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
@@ -91,13 +93,15 @@ impl Session {
     /// the URL but a file's path does.
     pub async fn open(url: &str, name: &str, access: Access) -> Result<Self> {
         let environment = name.to_owned();
+        let mut packet = None;
         let (connection, path, cancel) = if let Some(path) = sqlite::path_of(url) {
             (sqlite::open(path, name, access).await?, Some(path.to_owned()), None)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let (connection, cancel) = postgres::open(url, name, access).await?;
             (connection, None, Some(cancel))
         } else if url.starts_with("mysql://") || url.starts_with("mariadb://") {
-            let (connection, cancel) = mariadb::open(url, name, access).await?;
+            let (connection, cancel, bytes) = mariadb::open(url, name, access).await?;
+            packet = Some(bytes);
             (connection, None, Some(cancel))
         } else {
             let reason =
@@ -113,6 +117,7 @@ impl Session {
             in_transaction: false,
             path,
             cancel,
+            packet,
             orphans: None,
             cursors: 0,
         })
