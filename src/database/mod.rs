@@ -7,6 +7,9 @@
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
+mod checksum;
+mod checksum_mariadb;
+mod checksum_postgres;
 mod connection;
 mod ddl;
 mod dialect;
@@ -30,6 +33,7 @@ mod write;
 
 use std::path::PathBuf;
 
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, buckets_for};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
