@@ -21,6 +21,8 @@ pub struct Candidates {
     pub target: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
     /// Source rows that pass the root's filter.
     pub source_rows: BTreeMap<NodeId, u64>,
+    /// Rows of both sides that were read to find them.
+    pub read: u64,
 }
 
 impl Candidates {
@@ -77,6 +79,7 @@ async fn scan_node(
         twin.compared = None;
     }
     let looked = differing(sides, &twin, &mut look).await?;
+    candidates.read += looked.read;
     if looked.at == At::Differing {
         for (reference, values) in &referring {
             add_referring(sides, node, reference, values, &mut found).await?;

@@ -30,13 +30,14 @@ pub enum Reading {
 pub struct Sizes {
     /// Also the smallest stretch.
     pub first_rows: u64,
-    /// Of which one that differs makes the others be read, too.
+    /// Rows that are read together, when one of them differs.
     pub bucket_rows: u64,
+    pub least_buckets: u32,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { first_rows: 2_000, bucket_rows: 64 }
+        Self { first_rows: 2_000, bucket_rows: 64, least_buckets: 32 }
     }
 }
 

@@ -12,7 +12,7 @@ use super::Error;
 use super::merge::{Merge, positions};
 use super::sides::{Reading, Sides, Sizes};
 use crate::catalog::Table;
-use crate::database::{Buckets, Hashing, Row, Session, Slice, Stretch, Unlike, buckets_for};
+use crate::database::{Buckets, Hashing, Row, Session, Slice, Stretch, Unlike};
 use crate::manifest::filter::Filter;
 
 /// What a stretch should take both servers.
@@ -20,6 +20,7 @@ const STRETCH: Duration = Duration::from_millis(500);
 /// How much larger or smaller a stretch may be than the one before.
 const STEP: u64 = 4;
 const MOST_ROWS: u64 = 2_000_000;
+const MOST_BUCKETS: u32 = 1 << 15;
 
 /// One table of both sides, as it is compared.
 pub struct Twin<'a> {
@@ -43,6 +44,8 @@ pub type Look<'a> = &'a mut (dyn FnMut(Option<Row>, Option<Row>) + Send);
 pub struct Looked {
     /// Rows of the source that pass the filter.
     pub source_rows: u64,
+    /// Rows of both sides that were read.
+    pub read: u64,
     pub at: At,
 }
 
@@ -63,12 +66,11 @@ pub async fn differing(
     let Some((hashing, sizes)) = hashing(sides, twin).await? else {
         let everything = Slice { stretch: &Stretch::default(), buckets: None };
         let read = read(&mut sides.source, &mut sides.target, twin, everything, &look).await?;
-        return Ok(Looked { source_rows: read[0], at: At::EveryRow });
+        return Ok(Looked { source_rows: read[0], read: read[0] + read[1], at: At::EveryRow });
     };
     let walk = Mutex::new(Walk { after: None, ended: false, rows: sizes.first_rows });
     let work = Work { twin, hashing: &hashing, sizes, walk: &walk, look: &look };
-    let source_rows = work.through(&mut sides.source, &mut sides.target).await?;
-    Ok(Looked { source_rows, at: At::Differing })
+    work.through(&mut sides.source, &mut sides.target).await
 }
 
 async fn hashing(sides: &mut Sides, twin: &Twin<'_>) -> Result<Option<(Hashing, Sizes)>, Error> {
@@ -101,19 +103,19 @@ struct Work<'a, 'l> {
 
 impl Work<'_, '_> {
     /// Takes stretch after stretch until there is none.
-    async fn through(&self, source: &mut Session, target: &mut Session) -> Result<u64, Error> {
-        let mut source_rows = 0;
+    async fn through(&self, source: &mut Session, target: &mut Session) -> Result<Looked, Error> {
+        let mut looked = Looked { source_rows: 0, read: 0, at: At::Differing };
         while let Some((stretch, rows)) = self.next(source, target).await? {
-            let count = buckets_for(rows, self.sizes.bucket_rows);
+            let count = self.sizes.buckets(rows);
             let started = Instant::now();
             let (ours, theirs) = self.checksums(source, target, &stretch, count).await?;
             if stretch.upto.is_some() {
                 self.walk.lock().await.took(started.elapsed(), rows, self.sizes.first_rows);
             }
-            source_rows += rows_of(&ours);
-            self.read(source, target, (&stretch, count), (&ours, &theirs)).await?;
+            looked.source_rows += rows_of(&ours);
+            looked.read += self.read(source, target, (&stretch, count), (&ours, &theirs)).await?;
         }
-        Ok(source_rows)
+        Ok(looked)
     }
 
     /// The next stretch, with how many rows it was to have. The source says where it ends; past the
@@ -160,10 +162,10 @@ impl Work<'_, '_> {
         target: &mut Session,
         (stretch, count): (&Stretch, u32),
         (ours, theirs): (&Buckets, &Buckets),
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let wanted = differing_buckets(ours, theirs);
         if wanted.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let of = |buckets: &Buckets| -> u64 {
             wanted.iter().filter_map(|number| buckets.get(number)).map(|it| it.rows).sum()
@@ -176,7 +178,7 @@ impl Work<'_, '_> {
         let slice = Slice { stretch, buckets };
         let read = read(source, target, self.twin, slice, self.look).await?;
         match read == expected {
-            true => Ok(()),
+            true => Ok(read[0] + read[1]),
             false => Err(Error::ShortRead { table: self.twin.tables[0].name.clone() }),
         }
     }
@@ -189,6 +191,14 @@ impl Walk {
         let fitting = u128::from(rows) * STRETCH.as_micros() / took;
         let fitting = u64::try_from(fitting).unwrap_or(MOST_ROWS);
         self.rows = fitting.clamp(rows / STEP, rows * STEP).clamp(least, MOST_ROWS.max(least));
+    }
+}
+
+impl Sizes {
+    /// How many buckets so many rows are put into: a power of two, so that statements are few.
+    fn buckets(self, rows: u64) -> u32 {
+        let wanted = u32::try_from(rows / self.bucket_rows.max(1)).unwrap_or(MOST_BUCKETS);
+        wanted.max(self.least_buckets).clamp(1, MOST_BUCKETS).next_power_of_two()
     }
 }
 

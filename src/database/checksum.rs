@@ -84,16 +84,6 @@ pub struct Slice<'a> {
     pub buckets: Option<(&'a Hashing, u32, &'a [u32])>,
 }
 
-/// The least number of buckets, for tables of a few rows.
-const LEAST_BUCKETS: u32 = 32;
-const MOST_BUCKETS: u32 = 1 << 16;
-
-/// How many buckets so many rows are put into: a power of two, so that statements are few.
-pub fn buckets_for(rows: u64, rows_each: u64) -> u32 {
-    let wanted = u32::try_from(rows / rows_each.max(1)).unwrap_or(MOST_BUCKETS);
-    wanted.clamp(LEAST_BUCKETS, MOST_BUCKETS).next_power_of_two()
-}
-
 impl Seed {
     fn random() -> Self {
         // The standard library draws its hashers' keys from the system.

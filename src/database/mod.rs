@@ -33,7 +33,7 @@ mod write;
 
 use std::path::PathBuf;
 
-pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, buckets_for};
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
