@@ -302,7 +302,7 @@ fn key(random: &mut Random, table: &str) -> String {
 }
 
 fn cell(random: &mut Random) -> &'static str {
-    random.pick(&["NULL", "'NULL'", "''", "'a'", "'A'", "'a '", "'ab'", "'c'", "'1:a'", "'N'"])
+    *random.pick(&["NULL", "'NULL'", "''", "'a'", "'A'", "'a '", "'ab'", "'c'", "'1:a'", "'N'"])
 }
 
 /// The same random rows on both sides but for edits of some of the second's.

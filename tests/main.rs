@@ -26,3 +26,4 @@ mod schedule;
 mod shop;
 mod undo;
 mod validate;
+mod values;

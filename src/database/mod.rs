@@ -4,6 +4,7 @@
 //! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
 //! and in which order, is decided elsewhere.
 
+mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
@@ -27,6 +28,7 @@ mod read;
 mod rights;
 mod same;
 mod sqlite;
+mod times;
 mod transaction;
 pub mod value;
 mod write;

@@ -7,7 +7,7 @@ use super::connection::{Parameter, Reuse, Statement};
 use super::dialect::{quote, quote_all};
 use super::error::{Error, Result};
 use super::read::BATCH_PARAMETERS;
-use super::{Session, Value, limits};
+use super::{Session, Value, carry, limits};
 use crate::catalog::{Column, Engine, Table};
 
 const LOCKED_AT_ONCE: usize = 500;
@@ -187,8 +187,9 @@ impl Session {
 
     /// A value as it is bound to be stored, or why the column can't hold it.
     fn storable(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
-        let parameter = self.dialect().parameter(column, value)?;
-        match limits::refusal(self.engine(), column, value) {
+        let value = carry::local(self.engine(), column, value)?;
+        let parameter = self.dialect().parameter(column, &value)?;
+        match limits::refusal(self.engine(), column, &value) {
             Some(reason) => Err(reason),
             None => Ok(parameter),
         }
@@ -232,7 +233,7 @@ impl Session {
                 parts.push(format!("{name} IS NULL"));
                 continue;
             }
-            let parameter = self.dialect().parameter(column, value);
+            let parameter = self.sought(column, value);
             let parameter =
                 parameter.map_err(|reason| self.bad_value(table, column, reason, key))?;
             let placeholder = self.dialect().lookup(statement.bind(parameter), column);
