@@ -106,7 +106,9 @@ fn twin(node: &Node) -> Twin<'_> {
                 compared = None;
             }
             (Presence::Both, Role::Content | Role::Place) => {
-                compared.iter_mut().for_each(|names| names.push(column.name.clone()));
+                if let Some(names) = &mut compared {
+                    names.push(column.name.clone());
+                }
             }
             (Presence::SourceOnly { default }, Role::Content) => {
                 let constant = default.as_deref().map(constant).filter(|_| has_text(column.kind));

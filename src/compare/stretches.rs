@@ -63,25 +63,25 @@ pub async fn differing(
     look: Look<'_>,
 ) -> Result<Looked, Error> {
     let look = Mutex::new(look);
-    let Some((hashing, sizes)) = hashing(sides, twin).await? else {
+    let Some((hashing, start)) = hashing(sides, twin).await? else {
         let everything = Slice { stretch: &Stretch::default(), buckets: None };
         let read = read(&mut sides.source, &mut sides.target, twin, everything, &look).await?;
         return Ok(Looked { source_rows: read[0], read: read[0] + read[1], at: At::EveryRow });
     };
-    let walk = Mutex::new(Walk { after: None, ended: false, rows: sizes.first_rows });
-    let work = Work { twin, hashing: &hashing, sizes, walk: &walk, look: &look };
+    let walk = Mutex::new(Walk { after: None, ended: false, rows: start.first_rows });
+    let work = Work { twin, hashing: &hashing, sizes: start, walk: &walk, look: &look };
     work.through(&mut sides.source, &mut sides.target).await
 }
 
 async fn hashing(sides: &mut Sides, twin: &Twin<'_>) -> Result<Option<(Hashing, Sizes)>, Error> {
-    let (Some(compared), Reading::Checksums(sizes)) = (&twin.compared, sides.reading) else {
+    let (Some(compared), Reading::Checksums(start)) = (&twin.compared, sides.reading) else {
         return Ok(None);
     };
     if !sides.hash_alike().await? {
         return Ok(None);
     }
     let hashing = Hashing::of(sides.source.engine(), twin.tables, &twin.key, compared);
-    Ok(hashing.map(|hashing| (hashing, sizes)))
+    Ok(hashing.map(|hashing| (hashing, start)))
 }
 
 /// How far the stretches have come.
@@ -254,9 +254,9 @@ mod tests {
         assert_eq!(walk.rows, 8_000);
         walk.took(Duration::from_millis(250), 8_000, 2_000);
         assert_eq!(walk.rows, 16_000);
-        walk.took(Duration::from_secs(60), 16_000, 2_000);
+        walk.took(Duration::from_mins(1), 16_000, 2_000);
         assert_eq!(walk.rows, 4_000);
-        walk.took(Duration::from_secs(60), 4_000, 2_000);
+        walk.took(Duration::from_mins(1), 4_000, 2_000);
         assert_eq!(walk.rows, 2_000);
     }
 }

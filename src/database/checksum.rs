@@ -283,7 +283,9 @@ impl Session {
                 Engine::Sqlite | Engine::Mariadb => {
                     // A bit for each bucket, so that the statement is the same text every time.
                     let mut chosen = vec![b'0'; buckets as usize];
-                    wanted.iter().for_each(|bucket| chosen[*bucket as usize] = b'1');
+                    for bucket in wanted {
+                        chosen[*bucket as usize] = b'1';
+                    }
                     statement.bind(Parameter::Blob(chosen));
                     let number = hashing.number(self.engine(), statement, buckets);
                     format!("SUBSTR(?, {number} + 1, 1) = '1'")
