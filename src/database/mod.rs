@@ -8,6 +8,9 @@ mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
+mod checksum;
+mod checksum_mariadb;
+mod checksum_postgres;
 mod connection;
 mod ddl;
 mod dialect;
@@ -32,6 +35,7 @@ mod write;
 
 use std::path::PathBuf;
 
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
