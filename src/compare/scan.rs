@@ -13,7 +13,7 @@ use super::sides::{Sides, pick, present, spread};
 use crate::database::{Row, Scan, Value};
 
 /// Root keys of records that may differ, on each side, and how many rows each root table has.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Candidates {
     pub source: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
     pub target: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,

@@ -4,6 +4,7 @@
 //! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
 //! and in which order, is decided elsewhere.
 
+mod batch;
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
@@ -30,6 +31,7 @@ mod write;
 
 use std::path::PathBuf;
 
+pub use batch::{Alike, AlikeRow, Write};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
@@ -76,6 +78,8 @@ pub struct Session {
     orphans: Option<transaction::Orphans>,
     /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
     cursors: u64,
+    /// MariaDB: temporary tables that rows are updated from.
+    stages: batch::Stages,
 }
 
 impl std::fmt::Debug for Session {
@@ -113,6 +117,7 @@ impl Session {
             cancel,
             orphans: None,
             cursors: 0,
+            stages: batch::Stages::default(),
         })
     }
 
