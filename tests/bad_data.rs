@@ -3,7 +3,8 @@
 //! must be what `expected.txt` holds.
 //!
 //! `UPDATE_EXPECTED=1 cargo test bad_data` writes what came out, to be read before it is committed.
-//! A folder whose name ends in `-postgres` runs on PostgreSQL, the others on SQLite. `steps` holds
+//! A folder whose name ends in `-postgres` or `-mariadb` runs on that server, in `-sqlite-to-postgres`
+//! and the like on two, TEST's first; the others run on SQLite. `steps` holds
 //! command lines of `reconcile`, `PROD: SQL` or `TEST: SQL` for what happens in between, and
 //! `LOCKED: ` before a command line that runs while PROD is locked.
 
@@ -12,6 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reconcile::catalog::Engine;
 use regex::Regex;
 use sqlx::{ConnectOptions, Connection};
 
@@ -92,14 +94,9 @@ impl World {
         let sql = |file: &str| fs::read_to_string(case.join(file)).unwrap_or_default();
         let both = sql("both.sql");
         let (prod, test) = (both.clone() + &sql("prod.sql"), both + &sql("test.sql"));
-        let (prod, test) = if name(case).ends_with("-postgres") {
-            (Place::postgres(&prod).await?, Place::postgres(&test).await?)
-        } else {
-            (
-                sqlite(here.path(), "prod.db", &prod).await,
-                sqlite(here.path(), "test.db", &test).await,
-            )
-        };
+        let (from, to) = engines(&name(case));
+        let prod = place(to, here.path(), "prod.db", &prod).await?;
+        let test = place(from, here.path(), "test.db", &test).await?;
         odd_files(&name(case), here.path());
         Some(Self { here, prod, test })
     }
@@ -157,6 +154,28 @@ impl World {
     async fn remove(self) {
         self.prod.remove().await;
         self.test.remove().await;
+    }
+}
+
+/// TEST's engine and PROD's, as the end of a case's name says.
+fn engines(case: &str) -> (Engine, Engine) {
+    let named = |text: &str| match text {
+        text if text.ends_with("-postgres") => Engine::Postgres,
+        text if text.ends_with("-mariadb") => Engine::Mariadb,
+        _ => Engine::Sqlite,
+    };
+    match case.rsplit_once("-to-") {
+        Some((from, to)) => (named(from), named(&format!("-{to}"))),
+        None => (named(case), named(case)),
+    }
+}
+
+async fn place(engine: Engine, here: &Path, file: &str, script: &str) -> Option<Place> {
+    match engine {
+        Engine::Sqlite => Some(sqlite(here, file, script).await),
+        Engine::Postgres => Place::postgres(script).await,
+        // A script without statements isn't one to the server.
+        Engine::Mariadb => Place::mariadb(&format!("DO 1;\n{script}")).await,
     }
 }
 

@@ -25,3 +25,4 @@ mod schedule;
 mod shop;
 mod undo;
 mod validate;
+mod values;

@@ -1,4 +1,4 @@
-//! Properties with random schemas, data and edits, on SQLite and on PostgreSQL.
+//! Properties with random schemas, data and edits, on every pair of engines.
 //!
 //! Ordinary runs go through the same seeds each time; with `RECONCILE_TEST_FULL=1` hundreds of
 //! fresh ones follow, and a seed that fails is printed. Such a seed belongs into [`REGRESSIONS`].
@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use laws::Figures;
 use random::Random;
 use reconcile::catalog::Engine;
-use world::{Story, World};
+use world::{Engines, Story, World};
+
+use crate::places::Place;
 
 /// Seeds that once broke a law.
 const REGRESSIONS: &[u64] = &[
@@ -35,63 +37,98 @@ enum Trial {
     Kills,
 }
 
+const SQLITE: Engines = Engines { prod: Engine::Sqlite, test: Engine::Sqlite };
+const POSTGRES: Engines = Engines { prod: Engine::Postgres, test: Engine::Postgres };
+const MARIADB: Engines = Engines { prod: Engine::Mariadb, test: Engine::Mariadb };
+const MIXED: [Engines; 6] = [
+    Engines { prod: Engine::Postgres, test: Engine::Sqlite },
+    Engines { prod: Engine::Sqlite, test: Engine::Postgres },
+    Engines { prod: Engine::Mariadb, test: Engine::Sqlite },
+    Engines { prod: Engine::Sqlite, test: Engine::Mariadb },
+    Engines { prod: Engine::Postgres, test: Engine::Mariadb },
+    Engines { prod: Engine::Mariadb, test: Engine::Postgres },
+];
+
 #[test]
 fn the_laws_hold_on_sqlite() {
-    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Laws, 40));
+    on_a_deep_stack(|| go_through(SQLITE, Trial::Laws, 40));
 }
 
 #[test]
 fn the_laws_hold_on_postgresql() {
-    on_a_deep_stack(|| on_postgres(Trial::Laws, 15));
-}
-
-#[test]
-fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_sqlite() {
-    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Failures, 8));
-}
-
-#[test]
-fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_postgresql() {
-    on_a_deep_stack(|| on_postgres(Trial::Failures, 4));
-}
-
-#[test]
-fn a_killed_process_leaves_the_target_as_it_was_on_sqlite() {
-    on_a_deep_stack(|| go_through(Engine::Sqlite, Trial::Kills, 10));
-}
-
-#[test]
-fn a_killed_process_leaves_the_target_as_it_was_on_postgresql() {
-    on_a_deep_stack(|| on_postgres(Trial::Kills, 5));
+    on_a_deep_stack(|| go_through(POSTGRES, Trial::Laws, 15));
 }
 
 #[test]
 fn the_laws_hold_on_mariadb() {
-    on_a_deep_stack(|| on_mariadb(Trial::Laws, 15));
+    on_a_deep_stack(|| go_through(MARIADB, Trial::Laws, 15));
+}
+
+#[test]
+fn the_laws_hold_on_different_engines() {
+    on_a_deep_stack(|| go_through_mixed(Trial::Laws, 5));
+}
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_sqlite() {
+    on_a_deep_stack(|| go_through(SQLITE, Trial::Failures, 8));
+}
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_postgresql() {
+    on_a_deep_stack(|| go_through(POSTGRES, Trial::Failures, 4));
 }
 
 #[test]
 fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_mariadb() {
-    on_a_deep_stack(|| on_mariadb(Trial::Failures, 4));
+    on_a_deep_stack(|| go_through(MARIADB, Trial::Failures, 4));
+}
+
+#[test]
+fn a_run_that_fails_at_any_write_leaves_the_target_as_it_was_on_different_engines() {
+    on_a_deep_stack(|| go_through_mixed(Trial::Failures, 2));
+}
+
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_sqlite() {
+    on_a_deep_stack(|| go_through(SQLITE, Trial::Kills, 10));
+}
+
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_postgresql() {
+    on_a_deep_stack(|| go_through(POSTGRES, Trial::Kills, 5));
 }
 
 #[test]
 fn a_killed_process_leaves_the_target_as_it_was_on_mariadb() {
-    on_a_deep_stack(|| on_mariadb(Trial::Kills, 5));
+    on_a_deep_stack(|| go_through(MARIADB, Trial::Kills, 5));
 }
 
-async fn on_mariadb(trial: Trial, ordinary: u64) {
-    if let Some(place) = crate::places::Place::mariadb("DO 1").await {
-        place.remove().await;
-        go_through(Engine::Mariadb, trial, ordinary).await;
+#[test]
+fn a_killed_process_leaves_the_target_as_it_was_on_different_engines() {
+    on_a_deep_stack(|| go_through_mixed(Trial::Kills, 2));
+}
+
+async fn go_through_mixed(trial: Trial, ordinary: u64) {
+    for engines in MIXED {
+        go_through(engines, trial, ordinary).await;
     }
 }
 
-async fn on_postgres(trial: Trial, ordinary: u64) {
-    if let Some(place) = crate::places::Place::postgres("").await {
-        place.remove().await;
-        go_through(Engine::Postgres, trial, ordinary).await;
+/// Whether the servers of a pair are named.
+async fn are_there(engines: Engines) -> bool {
+    for engine in [engines.prod, engines.test] {
+        let place = match engine {
+            Engine::Sqlite => continue,
+            Engine::Postgres => Place::postgres("").await,
+            Engine::Mariadb => Place::mariadb("DO 1").await,
+        };
+        match place {
+            Some(place) => place.remove().await,
+            None => return false,
+        }
     }
+    true
 }
 
 /// With `RECONCILE_TEST_FULL=1` so many times more worlds.
@@ -113,16 +150,19 @@ fn on_a_deep_stack<F: Future<Output = ()>>(work: impl FnOnce() -> F + Send + 'st
     }
 }
 
-async fn go_through(engine: Engine, trial: Trial, ordinary: u64) {
+async fn go_through(engines: Engines, trial: Trial, ordinary: u64) {
+    if !are_there(engines).await {
+        return;
+    }
     let started = Instant::now();
     let mut figures = Figures::default();
     let mut failed = Vec::new();
-    for seed in seeds(trial, ordinary) {
+    for seed in seeds(trial, ordinary, engines) {
         figures.schemas += 1;
-        let story = Story::random(seed, engine);
+        let story = Story::random(seed, engines);
         if let Err(error) = tell(&story, trial, &mut figures).await {
             failed.push(seed);
-            say(&format!("seed {seed} of {trial:?} on {engine:?}: {error:#}"));
+            say(&format!("seed {seed} of {trial:?} on {engines:?}: {error:#}"));
             let short = cut_down(story, trial).await;
             say(&format!("cut down: {}", shown(&short)));
             if failed.len() >= most_failures() {
@@ -131,10 +171,10 @@ async fn go_through(engine: Engine, trial: Trial, ordinary: u64) {
         }
     }
     say(&format!(
-        "{trial:?} on {engine:?} in {:.1} s: {figures:?}",
+        "{trial:?} on {engines:?} in {:.1} s: {figures:?}",
         started.elapsed().as_secs_f64()
     ));
-    assert!(failed.is_empty(), "seeds of {trial:?} that failed on {engine:?}: {failed:?}");
+    assert!(failed.is_empty(), "seeds of {trial:?} that failed on {engines:?}: {failed:?}");
 }
 
 async fn tell(story: &Story, trial: Trial, figures: &mut Figures) -> anyhow::Result<()> {
@@ -151,7 +191,7 @@ async fn tell(story: &Story, trial: Trial, figures: &mut Figures) -> anyhow::Res
     result
 }
 
-fn seeds(trial: Trial, ordinary: u64) -> Vec<u64> {
+fn seeds(trial: Trial, ordinary: u64, engines: Engines) -> Vec<u64> {
     if let Ok(seed) = std::env::var("RECONCILE_TEST_SEED") {
         if let Some((first, end)) = seed.split_once("..") {
             return (first.parse().unwrap()..end.parse().unwrap()).collect();
@@ -160,7 +200,8 @@ fn seeds(trial: Trial, ordinary: u64) -> Vec<u64> {
     }
     let mut seeds: Vec<u64> = (1..=ordinary).collect();
     // They broke laws; failing and being killed is quicker tried on others.
-    if trial == Trial::Laws || is_full() {
+    let same = engines.prod == engines.test;
+    if (same && trial == Trial::Laws) || is_full() {
         seeds.extend(REGRESSIONS);
     }
     if is_full() {
@@ -205,7 +246,7 @@ fn shown(story: &Story) -> String {
         "{direction} of {:?}, new only: {}\n{}\n{}\n",
         story.modules,
         story.new_only,
-        written::ddl(&story.schema, story.engine),
+        written::ddl(&story.schema, story.engines.prod),
         written::modules(&story.schema)
     );
     for edit in &story.edits {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, write};
+use crate::catalog::carry::Carried;
 use crate::catalog::{Kind, Table};
 use crate::compare::matching::Pairs;
 use crate::database::{Lock, Session, Value};
@@ -43,6 +44,9 @@ pub struct RunRow {
     /// The `request` number of the job's spec.
     pub asked: u64,
     pub fence: i64,
+    /// Where source and target run on different engines: what was carried as another kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Carried>,
     pub applied: Vec<AppliedEntry>,
 }
 

@@ -4,6 +4,7 @@
 //! introspection (one file per engine). `catalog.json` is this value. It knows nothing of manifests
 //! or of the other environment.
 
+pub mod carry;
 pub mod mariadb;
 pub mod postgres;
 pub mod sqlite;
@@ -95,6 +96,9 @@ pub struct Column {
     /// MariaDB's `ON UPDATE`: the column changes with its row unless it is written itself.
     #[serde(default)]
     pub updates_itself: bool,
+    /// The kind in whose form values travel between different engines, see [`carry`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Kind>,
     /// A CHECK constraint names the column, or its type is a domain: which values it takes isn't
     /// known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -207,6 +211,9 @@ impl Column {
     }
 }
 
+/// Text of any length, in a spelling that means the same to every engine's casts.
+pub const UNLIMITED: &str = "character varying";
+
 impl Table {
     /// A table of plain columns, none of which may be NULL.
     pub fn plain(name: &str, columns: &[(&str, Kind)], key: &[&str]) -> Self {
@@ -214,7 +221,7 @@ impl Table {
             .iter()
             .map(|(name, kind)| Column {
                 name: (*name).to_owned(),
-                declared: if *kind == Kind::Integer { "bigint" } else { "text" }.to_owned(),
+                declared: if *kind == Kind::Integer { "bigint" } else { UNLIMITED }.to_owned(),
                 kind: *kind,
                 nullable: false,
                 default: None,
@@ -222,6 +229,7 @@ impl Table {
                 auto: None,
                 collation: None,
                 updates_itself: false,
+                carried: None,
                 checked: false,
             })
             .collect();

@@ -138,10 +138,6 @@ impl Database {
 async fn read(prod: &Database, test: &Database) -> Result<BTreeMap<Environment, Catalog>, Error> {
     let mut prod_session = Session::open(&prod.url, "PROD", Access::ReadOnly).await?;
     let mut test_session = Session::open(&test.url, "TEST", Access::ReadOnly).await?;
-    if prod_session.engine() != test_session.engine() {
-        let (prod, test) = (prod_session.engine(), test_session.engine());
-        return Err(crate::job::Error::DifferentEngines { prod, test }.into());
-    }
     if same_database(&mut prod_session, &mut test_session).await? {
         return Err(crate::job::Error::SameDatabase.into());
     }

@@ -130,3 +130,94 @@ fn each_named_case() {
         assert_eq!(classify(&facts), expected, "{name}");
     }
 }
+
+type Rule = (&'static str, fn(&Facts) -> bool, Verdict);
+
+/// The rules in the design's words and order; the first that fits decides.
+const RULES: [Rule; 9] = [
+    ("1: a remembered pair", |it| it.paired, Verdict::SameByPair),
+    ("1: Ti has identity k", |it| ti(it, |ti| ti.same_identity), Verdict::SameById),
+    (
+        "1: Ti passes the filter and no identity is declared",
+        |it| it.identity == Identity::NotDeclared && ti(it, |ti| ti.in_filter && !ti.claimed),
+        Verdict::SameById,
+    ),
+    (
+        "1: Ti passes the filter, NULL parts on both sides, `created` equal where declared",
+        |it| {
+            it.identity == Identity::NullPart
+                && ti(it, |ti| ti.in_filter && ti.null_part && !ti.claimed)
+                && ti(it, |ti| ti.created_equal != Some(false))
+        },
+        Verdict::SameById,
+    ),
+    (
+        "2: k without NULL parts stands more than once on a side",
+        |it| it.identity == Identity::Whole && (it.here > 1 || it.there > 1),
+        Verdict::IdentityAmbiguous,
+    ),
+    (
+        "3: Tk has another ID",
+        |it| it.identity == Identity::Whole && it.there == 1,
+        Verdict::IdDiffers,
+    ),
+    (
+        "4: Ti passes the filter, was made with the record alone, and its identity is gone",
+        |it| {
+            ti(it, |ti| ti.in_filter && ti.created_equal == Some(true) && ti.created_unique)
+                && ti(it, |ti| !ti.identity_lives_on && !ti.claimed)
+        },
+        Verdict::Renamed,
+    ),
+    ("4: Ti exists", |it| it.by_id.is_some(), Verdict::IdReused),
+    ("5: neither", |_| true, Verdict::New),
+];
+
+fn ti(facts: &Facts, holds: impl Fn(&IdHolder) -> bool) -> bool {
+    facts.by_id.as_ref().is_some_and(holds)
+}
+
+/// Everything that can be known of Ti.
+fn holders() -> Vec<Option<IdHolder>> {
+    let mut holders = vec![None];
+    for bits in 0..64_u32 {
+        let bit = |place: u32| bits & (1 << place) != 0;
+        for created_equal in [None, Some(false), Some(true)] {
+            holders.push(Some(IdHolder {
+                same_identity: bit(0),
+                in_filter: bit(1),
+                null_part: bit(2),
+                created_equal,
+                created_unique: bit(3),
+                identity_lives_on: bit(4),
+                claimed: bit(5),
+            }));
+        }
+    }
+    holders
+}
+
+#[test]
+fn every_combination_falls_under_one_rule() {
+    let mut reached = [0; RULES.len()];
+    for identity in [Identity::NotDeclared, Identity::NullPart, Identity::Whole] {
+        for (paired, here, there) in
+            [false, true].into_iter().flat_map(|paired| (0..9).map(move |n| (paired, n / 3, n % 3)))
+        {
+            for by_id in holders() {
+                let facts = Facts { identity, paired, by_id, here, there };
+                // Ti bears k only where there is a k to bear.
+                let borne = identity == Identity::Whole && there > 0;
+                if ti(&facts, |ti| ti.same_identity) && !borne {
+                    continue;
+                }
+                let (at, (name, _, verdict)) =
+                    RULES.iter().enumerate().find(|(_, (_, fits, _))| fits(&facts)).unwrap();
+                assert_eq!(classify(&facts), *verdict, "{name}: {facts:?}");
+                reached[at] += 1;
+            }
+        }
+    }
+    assert!(reached.iter().all(|count| *count > 0), "a rule that nothing falls under: {reached:?}");
+    assert_eq!(reached.iter().sum::<usize>(), 6_390);
+}

@@ -144,6 +144,7 @@ async fn from_source(
     let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
     let targets = targets(matcher, root, &outcomes).await?;
     let mut drafts = Vec::with_capacity(records.len());
+    let mut by_collation = Vec::new();
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
         let matching = &model.matchings[model.nodes[root].matching];
         let key_of = |row: &crate::database::Row| pick(row, &matching.key);
@@ -159,6 +160,9 @@ async fn from_source(
             Verdict::IdReused => (Case::IdReused, by_id.clone(), by_id.filter(|_| outcome.claimed)),
             Verdict::New => (Case::New, None, None),
         };
+        if outcome.verdict == Verdict::SameById && current.as_ref() != Some(&id) {
+            by_collation.push(drafts.len());
+        }
         drafts.push(Draft {
             root,
             id,
@@ -174,6 +178,9 @@ async fn from_source(
         });
     }
     shared_with_unchanged(matcher, &mut drafts).await?;
+    for at in by_collation {
+        shared_id(matcher, &mut drafts[at]).await?;
+    }
     link(matcher, &mut drafts).await?;
     Ok(drafts)
 }
@@ -207,19 +214,55 @@ async fn shared_with_unchanged(
     Ok(())
 }
 
-/// Records of the source that the target's collation can't tell apart. Those that are the target's
-/// record by ID already stay what they are.
-pub fn tell_apart(model: &Model, drafts: &mut [Draft]) {
-    let mut bearers: HashMap<(NodeId, Vec<Value>), usize> = HashMap::new();
-    for draft in drafts.iter() {
+/// A record whose ID only the target's collation calls that of its record there, while the source
+/// has another record with just that ID.
+async fn shared_id(matcher: &mut Matcher<'_>, draft: &mut Draft) -> Result<(), Error> {
+    let model = matcher.model;
+    let node = &model.nodes[draft.root];
+    let Some(current) = &draft.current else { return Ok(()) };
+    let (by, key) = (node.names(&node.key), current.key(model));
+    let holder = matcher.counterparts(Side::Target, node.matching, &by, &[key]).await?;
+    let matching = &model.matchings[node.matching];
+    let other = |holder: &crate::database::Row| pick(holder, &matching.key) != draft.id;
+    if holder[0].as_ref().is_some_and(|holder| holder.as_ref().is_some_and(|it| other(it))) {
+        draft.case = Case::IdentityAmbiguous;
+    }
+    Ok(())
+}
+
+/// How many records of the source have an identity or an ID, as far as the target's collation tells
+/// them apart.
+#[derive(Default)]
+pub struct Bearers {
+    identities: HashMap<(NodeId, Vec<Value>), usize>,
+    ids: HashMap<(NodeId, Vec<Value>), usize>,
+}
+
+impl Bearers {
+    pub fn note(&mut self, model: &Model, draft: &Draft) {
+        if draft.source.is_none() {
+            return;
+        }
         if let Some(identity) = draft.identity_on_target(model) {
-            *bearers.entry((draft.root, identity)).or_default() += 1;
+            *self.identities.entry((draft.root, identity)).or_default() += 1;
+        }
+        if let Some(id) = draft.id_on_target(model) {
+            *self.ids.entry((draft.root, id)).or_default() += 1;
         }
     }
-    for draft in drafts.iter_mut().filter(|draft| draft.case != Case::Matched) {
-        let identity = draft.identity_on_target(model);
-        if identity.is_some_and(|identity| bearers[&(draft.root, identity)] > 1) {
-            draft.case = Case::IdentityAmbiguous;
+
+    /// Records that are the target's record by ID already stay what they are.
+    pub fn tell_apart(&self, model: &Model, drafts: &mut [Draft]) {
+        let shared = |counts: &HashMap<_, usize>, place| counts.get(&place).is_some_and(|n| *n > 1);
+        for draft in drafts.iter_mut().filter(|draft| draft.source.is_some()) {
+            let identity = draft.identity_on_target(model).filter(|_| draft.case != Case::Matched);
+            let is_there = draft.current.as_ref().is_some_and(|it| it.key(model) == draft.id);
+            let id = draft.id_on_target(model).filter(|_| !is_there);
+            if identity.is_some_and(|it| shared(&self.identities, (draft.root, it)))
+                || id.is_some_and(|it| shared(&self.ids, (draft.root, it)))
+            {
+                draft.case = Case::IdentityAmbiguous;
+            }
         }
     }
 }
@@ -375,6 +418,17 @@ impl Draft {
             return None;
         }
         as_collated(&node.target, &node.names(&node.identity), &mut values);
+        Some(values)
+    }
+
+    /// The ID, as far as the target's collation tells it from others; `None` where it has no text.
+    fn id_on_target(&self, model: &Model) -> Option<Vec<Value>> {
+        if !self.id.iter().any(|value| matches!(value, Value::Text(_))) {
+            return None;
+        }
+        let node = &model.nodes[self.root];
+        let mut values = self.id.clone();
+        as_collated(&node.target, &node.names(&node.key), &mut values);
         Some(values)
     }
 

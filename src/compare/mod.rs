@@ -20,7 +20,7 @@ pub mod wanted;
 use std::collections::BTreeMap;
 
 use checks::Choice;
-use draft::{Case, Draft, drafts, tell_apart};
+use draft::{Bearers, Case, Draft, drafts};
 use matching::{Matcher, Pairs};
 use model::{Model, Presence, Role};
 use scan::{Candidates, is_default, scan};
@@ -97,9 +97,11 @@ pub async fn compare(
     };
     let mut found = Found { drafts: Vec::new(), counts: Counts::default(), total: 0 };
     let mut matcher = Matcher::new(model, sides, pairs);
+    let mut bearers = Bearers::default();
     for root in &model.roots {
         let mut changed = 0;
         let mut take = |draft: Draft| {
+            bearers.note(model, &draft);
             if differs(model, &draft) && wanted_in(mode, draft.case) {
                 changed += u64::from(draft.source.is_some());
                 found.take(draft);
@@ -110,7 +112,7 @@ pub async fn compare(
         found.counts.unchanged += rows.saturating_sub(changed);
     }
     let Found { mut drafts, counts, total } = found;
-    tell_apart(model, &mut drafts);
+    bearers.tell_apart(model, &mut drafts);
     let empty_sources = empty_sources(sides, model, &drafts).await?;
     if total > MAX_CHANGES {
         return Ok(Comparison { entries: Vec::new(), counts, counts_only: true, empty_sources });

@@ -112,12 +112,12 @@ impl Builder<'_> {
             Some(above) => Some(self.parent(above, written, &source, &target)?),
             None => None,
         };
-        let mut columns = columns::union(&source, &target)?;
-        let engines = (self.input.source.engine, self.input.target.engine);
-        columns::compare_seconds(&mut columns, (engines.0, &source), (engines.1, &target));
+        let pair = self.pair(&source, &target);
+        let mut columns = columns::union(pair);
         let key = columns::key(written, &source, &target, &columns)?;
         let identity = columns::indexes(written.identity, &columns, written.table)?;
         self.assign_roles(written, &mut columns, &key, parent.as_ref())?;
+        columns::comparable(pair, &columns)?;
         let references = self.references(written, &source, &target, &mut columns)?;
         let surrogate_key = columns::is_surrogate(&key, &columns, &references, parent.as_ref());
         if above.is_none() || surrogate_key {
@@ -185,6 +185,13 @@ impl Builder<'_> {
         Ok((on(Side::Source, self.input.source)?, on(Side::Target, self.input.target)?))
     }
 
+    fn pair<'t>(&self, source: &'t Table, target: &'t Table) -> columns::Pair<'t> {
+        columns::Pair {
+            source: (self.input.source.engine, source),
+            target: (self.input.target.engine, target),
+        }
+    }
+
     /// The foreign key or column by which an owned row names its parent.
     fn parent(
         &self,
@@ -195,7 +202,7 @@ impl Builder<'_> {
     ) -> Result<Parent, Refusal> {
         let owner = &self.model.nodes[above];
         let (columns, to) = references::parent_link(written, target, source, owner)?;
-        let union = columns::union(source, target)?;
+        let union = columns::union(self.pair(source, target));
         Ok(Parent {
             node: above,
             columns: columns::indexes(&columns, &union, written.table)?,

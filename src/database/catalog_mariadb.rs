@@ -144,6 +144,7 @@ fn column(row: &Cells, checks: &[Cells]) -> Column {
         collation,
         checked,
         updates_itself: extra.contains("on update"),
+        carried: None,
     }
 }
 

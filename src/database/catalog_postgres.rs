@@ -222,6 +222,7 @@ fn column(row: ColumnRow) -> Column {
             .then_some(AutoNumber { sequence: row.sequence, always: row.identity == "a" }),
         collation: row.collation.or(citext),
         updates_itself: false,
+        carried: None,
         checked: row.checked,
     }
 }

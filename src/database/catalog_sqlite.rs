@@ -125,6 +125,7 @@ fn column(row: &Cells, declaration: &Declaration, rowid_alias: bool) -> Column {
         auto: rowid_alias.then_some(AutoNumber { sequence, always: false }),
         collation: declaration.collations.get(&name.to_lowercase()).cloned(),
         updates_itself: false,
+        carried: None,
         checked: declaration.checked.contains(&name.to_lowercase()),
         name,
         declared,

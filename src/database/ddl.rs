@@ -7,7 +7,7 @@ use super::Session;
 use super::connection::{Parameter, Statement};
 use super::dialect::{quote, quote_all};
 use super::error::Result;
-use crate::catalog::{Column, Engine, Kind, OnDelete, Table};
+use crate::catalog::{Column, Engine, Kind, OnDelete, Table, UNLIMITED};
 
 impl Session {
     /// Creates a table unless it exists. SQLite and PostgreSQL both take this back on rollback.
@@ -94,9 +94,10 @@ fn column_sql(engine: Engine, table: &Table, column: &Column) -> String {
         return format!("{name} INTEGER PRIMARY KEY AUTOINCREMENT");
     }
     let mut sql = match column.declared.as_str() {
-        "text" if engine == Engine::Mariadb => {
+        UNLIMITED if engine == Engine::Mariadb => {
             format!("{name} {}", mariadb_text(table.primary_key.contains(&column.name)))
         }
+        UNLIMITED => format!("{name} text"),
         "" => format!("{name} {}", usual_type(engine, column.kind)),
         declared => format!("{name} {declared}"),
     };

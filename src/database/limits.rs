@@ -3,25 +3,24 @@
 //! Answers for naming such a value before anything is written. Servers cut or round some of them
 //! without a word; what isn't known here they refuse themselves.
 
-use super::value::Value;
+use super::value::{self, Value};
 use crate::catalog::{Column, Engine, Kind};
 
-/// Why a column can't hold a value as it is, in words without the value. SQLite holds any.
+/// Why a column can't hold a value as it is, in words without the value.
 pub fn refusal(engine: Engine, column: &Column, value: &Value) -> Option<String> {
     if engine == Engine::Sqlite {
-        return None;
+        return becomes_another(column, value);
     }
     let declared = Declared::read(&column.declared);
     match (column.kind, value) {
         (Kind::Integer, Value::Integer(_) | Value::Decimal(_)) => integer(&declared, value),
         (Kind::Decimal, Value::Integer(_) | Value::Decimal(_) | Value::Float(_)) => {
-            decimal(engine, &declared, &value.display())
+            let text = value.display();
+            decimal(engine, &declared, value::plain(&text).as_deref().unwrap_or(&text))
         }
-        (Kind::Float, Value::Float(text)) if engine == Engine::Mariadb && !is_finite(text) => {
-            Some(format!("isn't finite, which {} can't hold", declared.whole))
-        }
+        (Kind::Float, Value::Float(text)) => float(engine, &declared, text),
         (Kind::Text, Value::Text(text)) => {
-            text_length(engine, &declared, text).or_else(|| outside_of_plane(column, text))
+            text_length(engine, &declared, text).or_else(|| outside_of_charset(column, text))
         }
         (Kind::Bytes, Value::Bytes(digits)) => bytes(&declared, digits.len() / 2),
         _ => None,
@@ -115,13 +114,10 @@ fn decimal(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
     let (precision, scale) = match declared.modifiers[..] {
         [precision] => (precision, 0),
         [precision, scale, ..] => (precision, scale),
+        // MariaDB's decimal is decimal(10,0); PostgreSQL's numeric has no limit that matters.
         [] => return None,
     };
     let (scale, text) = (usize::try_from(scale).ok()?, text.trim_start_matches(['-', '+']));
-    // Exponents stand only for floats, whose text isn't taken apart here.
-    if text.contains(['e', 'E']) {
-        return None;
-    }
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     if decimals.trim_end_matches('0').len() > scale {
         return Some(format!("has more decimals than {} keeps", declared.whole));
@@ -129,6 +125,52 @@ fn decimal(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
     let room = usize::try_from(precision).ok()?.checked_sub(scale)?;
     (whole.trim_start_matches('0').len() > room)
         .then(|| format!("is out of range for {}", declared.whole))
+}
+
+fn float(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
+    if !is_finite(text) {
+        let refused = engine == Engine::Mariadb;
+        return refused.then(|| format!("isn't finite, which {} can't hold", declared.whole));
+    }
+    if declared.modifiers.len() == 2 {
+        return decimal(engine, declared, value::plain(text).as_deref().unwrap_or(text));
+    }
+    let single =
+        matches!((engine, declared.name.as_str()), (_, "real") | (Engine::Mariadb, "float"));
+    let rounded = text.parse::<f32>().ok()?.to_string();
+    let differs = Value::Float(rounded) != Value::Float(text.to_owned());
+    (single && differs).then(|| format!("has more digits than {} keeps", declared.whole))
+}
+
+/// SQLite takes anything, and makes a number of what looks like one.
+fn becomes_another(column: &Column, value: &Value) -> Option<String> {
+    let declared = column.declared.to_ascii_uppercase();
+    let stays_text = ["CHAR", "CLOB", "TEXT"].iter().any(|part| declared.contains(part))
+        && !declared.contains("INT");
+    let numeric = !stays_text && !declared.is_empty() && !declared.contains("BLOB");
+    match (column.kind, value) {
+        (Kind::Integer, Value::Decimal(text)) => {
+            let refused = text.parse::<i64>().is_err();
+            refused.then(|| "is out of range for SQLite's integers".to_owned())
+        }
+        (Kind::Json, Value::Json(text)) if numeric && looks_like_a_number(text) => {
+            let rounded = text.trim().parse::<f64>().ok()?.to_string();
+            let exact = text.trim().parse::<i64>().is_ok()
+                || Value::Decimal(rounded) == Value::Decimal(text.trim().to_owned());
+            (!exact).then(|| "holds more digits than SQLite can store".to_owned())
+        }
+        (Kind::Json, _) => None,
+        (_, Value::Text(text)) if numeric && looks_like_a_number(text) => Some(format!(
+            "is text that SQLite would make a number of in a column of type {}",
+            column.declared
+        )),
+        _ => None,
+    }
+}
+
+fn looks_like_a_number(text: &str) -> bool {
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    text.parse::<f64>().is_ok() && text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 fn is_finite(text: &str) -> bool {
@@ -145,18 +187,39 @@ fn text_length(engine: Engine, declared: &Declared, text: &str) -> Option<String
         ("mediumtext", Engine::Mariadb) => text.len() > 16_777_215,
         _ => false,
     };
-    too_long.then(|| format!("is longer than {} holds", declared.whole))
+    if too_long {
+        return Some(format!("is longer than {} holds", declared.whole));
+    }
+    let cuts_spaces = matches!(declared.name.as_str(), "char" | "character" | "bpchar");
+    (cuts_spaces && text.ends_with(' '))
+        .then(|| format!("ends in spaces, which {} doesn't keep", declared.whole))
 }
 
-/// MariaDB's older UTF-8 takes three bytes a character.
-fn outside_of_plane(column: &Column, text: &str) -> Option<String> {
-    let narrow = |name: &str| name.starts_with("utf8mb3_") || name.starts_with("utf8_");
-    let outside = column.collation.as_deref().is_some_and(narrow)
-        && text.chars().any(|character| character > '\u{ffff}');
-    outside.then(|| "holds a character that its character set utf8mb3 doesn't have".to_owned())
+/// MariaDB's columns have a character set each, which their collation is named after. What others
+/// lack, the server itself refuses.
+fn outside_of_charset(column: &Column, text: &str) -> Option<String> {
+    let charset = column.collation.as_deref()?.split('_').next()?;
+    let lacks: fn(char) -> bool = match charset {
+        "utf8mb3" | "utf8" | "ucs2" => |character| character > '\u{ffff}',
+        "latin1" => |character| !in_latin1(character),
+        "ascii" => |character| !character.is_ascii(),
+        _ => return None,
+    };
+    text.chars()
+        .any(lacks)
+        .then(|| format!("holds a character that its character set {charset} doesn't have"))
+}
+
+/// MariaDB's `latin1` is Windows' code page 1252.
+fn in_latin1(character: char) -> bool {
+    const BEYOND: &str = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\u{81}\u{8d}\u{8f}\u{90}\u{9d}";
+    character.is_ascii() || ('\u{a0}'..='\u{ff}').contains(&character) || BEYOND.contains(character)
 }
 
 fn bytes(declared: &Declared, length: usize) -> Option<String> {
+    if declared.name == "binary" && length < declared.first()? {
+        return Some(format!("is shorter than {}, which would fill it up", declared.whole));
+    }
     let most = match declared.name.as_str() {
         "binary" | "varbinary" => declared.first()?,
         "tinyblob" => 255,

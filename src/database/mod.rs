@@ -5,6 +5,7 @@
 //! and in which order, is decided elsewhere.
 
 mod batch;
+mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
@@ -25,6 +26,7 @@ mod read;
 mod rights;
 mod same;
 mod sqlite;
+mod times;
 mod transaction;
 pub mod value;
 mod write;

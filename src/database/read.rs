@@ -6,6 +6,7 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 
+use super::carry;
 use super::connection::{Cell, Cells, Parameter, Statement};
 use super::dialect::{Dialect, quote};
 use super::error::{Doing, Error, Result};
@@ -78,7 +79,12 @@ impl Session {
                 by.len()
             )));
         }
-        let whole = wanted.iter().enumerate().filter(|(_, key)| !key.iter().any(Value::is_null));
+        // What a column can't hold isn't there.
+        let held = |(column, value): (&&Column, &Value)| self.sought(column, value).is_ok();
+        let whole = wanted
+            .iter()
+            .enumerate()
+            .filter(|(_, key)| !key.iter().any(Value::is_null) && by.iter().zip(*key).all(held));
         let whole: Vec<_> = whole.collect();
         let mut found = Vec::new();
         for batch in whole.chunks(BATCH_ROWS.min(BATCH_PARAMETERS / by.len())) {
@@ -139,6 +145,12 @@ impl Session {
         Ok(statement)
     }
 
+    /// A value as it is bound to find rows by, or why no row can have it.
+    pub(super) fn sought(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
+        let value = carry::local(self.engine(), column, value)?;
+        self.dialect().parameter(column, &value)
+    }
+
     fn placeholders(
         &self,
         statement: &mut Statement,
@@ -160,7 +172,7 @@ impl Session {
         column: &Column,
         value: &Value,
     ) -> Result<Parameter> {
-        self.dialect().parameter(column, value).map_err(|reason| Error::Value {
+        self.sought(column, value).map_err(|reason| Error::Value {
             environment: self.environment.clone(),
             table: table.name.clone(),
             key: "looked up".into(),
@@ -359,7 +371,8 @@ impl Shape {
         let values = self.columns.iter().zip(cells);
         values
             .map(|(column, cell)| {
-                self.dialect.value(column, cell).map_err(|reason| Error::Value {
+                let value = self.dialect.value(column, cell);
+                value.map(|value| carry::canonical(column, value)).map_err(|reason| Error::Value {
                     environment: self.environment.clone(),
                     table: self.table.clone(),
                     key: key.clone(),

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions, Connection as _};
 use super::connection::{Cell, Connection, Parameter};
 use super::dialect::{Dialect, check_size};
 use super::error::{Error, Result, connect_reason};
-use super::value::Value;
+use super::value::{Value, is_decimal};
 use super::{Access, hex};
 use crate::catalog::{Column, Kind};
 
@@ -232,14 +232,6 @@ fn text_value(kind: Kind, text: String) -> Result<Value, String> {
             Err(format!("holds text, which isn't {}", noun(kind)))
         }
     }
-}
-
-fn is_decimal(text: &str) -> bool {
-    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    [whole, fraction]
-        .iter()
-        .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn noun(kind: Kind) -> &'static str {

@@ -170,6 +170,32 @@ impl Ord for Value {
     }
 }
 
+/// A finite number without exponent.
+pub(super) fn plain(text: &str) -> Option<String> {
+    let Number::Finite { negative, magnitude, digits } = Number::parse(text) else { return None };
+    if digits.is_empty() {
+        return Some("0".to_owned());
+    }
+    let whole = usize::try_from(magnitude + 1).unwrap_or(0);
+    let leading = usize::try_from(-1 - magnitude).unwrap_or(0);
+    let sign = if negative { "-" } else { "" };
+    Some(match digits.split_at_checked(whole) {
+        Some(("", decimals)) => format!("{sign}0.{}{decimals}", "0".repeat(leading)),
+        Some((whole, "")) => format!("{sign}{whole}"),
+        Some((whole, decimals)) => format!("{sign}{whole}.{decimals}"),
+        None => format!("{sign}{digits}{}", "0".repeat(whole - digits.len())),
+    })
+}
+
+/// Digits with an optional sign and point.
+pub(super) fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    [whole, fraction]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// A decimal number taken apart, so that equal values have equal parts: no leading or trailing
 /// zeros, and zero has neither sign nor exponent.
 #[derive(Debug, PartialEq, Eq)]
@@ -337,6 +363,22 @@ mod tests {
         assert_eq!(decimal("1e3"), decimal("1000"));
         assert_ne!(decimal("1.0"), decimal("1.01"));
         assert_ne!(decimal("12345678901234567890.1"), decimal("12345678901234567890.2"));
+    }
+
+    #[test]
+    fn a_number_is_written_without_exponent() {
+        let cases = [
+            ("1e21", "1000000000000000000000"),
+            ("-1.5e-3", "-0.0015"),
+            ("12.340", "12.34"),
+            ("-0.0", "0"),
+            ("100", "100"),
+            ("0.5", "0.5"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(plain(text).as_deref(), Some(expected), "{text}");
+        }
+        assert_eq!(plain("NaN"), None);
     }
 
     #[test]

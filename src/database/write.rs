@@ -7,7 +7,7 @@ use super::connection::{Parameter, Reuse, Statement};
 use super::dialect::{quote, quote_all};
 use super::error::{Error, Result};
 use super::read::BATCH_PARAMETERS;
-use super::{Session, Value, limits};
+use super::{Session, Value, carry, limits};
 use crate::catalog::{Column, Engine, Table};
 
 const LOCKED_AT_ONCE: usize = 500;
@@ -175,8 +175,9 @@ impl Session {
 
     /// A value as it is bound to be stored, or why the column can't hold it.
     fn storable(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
-        let parameter = self.dialect().parameter(column, value)?;
-        match limits::refusal(self.engine(), column, value) {
+        let value = carry::local(self.engine(), column, value)?;
+        let parameter = self.dialect().parameter(column, &value)?;
+        match limits::refusal(self.engine(), column, &value) {
             Some(reason) => Err(reason),
             None => Ok(parameter),
         }
@@ -260,7 +261,7 @@ impl Session {
         value: &Value,
         key: &[(&str, &Value)],
     ) -> Result<Parameter> {
-        let parameter = self.dialect().parameter(column, value);
+        let parameter = self.sought(column, value);
         parameter.map_err(|reason| self.bad_value(table, column, reason, key))
     }
 

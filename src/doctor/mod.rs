@@ -175,13 +175,6 @@ async fn pair(sessions: &mut BTreeMap<Environment, Session>, findings: &mut Vec<
         return;
     };
     let about = "PROD and TEST";
-    if prod.engine() != test.engine() {
-        findings.push(Finding::broken(
-            about,
-            "they run on different engines; such pairs are not yet supported",
-        ));
-        return;
-    }
     findings.push(match same_database(&mut prod, &mut test).await {
         Ok(false) => Finding::ok(about, "two different databases"),
         Ok(true) => Finding::broken(about, "they are the same database")

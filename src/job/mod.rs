@@ -33,10 +33,6 @@ pub enum Error {
     /// PROD and TEST of the operator's file are one database.
     #[error("PROD and TEST are the same database; name two different ones in the operator's file")]
     SameDatabase,
-    #[error(
-        "PROD runs on {prod:?} and TEST on {test:?}; pairs of different engines are not yet supported"
-    )]
-    DifferentEngines { prod: crate::catalog::Engine, test: crate::catalog::Engine },
     /// A column is redacted, so pins must be keyed with something that nobody can guess.
     #[error(
         "{table}.{column} is redacted, so pins need a key: set `pinKey` in the operator's file, for \

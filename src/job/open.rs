@@ -6,7 +6,7 @@
 use super::{Context, Error};
 use crate::apply::ledger::{Image, Ledger, RunRow};
 use crate::apply::undo;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, carry};
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::{Model, PairedBy};
@@ -60,17 +60,12 @@ async fn open_sync(
     let (from, to) = environments(direction);
     let mut source = session(context, from, Access::ReadOnly).await?;
     let mut target = session(context, to, Access::ReadOnly).await?;
-    if source.engine() != target.engine() {
-        let (prod, test) = match from {
-            Environment::Prod => (source.engine(), target.engine()),
-            Environment::Test => (target.engine(), source.engine()),
-        };
-        return Err(Error::DifferentEngines { prod, test });
-    }
     if same_database(&mut source, &mut target).await? {
         return Err(Error::SameDatabase);
     }
-    let (source_catalog, target_catalog) = (source.catalog().await?, target.catalog().await?);
+    let (mut source_catalog, mut target_catalog) =
+        (source.catalog().await?, target.catalog().await?);
+    carry::carry(&mut source_catalog, &mut target_catalog);
     let modules = context.modules();
     let selected = context.selected(job);
     let rules = OperatorRules { context };
@@ -117,13 +112,16 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     let ledger = Ledger::default();
     for environment in [Environment::Prod, Environment::Test] {
         let mut target = session(context, environment, Access::ReadOnly).await?;
-        let catalog = target.catalog().await?;
+        let mut catalog = target.catalog().await?;
         if !ledger.exists(&catalog) {
             continue;
         }
         // A copied database brings the ledger of the one it was copied from along.
         let written = |row: &RunRow| environments(row.direction).1 == environment;
         let Some(row) = ledger.run(&mut target, run).await?.filter(written) else { continue };
+        if let Some(carried) = &row.carried {
+            carry::carry_as(&mut catalog, carried);
+        }
         let images = ledger.images(&mut target, run).await?;
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, as_it_was(spec)));

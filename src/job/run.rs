@@ -18,6 +18,7 @@ use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, RunFacts, Stage, Watch, apply};
 
+use crate::catalog::carry;
 use crate::compare::scan::Candidates;
 
 use crate::compare::{Comparison, Scope};
@@ -356,6 +357,7 @@ fn facts(
         started_at: now.to_string(),
         asked: job.spec.request,
         fence: 0,
+        carried: carry::carried(&opened.target_catalog),
         applied: Vec::new(),
     };
     let after_write =

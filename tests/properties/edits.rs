@@ -2,7 +2,6 @@
 //! out by whoever runs it, so that any list of statements is a legal history, and so is any part of
 //! it: a failing case can be cut down by leaving statements out.
 
-use reconcile::catalog::Engine;
 use reconcile::config::Environment;
 
 use super::random::Random;
@@ -15,20 +14,23 @@ pub struct Edit {
     pub sql: Vec<String>,
 }
 
+/// What stands before and after the bar in a code; each engine has a function of its own for it.
+pub const BEFORE_BAR: &str = "before_bar(code)";
+pub const AFTER_BAR: &str = "after_bar(code)";
+
 const BOTH: [Environment; 2] = [Environment::Prod, Environment::Test];
 
 /// Writes statements for one schema.
 pub struct Author<'a> {
     schema: &'a Schema,
-    engine: Engine,
     random: &'a mut Random,
     /// `created` values never repeat, as times hardly do.
     moment: usize,
 }
 
 impl<'a> Author<'a> {
-    pub fn new(schema: &'a Schema, engine: Engine, random: &'a mut Random, moment: usize) -> Self {
-        Self { schema, engine, random, moment }
+    pub fn new(schema: &'a Schema, random: &'a mut Random, moment: usize) -> Self {
+        Self { schema, random, moment }
     }
 
     /// What both sides begin with.
@@ -298,7 +300,6 @@ impl<'a> Author<'a> {
         let first = self.random.below(4);
         let (a, b) = (nth(table, first), nth(table, first + 1));
         let name = &table.name;
-        let divided = if self.engine == Engine::Mariadb { "DIV" } else { "/" };
         if table.has("rank") && self.random.chance(50) {
             return vec![
                 format!(
@@ -306,8 +307,8 @@ impl<'a> Author<'a> {
                      WHERE {b})) WHERE {a}"
                 ),
                 format!(
-                    "UPDATE {name} SET rank = -(SELECT rank FROM {name} WHERE {a}) {divided} 1000 \
-                     - 1 WHERE {b}"
+                    "UPDATE {name} SET rank = -(SELECT rank - rank % 1000 FROM {name} WHERE {a}) \
+                     / 1000 - 1 WHERE {b}"
                 ),
                 format!("UPDATE {name} SET rank = -rank % 1000 WHERE {a}"),
             ];
@@ -315,20 +316,15 @@ impl<'a> Author<'a> {
         if !table.has("code") {
             return Vec::new();
         }
-        let (before, after) = match self.engine {
-            Engine::Sqlite => {
-                ("substr(code, 1, instr(code, '|') - 1)", "substr(code, instr(code, '|') + 1)")
-            }
-            Engine::Postgres => ("split_part(code, '|', 1)", "split_part(code, '|', 2)"),
-            Engine::Mariadb => ("substring_index(code, '|', 1)", "substring_index(code, '|', -1)"),
-        };
         vec![
             format!(
                 "UPDATE {name} SET code = code || '|' || (SELECT code FROM {name} WHERE {b}) \
                  WHERE {a}"
             ),
-            format!("UPDATE {name} SET code = (SELECT {before} FROM {name} WHERE {a}) WHERE {b}"),
-            format!("UPDATE {name} SET code = {after} WHERE {a}"),
+            format!(
+                "UPDATE {name} SET code = (SELECT {BEFORE_BAR} FROM {name} WHERE {a}) WHERE {b}"
+            ),
+            format!("UPDATE {name} SET code = {AFTER_BAR} WHERE {a}"),
         ]
     }
 }

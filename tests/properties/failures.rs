@@ -119,7 +119,7 @@ async fn guarded(
     let mut tables: Vec<&str> = LEDGER.to_vec();
     let story = world.story;
     tables.extend(story.schema.tables.iter().map(|table| table.name.as_str()));
-    let sql = triggers(story.engine, &tables, guard);
+    let sql = triggers(story.target_engine(), &tables, guard);
     world.target().run(&sql).await?;
     // Triggers are part of what a reviewer sees, so the pins are others now.
     let Course::On(plan) = planned(world, figures).await? else { return Ok(None) };
@@ -267,7 +267,7 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        let inside = match world.story.engine {
+        let inside = match world.story.target_engine() {
             Engine::Sqlite => {
                 world.target().run("PRAGMA busy_timeout = 0").await.unwrap();
                 let begun = world.target().run("BEGIN IMMEDIATE").await.is_ok();
@@ -287,7 +287,7 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
 }
 
 async fn asleep(world: &mut World<'_>) -> bool {
-    let sql = match world.story.engine {
+    let sql = match world.story.target_engine() {
         Engine::Mariadb => {
             "SELECT CAST(count(*) AS char) FROM information_schema.PROCESSLIST WHERE DB = \
              database() AND STATE = 'User sleep'"
@@ -302,5 +302,5 @@ async fn asleep(world: &mut World<'_>) -> bool {
 
 /// Waits until the server has noticed that the process is gone.
 async fn alone(world: &mut World<'_>) {
-    while world.story.engine != Engine::Sqlite && asleep(world).await {}
+    while world.story.target_engine() != Engine::Sqlite && asleep(world).await {}
 }

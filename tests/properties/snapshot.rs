@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{AssertSqlSafe, Connection, MySqlConnection, PgConnection, Row as _, SqliteConnection};
 
+use super::edits::{AFTER_BAR, BEFORE_BAR};
 use super::schema::{LEFT_OUT, Place, Role, Schema};
 use super::world::Story;
 
@@ -45,7 +46,14 @@ impl Database {
     }
 
     pub async fn run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
-        let sql = AssertSqlSafe(sql.to_owned());
+        let (before, after) = match self {
+            Self::Sqlite(_) => {
+                ("substr(code, 1, instr(code, '|') - 1)", "substr(code, instr(code, '|') + 1)")
+            }
+            Self::Postgres(_) => ("split_part(code, '|', 1)", "split_part(code, '|', 2)"),
+            Self::Mariadb(_) => ("substring_index(code, '|', 1)", "substring_index(code, '|', -1)"),
+        };
+        let sql = AssertSqlSafe(sql.replace(BEFORE_BAR, before).replace(AFTER_BAR, after));
         match self {
             Self::Sqlite(it) => sqlx::raw_sql(sql).execute(it).await.map(|_| ()),
             Self::Postgres(it) => sqlx::raw_sql(sql).execute(it).await.map(|_| ()),

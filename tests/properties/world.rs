@@ -20,11 +20,18 @@ use super::snapshot::{Database, Snapshot};
 use super::written;
 use crate::places::Place;
 
+/// The engines of both environments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Engines {
+    pub prod: Engine,
+    pub test: Engine,
+}
+
 /// A world as a value: what a seed stands for, and what a failing case is cut down to.
 #[derive(Debug, Clone)]
 pub struct Story {
     pub seed: u64,
-    pub engine: Engine,
+    pub engines: Engines,
     pub schema: Schema,
     pub edits: Vec<Edit>,
     pub to_prod: bool,
@@ -33,10 +40,10 @@ pub struct Story {
 }
 
 impl Story {
-    pub fn random(seed: u64, engine: Engine) -> Self {
+    pub fn random(seed: u64, engines: Engines) -> Self {
         let mut random = Random::new(seed);
         let schema = Schema::random(&mut random);
-        let mut author = Author::new(&schema, engine, &mut random, 0);
+        let mut author = Author::new(&schema, &mut random, 0);
         let mut edits = author.beginning();
         edits.extend(author.edits(40));
         let mut modules = schema.modules();
@@ -44,7 +51,11 @@ impl Story {
             modules.remove(random.below(modules.len()));
         }
         let (to_prod, new_only) = (random.chance(60), random.chance(15));
-        Self { seed, engine, schema, edits, to_prod, new_only, modules }
+        Self { seed, engines, schema, edits, to_prod, new_only, modules }
+    }
+
+    pub fn target_engine(&self) -> Engine {
+        if self.to_prod { self.engines.prod } else { self.engines.test }
     }
 }
 
@@ -70,9 +81,15 @@ pub struct Shop {
 }
 
 impl Shop {
+    /// Two databases of one engine and structure.
     pub async fn new(engine: Engine, ddl: &str, modules: &str) -> Self {
+        Self::of([(engine, ddl), (engine, ddl)], modules).await
+    }
+
+    /// PROD and TEST, each on its engine with its structure.
+    pub async fn of(databases: [(Engine, &str); 2], modules: &str) -> Self {
         let mut places = Vec::new();
-        for _ in 0..2 {
+        for (engine, ddl) in databases {
             places.push(match engine {
                 Engine::Sqlite => Place::sqlite(ddl).await,
                 Engine::Postgres => Place::postgres(ddl).await.unwrap(),
@@ -151,8 +168,10 @@ pub struct World<'s> {
 
 impl<'s> World<'s> {
     pub async fn new(story: &'s Story) -> Self {
-        let ddl = written::ddl(&story.schema, story.engine);
-        let mut shop = Shop::new(story.engine, &ddl, &written::modules(&story.schema)).await;
+        let Engines { prod, test } = story.engines;
+        let ddl = [prod, test].map(|engine| written::ddl(&story.schema, engine));
+        let databases = [(prod, ddl[0].as_str()), (test, ddl[1].as_str())];
+        let mut shop = Shop::of(databases, &written::modules(&story.schema)).await;
         let mut edits = 0;
         for side in [Environment::Prod, Environment::Test] {
             let database = shop.database(side);

@@ -2,6 +2,7 @@
 
 use super::{Kind, Node, Parent, Presence, Reference, Refusal, Role, Table, Written, catalog};
 use crate::catalog::Engine;
+use crate::catalog::carry::agree;
 use crate::compare::model::Column;
 use crate::database::limits;
 
@@ -19,35 +20,43 @@ pub(super) fn transactional(source: &Table, target: &Table) -> Result<(), Refusa
     Ok(())
 }
 
-/// The target's columns in their order, then those only the source has.
-pub(super) fn union(source: &Table, target: &Table) -> Result<Vec<Column>, Refusal> {
-    let mut columns = Vec::with_capacity(target.columns.len());
-    for column in &target.columns {
-        let on = match source.column(&column.name) {
-            Some(twin) => {
-                same_kind(target, column, twin)?;
-                Presence::Both
-            }
-            None => Presence::TargetOnly {
-                required: !column.nullable && column.default.is_none() && column.auto.is_none(),
-            },
-        };
-        let generated =
-            column.generated || source.column(&column.name).is_some_and(|twin| twin.generated);
-        columns.push(plain(column, on, generated));
-    }
-    for column in source.columns.iter().filter(|column| target.column(&column.name).is_none()) {
-        let on = Presence::SourceOnly { default: column.default.clone() };
-        columns.push(plain(column, on, column.generated));
-    }
-    Ok(columns)
+/// A table on both sides, each with its engine.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'t> {
+    pub source: (Engine, &'t Table),
+    pub target: (Engine, &'t Table),
 }
 
-fn plain(column: &catalog::Column, on: Presence, generated: bool) -> Column {
+/// The target's columns in their order, then those only the source has.
+pub(super) fn union(pair: Pair<'_>) -> Vec<Column> {
+    let ((source_engine, source), (target_engine, target)) = (pair.source, pair.target);
+    let mut columns = Vec::with_capacity(target.columns.len());
+    for column in &target.columns {
+        let Some(twin) = source.column(&column.name) else {
+            let required = !column.nullable && column.default.is_none() && column.auto.is_none();
+            columns.push(plain(column, Presence::TargetOnly { required }));
+            continue;
+        };
+        let mut both = plain(column, Presence::Both);
+        if twin.generated {
+            both.role = Role::Generated;
+        }
+        both.kind = agree((source_engine, twin), (target_engine, column)).unwrap_or(column.kind);
+        both.seconds =
+            coarser(limits::seconds(source_engine, twin), limits::seconds(target_engine, column));
+        columns.push(both);
+    }
+    for column in source.columns.iter().filter(|column| target.column(&column.name).is_none()) {
+        columns.push(plain(column, Presence::SourceOnly { default: column.default.clone() }));
+    }
+    columns
+}
+
+fn plain(column: &catalog::Column, on: Presence) -> Column {
     Column {
         name: column.name.clone(),
         on,
-        role: if generated { Role::Generated } else { Role::Content },
+        role: if column.generated { Role::Generated } else { Role::Content },
         redacted: false,
         nullable: column.nullable,
         kind: column.kind,
@@ -55,44 +64,40 @@ fn plain(column: &catalog::Column, on: Presence, generated: bool) -> Column {
     }
 }
 
-/// Notes where the sides keep seconds with different precision.
-pub(super) fn compare_seconds(
-    columns: &mut [Column],
-    (source_engine, source): (Engine, &Table),
-    (target_engine, target): (Engine, &Table),
-) {
-    for column in columns.iter_mut().filter(|column| column.on == Presence::Both) {
-        let kept = |engine, table: &Table| {
-            table.column(&column.name).and_then(|column| limits::seconds(engine, column))
-        };
-        let both = (kept(source_engine, source), kept(target_engine, target));
-        column.seconds = match both {
-            (Some(source), Some(target)) if source != target => Some(source.min(target)),
-            _ => None,
-        };
+/// Where the sides keep seconds with different precision, the coarser one's. SQLite keeps any.
+fn coarser(source: Option<usize>, target: Option<usize>) -> Option<usize> {
+    match (source, target) {
+        (Some(source), Some(target)) if source == target => None,
+        (Some(source), Some(target)) => Some(source.min(target)),
+        (one, other) => one.or(other),
     }
 }
 
-fn same_kind(
-    table: &Table,
-    target: &catalog::Column,
-    source: &catalog::Column,
-) -> Result<(), Refusal> {
-    let comparable = target.kind == source.kind
-        || [target.kind, source.kind].contains(&Kind::Any)
-        || (number(target.kind) && number(source.kind));
-    if comparable {
-        return Ok(());
+/// Refuses columns whose values would be compared or carried and can't be.
+pub(super) fn comparable(pair: Pair<'_>, columns: &[Column]) -> Result<(), Refusal> {
+    let ((source_engine, source), (target_engine, target)) = (pair.source, pair.target);
+    let carried = columns.iter().filter(|column| {
+        column.on == Presence::Both && !matches!(column.role, Role::KeptDefault | Role::Generated)
+    });
+    for name in carried.map(|column| column.name.as_str()) {
+        let (Some(ours), Some(theirs)) = (source.column(name), target.column(name)) else {
+            continue;
+        };
+        if agree((source_engine, ours), (target_engine, theirs)).is_some() {
+            continue;
+        }
+        let native = [ours.kind, theirs.kind].contains(&catalog::Kind::Native);
+        let why = match native && source_engine != target_engine {
+            true => "a type of one engine only isn't carried to another",
+            false => "values of different types can't be compared",
+        };
+        return Err(format!(
+            "the column {}.{name} is {} on the source and {} on the target; {why} (`keep: {{{name}: \
+             default}}` leaves it alone)",
+            target.name, ours.declared, theirs.declared
+        ));
     }
-    Err(format!(
-        "the column {}.{} is {} on the source and {} on the target; values of different types \
-         can't be compared",
-        table.name, target.name, source.declared, target.declared
-    ))
-}
-
-fn number(kind: Kind) -> bool {
-    matches!(kind, Kind::Integer | Kind::Decimal)
+    Ok(())
 }
 
 pub(super) fn index(name: &str, columns: &[Column], table: &str) -> Result<usize, Refusal> {
@@ -257,6 +262,17 @@ pub(super) fn note_differences(node: &Node, notes: &mut Vec<String>) {
     let source = named(|on| matches!(on, Presence::SourceOnly { .. }));
     if !source.is_empty() {
         notes.push(format!("only the source's {} has: {source}", node.table));
+    }
+    let zoned = |column: &Column| {
+        let kind = |table: &Table| table.column(&column.name).map(|column| column.kind);
+        let kinds = [kind(&node.source), kind(&node.target)];
+        kinds.contains(&Some(Kind::Timestamp)) && kinds.contains(&Some(Kind::TimestampTz))
+    };
+    for column in node.columns.iter().filter(|column| zoned(column)) {
+        notes.push(format!(
+            "{}.{} has a time zone on one side only; times without one are read as UTC",
+            node.table, column.name
+        ));
     }
     let target = named(|on| matches!(on, Presence::TargetOnly { .. }));
     if !target.is_empty() {

@@ -1,0 +1,2 @@
+CREATE TABLE item (id int PRIMARY KEY, name text, made datetime(6), seen datetime(6), opens time, size double);
+INSERT INTO item VALUES (1, 'same', '2026-01-01 10:00:00', '2026-01-01 10:00:00.123456', '10:00', 0.1), (2, 'the hour that is missing in Warsaw', '2026-03-29 02:30:00', NULL, NULL, NULL), (3, 'more than a day', NULL, NULL, '25:00:00', NULL), (4, 'no date', '0000-00-00 00:00:00', NULL, NULL, NULL), (5, 'rounded', NULL, NULL, NULL, 0.123456789), (6, 'cut', NULL, '2026-01-01 10:00:00.999999', NULL, NULL);
