@@ -3,7 +3,7 @@
 //! Answers for a request being carried out once, also when it failed: the ledger on the target proves
 //! commits, this store remembers the rest. Plans that were shown are kept as files beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -134,17 +134,17 @@ pub fn keep_plan(config: &Config, plan: &Plan) -> Result<PathBuf, Error> {
     Ok(latest)
 }
 
-/// Plans of a job that were shown before, by the first 16 digits of their digests. Files that can't
-/// be read as a plan of this version are left out: an approval that names one says so.
-pub fn kept_plans(config: &Config, job: &str) -> BTreeMap<String, Plan> {
-    let mut kept = BTreeMap::new();
-    for path in digests(&plans(config, job)) {
-        let plan = std::fs::read_to_string(&path).ok();
-        if let Some(plan) = plan.and_then(|text| serde_json::from_str::<Plan>(&text).ok()) {
-            kept.insert(plan.digest.chars().take(16).collect(), plan);
-        }
-    }
-    kept
+/// Those of the named plans of a job that were shown before, by the first 16 digits of their digests.
+/// Files that can't be read as a plan of this version are left out: an approval that names one says
+/// so.
+pub fn kept_plans(config: &Config, job: &str, named: &BTreeSet<String>) -> BTreeMap<String, Plan> {
+    let directory = plans(config, job);
+    let kept = named.iter().filter_map(|digest| {
+        let text = std::fs::read_to_string(directory.join(format!("{digest}.json"))).ok()?;
+        let plan = serde_json::from_str::<Plan>(&text).ok()?;
+        plan.digest.starts_with(digest).then_some((digest.clone(), plan))
+    });
+    kept.collect()
 }
 
 fn plans(config: &Config, job: &str) -> PathBuf {

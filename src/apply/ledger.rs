@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, write};
 use crate::catalog::carry::Carried;
 use crate::catalog::{Kind, Table};
 use crate::compare::matching::Pairs;
@@ -264,24 +264,17 @@ impl Ledger {
         Ok(runs)
     }
 
+    /// Images are made as they are written, since together they may be large.
     pub async fn insert_images(
         &self,
         session: &mut Session,
         run: &str,
-        images: &[Image],
+        images: impl Iterator<Item = Image>,
     ) -> Result<(), Error> {
-        let run = Value::Text(run.to_owned());
-        for (position, image) in images.iter().enumerate() {
-            let position = Value::Integer(i64::try_from(position).unwrap_or(i64::MAX));
-            let image = Value::Text(to_json(image));
-            session
-                .insert(
-                    &self.before_image,
-                    &[("run", &run), ("position", &position), ("image", &image)],
-                )
-                .await?;
-        }
-        Ok(())
+        let rows = images.enumerate().map(|(position, image)| {
+            vec![Value::Text(run.to_owned()), number(position), Value::Text(to_json(&image))]
+        });
+        write::insert(session, &self.before_image, &["run", "position", "image"], rows).await
     }
 
     pub async fn images(&self, session: &mut Session, run: &str) -> Result<Vec<Image>, Error> {
@@ -303,7 +296,7 @@ impl Ledger {
         let (name, prod, test) =
             (Value::Text(table.to_owned()), Value::Text(to_json(prod)), Value::Text(to_json(test)));
         for (column, key) in [("prod_key", &prod), ("test_key", &test)] {
-            self.forget_by(session, &name, (column, key), None).await?;
+            self.forget_by(session, &name, (column, std::slice::from_ref(key)), None).await?;
         }
         let run = Value::Text(run.to_owned());
         session
@@ -315,32 +308,34 @@ impl Ledger {
         Ok(())
     }
 
-    /// Forgets the partner of a row of the target; with a run only what that run remembered.
+    /// Forgets the partners of rows of one table of the target; with a run only what that run
+    /// remembered.
     pub async fn forget(
         &self,
         session: &mut Session,
         direction: Direction,
-        (table, target): (&str, &[Value]),
+        (table, targets): (&str, &[Vec<Value>]),
         run: Option<&str>,
     ) -> Result<(), Error> {
         let column = match direction {
             Direction::TestToProd => "prod_key",
             Direction::ProdToTest => "test_key",
         };
-        let (name, key) = (Value::Text(table.to_owned()), Value::Text(to_json(target)));
-        self.forget_by(session, &name, (column, &key), run).await
+        let name = Value::Text(table.to_owned());
+        let keys: Vec<_> = targets.iter().map(|key| Value::Text(to_json(key))).collect();
+        self.forget_by(session, &name, (column, &keys), run).await
     }
 
     async fn forget_by(
         &self,
         session: &mut Session,
         table: &Value,
-        (column, key): (&str, &Value),
+        (column, keys): (&str, &[Value]),
         run: Option<&str>,
     ) -> Result<(), Error> {
         let by = ["table_name".to_owned(), column.to_owned()];
         let columns = ["prod_key".to_owned(), "run".to_owned()];
-        let wanted = [vec![table.clone(), key.clone()]];
+        let wanted: Vec<_> = keys.iter().map(|key| vec![table.clone(), key.clone()]).collect();
         for (_, row) in session.find(&self.pair, &columns, &by, &wanted).await? {
             if run.is_none_or(|run| row[1] == Value::Text(run.to_owned())) {
                 let key = [("table_name", table), ("prod_key", &row[0])];
@@ -381,23 +376,11 @@ impl Ledger {
         run: &str,
         work: &[(String, String)],
     ) -> Result<(), Error> {
-        let run = Value::Text(run.to_owned());
-        for (position, (kind, details)) in work.iter().enumerate() {
-            let position = Value::Integer(i64::try_from(position).unwrap_or(i64::MAX));
-            let (kind, details) = (Value::Text(kind.clone()), Value::Text(details.clone()));
-            session
-                .insert(
-                    &self.work,
-                    &[
-                        ("run", &run),
-                        ("position", &position),
-                        ("kind", &kind),
-                        ("details", &details),
-                    ],
-                )
-                .await?;
-        }
-        Ok(())
+        let rows = work.iter().enumerate().map(|(position, (kind, details))| {
+            let text = |text: &String| Value::Text(text.clone());
+            vec![Value::Text(run.to_owned()), number(position), text(kind), text(details)]
+        });
+        write::insert(session, &self.work, &["run", "position", "kind", "details"], rows).await
     }
 }
 
@@ -411,6 +394,10 @@ pub fn by_environment<'k>(
         Direction::TestToProd => (target, source),
         Direction::ProdToTest => (source, target),
     }
+}
+
+fn number(position: usize) -> Value {
+    Value::Integer(i64::try_from(position).unwrap_or(i64::MAX))
 }
 
 fn to_json<T: Serialize + ?Sized>(value: &T) -> String {

@@ -9,13 +9,17 @@ pub mod order;
 pub mod placement;
 pub mod undo;
 pub mod verify;
+mod watch;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{AppliedEntry, Image, ImageRow, Ledger, RunRow, by_environment};
-use operations::{Operation, Verb, operations};
+use operations::{Verb, operations};
 use order::Ordered;
 use placement::{Placed, place};
+pub use watch::{Stage, Watch};
+use write::write_groups;
 
 use crate::compare::model::{Model, Presence};
 use crate::compare::record::Record;
@@ -122,16 +126,6 @@ pub struct Applied {
     pub deleted: u64,
 }
 
-/// Told of every write, for progress and interruption.
-pub trait Watch {
-    /// From here to the end of the run rows are written. `Err` stops before the first one.
-    fn writing(&mut self) -> Result<(), Error> {
-        Ok(())
-    }
-    /// `done` of `all` writes are made. `Err` rolls back.
-    fn step(&mut self, done: usize, all: usize) -> Result<(), Error>;
-}
-
 /// Whether the approved entries could be written together: whatever can be known of that before the
 /// first write. Reads only.
 pub async fn rehearse(
@@ -174,6 +168,7 @@ pub async fn apply(
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
     let written = write(sides, model, facts, approved, ending, watch).await;
+    watch.begin(Stage::Committing, 0);
     match (written, ending) {
         (Ok(applied), Ending::Commit) => {
             sides.target.commit().await?;
@@ -200,32 +195,26 @@ async fn write(
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
+    watch.begin(Stage::Placing, approved.len());
     let (placed, ordered) = prepare(sides, model, approved).await?;
     if ordered.deferred {
         sides.target.defer_constraints().await?;
     }
     if ending == Ending::Commit {
-        raise_sequences(&mut sides.target, model, &ordered.operations).await?;
+        raise_sequences(&mut sides.target, model, &ordered).await?;
     }
     let mut applied = Applied::default();
-    let all = ordered.operations.len();
-    for (done, operation) in ordered.operations.iter().enumerate() {
-        watch.step(done, all)?;
-        execute(&mut sides.target, model, operation).await?;
-        match operation.verb {
-            Verb::Insert => applied.inserted += 1,
-            Verb::Update | Verb::PutBack => applied.updated += 1,
-            Verb::Delete => applied.deleted += 1,
-            // Counted when it is put back.
-            Verb::TakeOut => {}
-        }
-    }
-    watch.step(all, all)?;
+    let all = ordered.groups.iter().map(Vec::len).sum();
+    watch.begin(Stage::Writing, all);
+    write_groups(&mut sides.target, model, &ordered.groups, &mut applied, watch).await?;
+    watch.begin(Stage::AfterWrite, 0);
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;
+    watch.begin(Stage::ReadingBack, placed.len());
     let now = verify::read_back(sides, model, &placed).await?;
     // The operator's statements may take long; who pressed Ctrl-C meanwhile wants nothing kept.
     watch.step(all, all)?;
+    watch.begin(Stage::Recording, placed.len());
     let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
@@ -233,29 +222,16 @@ async fn write(
     Ok(applied)
 }
 
-async fn execute(session: &mut Session, model: &Model, operation: &Operation) -> Result<(), Error> {
-    let table = operation.table(model);
-    let key: Vec<(&str, &Value)> =
-        operation.key.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    let set: Vec<(&str, &Value)> =
-        operation.set.iter().map(|(name, value)| (name.as_str(), value)).collect();
-    match operation.verb {
-        Verb::Insert | Verb::PutBack => session.insert(table, &set).await?,
-        Verb::Update => session.update(table, &key, &set).await?,
-        Verb::Delete | Verb::TakeOut => session.delete(table, &key).await?,
-    }
-    Ok(())
-}
-
 /// Raises the sequences above the numbers that inserts bring along. Never for a test import, since
 /// sequences don't roll back.
 async fn raise_sequences(
     session: &mut Session,
     model: &Model,
-    operations: &[Operation],
+    ordered: &Ordered,
 ) -> Result<(), Error> {
     let mut greatest: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
-    for operation in operations.iter().filter(|operation| operation.verb == Verb::Insert) {
+    let operations = ordered.groups.iter().flatten();
+    for operation in operations.filter(|operation| operation.verb == Verb::Insert) {
         let table = operation.table(model);
         for column in table.columns.iter().filter(|column| column.auto.is_some()) {
             if let Some(Value::Integer(number)) = operation.set.get(&column.name) {
@@ -308,13 +284,12 @@ async fn note_written(
 ) -> Result<(), Error> {
     let written = ledger::written_table();
     session.create_temporary_table(&written).await?;
-    for record in placed {
-        let table = Value::Text(model.nodes[record.draft.root].table.clone());
-        let id = Value::Text(shown_key(&record.target_id(model)));
-        let class = Value::Text(class_word(record).to_owned());
-        session.insert(&written, &[("table_name", &table), ("id", &id), ("class", &class)]).await?;
-    }
-    Ok(())
+    let rows = placed.iter().map(|record| {
+        let table = model.nodes[record.draft.root].table.clone();
+        let id = shown_key(&record.target_id(model));
+        vec![Value::Text(table), Value::Text(id), Value::Text(class_word(record).to_owned())]
+    });
+    write::insert(session, &written, &["table_name", "id", "class"], rows).await
 }
 
 fn class_word(record: &Placed) -> &'static str {
@@ -355,23 +330,19 @@ async fn record(
     applied: &Applied,
 ) -> Result<(), Error> {
     let ledger = Ledger::default();
-    let images: Vec<Image> = placed
-        .iter()
-        .zip(now)
-        .map(|(record, now)| {
-            let node = &model.nodes[record.draft.root];
-            Image {
-                module: node.module.clone(),
-                table: node.table.clone(),
-                before: record.current.as_ref().map(|record| image_rows(model, record)),
-                after: now.as_ref().map(|record| image_rows(model, record)),
-            }
-        })
-        .collect();
+    let images = placed.iter().zip(now).map(|(record, now)| {
+        let node = &model.nodes[record.draft.root];
+        Image {
+            module: node.module.clone(),
+            table: node.table.clone(),
+            before: record.current.as_ref().map(|record| image_rows(model, record)),
+            after: now.as_ref().map(|record| image_rows(model, record)),
+        }
+    });
     let target = &mut sides.target;
     let run = RunRow { applied: applied.entries.clone(), ..facts.row.clone() };
     ledger.insert_run(target, &run).await?;
-    ledger.insert_images(target, &run.run, &images).await?;
+    ledger.insert_images(target, &run.run, images).await?;
     forget_partners(target, &ledger, model, facts, placed).await?;
     for record in placed {
         if matches!(record.answer, Some(Answer::Adopt | Answer::Renumber)) {
@@ -399,16 +370,18 @@ async fn forget_partners(
     facts: &RunFacts,
     placed: &[Placed],
 ) -> Result<(), Error> {
+    let mut gone: BTreeMap<(&str, Option<&str>), Vec<Vec<Value>>> = BTreeMap::new();
     for record in placed {
         let Some(current) = &record.current else { continue };
-        let gone = record.wanted.rows.is_empty() || record.rekeyed;
-        let of_run = if gone { None } else { facts.row.undo.as_deref() };
-        if gone || of_run.is_some() {
-            let table = &model.nodes[record.draft.root].table;
-            ledger
-                .forget(target, facts.row.direction, (table, &current.key(model)), of_run)
-                .await?;
+        let goes = record.wanted.rows.is_empty() || record.rekeyed;
+        let of_run = if goes { None } else { facts.row.undo.as_deref() };
+        if goes || of_run.is_some() {
+            let table = model.nodes[record.draft.root].table.as_str();
+            gone.entry((table, of_run)).or_default().push(current.key(model));
         }
+    }
+    for ((table, of_run), keys) in gone {
+        ledger.forget(target, facts.row.direction, (table, &keys), of_run).await?;
     }
     Ok(())
 }

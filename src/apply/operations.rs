@@ -14,7 +14,7 @@ use crate::database::Value;
 
 mod again;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
     Insert,
     Update,

@@ -23,7 +23,9 @@ use temporary::temporary_value;
 /// Writes in an order that the target's constraints accept.
 #[derive(Debug)]
 pub struct Ordered {
-    pub operations: Vec<Operation>,
+    /// The writes of a group are alike (same table, verb and columns), each of another row, and none
+    /// needs another one of its group.
+    pub groups: Vec<Vec<Operation>>,
     /// Some circle can only be written with deferrable constraints checked at the end.
     pub deferred: bool,
 }
@@ -58,11 +60,10 @@ pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unord
     };
     loop {
         let graph = work.graph();
-        let (sorted, stuck) = graph.sort();
+        let (rounds, stuck) = graph.sort();
         if stuck.is_empty() {
-            let mut taken: Vec<Option<Operation>> = work.operations.into_iter().map(Some).collect();
-            let operations = sorted.into_iter().filter_map(|index| taken[index].take()).collect();
-            return Ok(Ordered { operations, deferred: !work.deferred.is_empty() });
+            let groups = grouped(work.operations, &rounds);
+            return Ok(Ordered { groups, deferred: !work.deferred.is_empty() });
         }
         for circle in graph.circles(&stuck) {
             work.open(&circle)?;
@@ -72,6 +73,26 @@ pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unord
             return Err(Unorderable::References { writes: format!("{} writes", stuck.len()) });
         }
     }
+}
+
+/// Puts the writes of each round that are alike together, in the order in which their kinds appear.
+fn grouped(operations: Vec<Operation>, rounds: &[Vec<usize>]) -> Vec<Vec<Operation>> {
+    let mut taken: Vec<Option<Operation>> = operations.into_iter().map(Some).collect();
+    let mut groups: Vec<Vec<Operation>> = Vec::new();
+    for round in rounds {
+        let mut places = HashMap::new();
+        for operation in round.iter().filter_map(|index| taken[*index].take()) {
+            let names = |map: &BTreeMap<String, Value>| map.keys().cloned().collect::<Vec<_>>();
+            let kind =
+                (operation.node, operation.verb, names(&operation.key), names(&operation.set));
+            let place = *places.entry(kind).or_insert_with(|| {
+                groups.push(Vec::new());
+                groups.len() - 1
+            });
+            groups[place].push(operation);
+        }
+    }
+    groups
 }
 
 /// A table, columns and the values they hold together.

@@ -7,12 +7,13 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
-use crate::apply::{Error as ApplyError, Watch};
+use crate::apply::{Error as ApplyError, Stage, Watch};
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
 use crate::job::run::{Wish, pass};
@@ -52,6 +53,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
                 let now = now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
                 progress.bar.finish_and_clear();
+                progress.told();
                 signal.writing.store(false, Ordering::SeqCst);
             }
             if signal.interrupted.load(Ordering::SeqCst) {
@@ -124,6 +126,7 @@ pub(super) struct Progress {
     job: String,
     signal: Arc<Signal>,
     told: usize,
+    stages: Vec<(Stage, Instant)>,
 }
 
 /// Without a terminal, a line for each of this many parts.
@@ -139,7 +142,22 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style);
         }
-        Self { bar, job: job.to_owned(), signal, told: 0 }
+        Self { bar, job: job.to_owned(), signal, told: 0, stages: Vec::new() }
+    }
+
+    fn told(&self) {
+        let ends = self.stages.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
+        let all: Vec<String> = self
+            .stages
+            .iter()
+            .zip(ends)
+            .map(|((stage, at), end)| {
+                format!("{} {:.2} s", stage.word(), (end - *at).as_secs_f64())
+            })
+            .collect();
+        if self.told > 0 {
+            eprintln!("{}: took {}", self.job, all.join(", "));
+        }
     }
 }
 
@@ -147,6 +165,10 @@ impl Watch for Progress {
     fn writing(&mut self) -> Result<(), ApplyError> {
         self.signal.writing.store(true, Ordering::SeqCst);
         self.step(0, 0)
+    }
+
+    fn begin(&mut self, stage: Stage, _steps: usize) {
+        self.stages.push((stage, Instant::now()));
     }
 
     fn step(&mut self, done: usize, all: usize) -> Result<(), ApplyError> {

@@ -15,7 +15,7 @@ use crate::catalog::{Engine, Kind};
 use crate::database::{Row, Unlike, Value};
 
 /// Root keys of records that may differ, on each side, and how many rows each root table has.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Candidates {
     pub source: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
     pub target: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,

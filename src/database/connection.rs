@@ -28,6 +28,8 @@ pub(super) enum Parameter {
     Real(f64),
     Text(String),
     Blob(Vec<u8>),
+    /// PostgreSQL only: an array of texts.
+    Many(Vec<Parameter>),
 }
 
 /// A value as a driver gave it. From PostgreSQL come only NULL and text.
@@ -221,6 +223,7 @@ fn sqlite_arguments(parameters: Vec<Parameter>) -> sqlx::Result<SqliteArguments>
             Parameter::Real(value) => arguments.add(value),
             Parameter::Text(text) => arguments.add(text),
             Parameter::Blob(bytes) => arguments.add(bytes),
+            Parameter::Many(_) => return Err(no_array()),
         }
         .map_err(sqlx::Error::Encode)?;
     }
@@ -230,16 +233,30 @@ fn sqlite_arguments(parameters: Vec<Parameter>) -> sqlx::Result<SqliteArguments>
 fn postgres_arguments(parameters: Vec<Parameter>) -> sqlx::Result<PgArguments> {
     let mut arguments = PgArguments::default();
     for parameter in parameters {
-        let text = match parameter {
-            Parameter::Null => None,
-            Parameter::Integer(value) => Some(value.to_string()),
-            Parameter::Real(value) => Some(value.to_string()),
-            Parameter::Text(text) => Some(text),
-            Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(&bytes))),
-        };
-        Arguments::add(&mut arguments, text).map_err(sqlx::Error::Encode)?;
+        match parameter {
+            Parameter::Many(list) => {
+                let texts: Vec<_> = list.into_iter().map(postgres_text).collect();
+                Arguments::add(&mut arguments, texts)
+            }
+            one => Arguments::add(&mut arguments, postgres_text(one)),
+        }
+        .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
+}
+
+fn postgres_text(parameter: Parameter) -> Option<String> {
+    match parameter {
+        Parameter::Null | Parameter::Many(_) => None,
+        Parameter::Integer(value) => Some(value.to_string()),
+        Parameter::Real(value) => Some(value.to_string()),
+        Parameter::Text(text) => Some(text),
+        Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(&bytes))),
+    }
+}
+
+fn no_array() -> sqlx::Error {
+    sqlx::Error::Encode("arrays are PostgreSQL's".into())
 }
 
 fn mariadb_arguments(parameters: Vec<Parameter>) -> sqlx::Result<MySqlArguments> {
@@ -251,6 +268,7 @@ fn mariadb_arguments(parameters: Vec<Parameter>) -> sqlx::Result<MySqlArguments>
             Parameter::Real(value) => Arguments::add(&mut arguments, value),
             Parameter::Text(text) => Arguments::add(&mut arguments, text),
             Parameter::Blob(bytes) => Arguments::add(&mut arguments, bytes),
+            Parameter::Many(_) => return Err(no_array()),
         }
         .map_err(sqlx::Error::Encode)?;
     }

@@ -4,6 +4,7 @@
 //! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
 //! and in which order, is decided elsewhere.
 
+mod batch;
 mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
@@ -35,6 +36,7 @@ mod write;
 
 use std::path::PathBuf;
 
+pub use batch::{Alike, AlikeRow, Write};
 pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
@@ -84,6 +86,8 @@ pub struct Session {
     orphans: Option<transaction::Orphans>,
     /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
     cursors: u64,
+    /// MariaDB: temporary tables that rows are updated from.
+    stages: batch::Stages,
 }
 
 impl std::fmt::Debug for Session {
@@ -124,6 +128,7 @@ impl Session {
             packet,
             orphans: None,
             cursors: 0,
+            stages: batch::Stages::default(),
         })
     }
 

@@ -133,6 +133,9 @@ impl Session {
             statement.sql = union(table, select, &keys);
             return Ok(statement);
         }
+        if self.engine() == Engine::Postgres {
+            return self.lookup_by_arrays(table, select, by, batch);
+        }
         let mut rows = Vec::with_capacity(batch.len());
         for (_, key) in batch {
             rows.push(self.placeholders(&mut statement, table, by, key)?);
@@ -143,7 +146,7 @@ impl Session {
             .zip(&names)
             .map(|(column, name)| format!("t.{} = w.{name}", quote(&column.name)));
         statement.sql = format!(
-            "WITH wanted(n, {}) AS (VALUES {}) SELECT w.n{cast}, {select} FROM wanted AS w {} {} AS t ON {}",
+            "WITH wanted(n, {}) AS (VALUES {}) SELECT w.n, {select} FROM wanted AS w {} {} AS t ON {}",
             names.join(", "),
             rows.iter()
                 .enumerate()
@@ -153,7 +156,6 @@ impl Session {
             self.dialect().wanted_join(),
             quote(&table.name),
             on.collect::<Vec<_>>().join(" AND "),
-            cast = if self.engine() == Engine::Postgres { "::text" } else { "" },
         );
         Ok(statement)
     }
@@ -173,16 +175,25 @@ impl Session {
     ) -> Result<Vec<String>> {
         let mut placeholders = Vec::with_capacity(by.len());
         for (column, value) in by.iter().zip(key) {
-            let parameter = self.sought(column, value).map_err(|reason| Error::Value {
-                environment: self.environment.clone(),
-                table: table.name.clone(),
-                key: "looked up".into(),
-                column: column.name.clone(),
-                reason,
-            })?;
+            let parameter = self.to_look_up(table, column, value)?;
             placeholders.push(self.dialect().lookup(statement.bind(parameter), column));
         }
         Ok(placeholders)
+    }
+
+    pub(super) fn to_look_up(
+        &self,
+        table: &Table,
+        column: &Column,
+        value: &Value,
+    ) -> Result<Parameter> {
+        self.sought(column, value).map_err(|reason| Error::Value {
+            environment: self.environment.clone(),
+            table: table.name.clone(),
+            key: "looked up".into(),
+            column: column.name.clone(),
+            reason,
+        })
     }
 
     /// MariaDB: a condition for each wanted key, and for keys of NULL, which nothing equals, up to one

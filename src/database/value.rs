@@ -35,6 +35,19 @@ impl Value {
         matches!(self, Self::Null)
     }
 
+    /// About how many bytes the value takes.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Null | Self::Boolean(_) | Self::Integer(_) => 8,
+            Self::Decimal(text)
+            | Self::Float(text)
+            | Self::Text(text)
+            | Self::Json(text)
+            | Self::Bytes(text)
+            | Self::Other(text) => text.len(),
+        }
+    }
+
     /// NULL, or text without a character: both count as NULL in an identity.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -104,16 +104,14 @@ impl Session {
             return self.touch_one("insert into", table, statement).await;
         }
         let mut placeholders = Vec::with_capacity(values.len());
-        let mut overriding = "";
+        let mut columns = Vec::with_capacity(values.len());
         for (name, value) in values {
             let column = self.column(table, name)?;
-            if column.auto.as_ref().is_some_and(|auto| auto.always) {
-                overriding = " OVERRIDING SYSTEM VALUE";
-            }
+            columns.push(column);
             placeholders.push(self.stored(&mut statement, table, column, value, values)?);
         }
         let names = quote_all(values.iter().map(|(name, _)| *name));
-        let placeholders = placeholders.join(", ");
+        let (overriding, placeholders) = (overriding(&columns), placeholders.join(", "));
         statement.sql = format!("{} ({names}){overriding} VALUES ({placeholders})", statement.sql);
         self.touch_one("insert into", table, statement).await
     }
@@ -135,12 +133,8 @@ impl Session {
             let placeholder = self.stored(&mut statement, table, column, value, key)?;
             assignments.push(format!("{} = {placeholder}", quote(name)));
         }
-        // Written as they are, or they would change by themselves.
-        let itself = table.columns.iter().filter(|column| column.updates_itself);
-        for name in itself.map(|column| column.name.as_str()) {
-            if !set.iter().any(|(other, _)| *other == name) {
-                assignments.push(format!("{0} = {0}", quote(name)));
-            }
+        for name in held_still(table, |name| set.iter().any(|(other, _)| *other == name)) {
+            assignments.push(format!("{0} = {0}", quote(name)));
         }
         let condition = self.key_condition(&mut statement, table, key)?;
         statement.sql = format!(
@@ -164,18 +158,12 @@ impl Session {
 
     /// InnoDB deletes no row that refers to itself.
     async fn let_go_of_itself(&mut self, table: &Table, key: &[(&str, &Value)]) -> Result<()> {
-        for reference in table.foreign_keys.iter().filter(|it| it.to_table == table.name) {
-            let nullable = |name: &&String| table.column(name).is_some_and(|it| it.nullable);
-            let Some(released) = reference.columns.iter().find(nullable) else { continue };
+        for Release { column, refers } in releases(table) {
             let mut statement = Statement::new(String::new());
             let condition = self.key_condition(&mut statement, table, key)?;
-            let equal = reference.columns.iter().zip(&reference.to_columns);
-            let equal = equal.map(|(column, to)| format!("{} = {}", quote(column), quote(to)));
             statement.sql = format!(
-                "UPDATE {} SET {} = NULL WHERE {condition} AND {}",
-                quote(&table.name),
-                quote(released),
-                equal.collect::<Vec<_>>().join(" AND ")
+                "UPDATE {} SET {column} = NULL WHERE {condition} AND {refers}",
+                quote(&table.name)
             );
             self.execute("delete a row of", Some(table), statement).await?;
         }
@@ -245,9 +233,7 @@ impl Session {
                 parts.push(format!("{name} IS NULL"));
                 continue;
             }
-            let parameter = self.sought(column, value);
-            let parameter =
-                parameter.map_err(|reason| self.bad_value(table, column, reason, key))?;
+            let parameter = self.to_find(table, column, value, key)?;
             let placeholder = self.dialect().lookup(statement.bind(parameter), column);
             parts.push(format!("{name} = {placeholder}"));
         }
@@ -255,7 +241,7 @@ impl Session {
     }
 
     /// Binds a value to be stored and returns its placeholder.
-    fn stored(
+    pub(super) fn stored(
         &self,
         statement: &mut Statement,
         table: &Table,
@@ -263,9 +249,32 @@ impl Session {
         value: &Value,
         row: &[(&str, &Value)],
     ) -> Result<String> {
-        let parameter = self.storable(column, value);
-        let parameter = parameter.map_err(|reason| self.bad_value(table, column, reason, row))?;
+        let parameter = self.to_store(table, column, value, row)?;
         Ok(self.dialect().placeholder(statement.bind(parameter), column))
+    }
+
+    /// A value as it is bound to be stored; what names its row stands in the error.
+    pub(super) fn to_store(
+        &self,
+        table: &Table,
+        column: &Column,
+        value: &Value,
+        row: &[(&str, &Value)],
+    ) -> Result<Parameter> {
+        let parameter = self.storable(column, value);
+        parameter.map_err(|reason| self.bad_value(table, column, reason, row))
+    }
+
+    /// A value of a key as it is bound to find its row.
+    pub(super) fn to_find(
+        &self,
+        table: &Table,
+        column: &Column,
+        value: &Value,
+        key: &[(&str, &Value)],
+    ) -> Result<Parameter> {
+        let parameter = self.sought(column, value);
+        parameter.map_err(|reason| self.bad_value(table, column, reason, key))
     }
 
     /// Names the row by whatever of its primary key is at hand.
@@ -290,4 +299,41 @@ impl Session {
             reason,
         }
     }
+}
+
+/// What an insert says where it gives a number that the database would always draw.
+pub(super) fn overriding(columns: &[&Column]) -> &'static str {
+    let always = |column: &&Column| column.auto.as_ref().is_some_and(|auto| auto.always);
+    if columns.iter().any(always) { " OVERRIDING SYSTEM VALUE" } else { "" }
+}
+
+/// Columns that would change by themselves and are to be written as they are.
+pub(super) fn held_still<'t>(
+    table: &'t Table,
+    is_set: impl Fn(&str) -> bool + 't,
+) -> impl Iterator<Item = &'t str> {
+    let itself = table.columns.iter().filter(|column| column.updates_itself);
+    itself.map(|column| column.name.as_str()).filter(move |name| !is_set(name))
+}
+
+/// How a row lets go of itself.
+pub(super) struct Release {
+    /// Becomes NULL.
+    pub column: String,
+    /// The condition that the row refers to itself.
+    pub refers: String,
+}
+
+/// The references of a table by which a row may refer to itself, as SQL.
+pub(super) fn releases(table: &Table) -> Vec<Release> {
+    let own = table.foreign_keys.iter().filter(|key| key.to_table == table.name);
+    own.filter_map(|key| {
+        let nullable = |name: &&String| table.column(name).is_some_and(|it| it.nullable);
+        let released = key.columns.iter().find(nullable)?;
+        let equal = key.columns.iter().zip(&key.to_columns);
+        let equal = equal.map(|(column, to)| format!("{} = {}", quote(column), quote(to)));
+        let refers = equal.collect::<Vec<_>>().join(" AND ");
+        Some(Release { column: quote(released), refers })
+    })
+    .collect()
 }

@@ -247,11 +247,14 @@ pub fn named_records(approved: &BTreeMap<String, Approvals>) -> BTreeSet<String>
     named
 }
 
-/// Whether an approval stands for what a stored plan showed.
-pub fn names_a_plan(approved: &BTreeMap<String, Approvals>) -> bool {
-    let mut entries =
-        approved.values().flat_map(Approvals::classes).flat_map(|(_, entries)| entries);
-    entries.any(|entry| matches!(entry, Approval::AllOfPlan(_)))
+/// The plans that entries `all@DIGEST` name, by the first 16 digits of their digests.
+pub fn named_plans(approved: &BTreeMap<String, Approvals>) -> BTreeSet<String> {
+    let entries = approved.values().flat_map(Approvals::classes).flat_map(|(_, entries)| entries);
+    let digests = entries.filter_map(|entry| match entry {
+        Approval::AllOfPlan(digest) => Some(digest.clone()),
+        _ => None,
+    });
+    digests.collect()
 }
 
 /// The selected changes and everything they need, as indexes: what must be compared again before

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::decision::{
-    Decision, Question, decide, named_records, names_a_plan, tables_to_count, with_needs,
+    Decision, Question, decide, named_plans, named_records, tables_to_count, with_needs,
 };
 use super::lock::lock;
 use super::open::{Basis, Opened, open, session};
@@ -16,7 +16,7 @@ use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
-use crate::apply::{Approved, Ending, RunFacts, Watch, apply};
+use crate::apply::{Approved, Ending, RunFacts, Stage, Watch, apply};
 
 use crate::catalog::carry;
 use crate::compare::scan::Candidates;
@@ -96,27 +96,29 @@ async fn carry(
     {
         return Ok(Outcome::Held(ended));
     }
+    watch.begin(Stage::Comparing, 0);
     let mut opened = open(context, job).await?;
     if let Some(ended) = committed(&opened, &request) {
         return Ok(Outcome::Held(ended));
     }
-    let (plan, comparison) = opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
+    let (mut plan, comparison) =
+        opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
+    watch.begin(Stage::Deciding, 0);
     let decided = decision(context, job, &mut opened, &plan, &comparison).await?;
-    let mut shown = plan.clone();
     if let Ok(decision) = &decided {
-        mark(&mut shown, decision);
+        mark(&mut plan, decision);
     }
     if wish == Wish::Apply {
-        keep_plan(context.config, &shown)?;
+        keep_plan(context.config, &plan)?;
     }
-    report.plan = Some(shown);
+    let plan: &Plan = report.plan.insert(plan);
     let decision = match decided {
         Ok(decision) => decision,
         Err(refusal) => return refuse(&mut state, job, &request, now, refusal).await,
     };
     report.skipped.clone_from(&decision.skipped);
     if decision.selected.is_empty() {
-        return Ok(nothing_selected(&plan, &decision));
+        return Ok(nothing_selected(plan, &decision));
     }
     if let Some(outcome) = due(job, &mut state, &request, now).await? {
         return Ok(outcome);
@@ -128,9 +130,11 @@ async fn carry(
     if let Some(refusal) = elsewhere(context) {
         return Ok(Outcome::Refused(refusal));
     }
-    let facts = facts(context, job, &state, &opened, &plan, now)?;
-    let applying =
-        Applying { context, job, plan: &plan, comparison: &comparison, decision: &decision };
+    let facts = facts(context, job, &state, &opened, plan, now)?;
+    let scope = scope(&opened, plan, &comparison, &decision);
+    // Of many records this is much, and they are read again.
+    drop(comparison);
+    let applying = Applying { context, job, plan, scope, decision: &decision };
     let outcome = applying.run(opened, facts, watch).await;
     let remembered = remember(&mut state, job, &request, now, &outcome).await;
     match (remembered, &outcome) {
@@ -241,11 +245,7 @@ async fn decision(
             rows.insert(table, count);
         }
     }
-    // Only an entry `all@DIGEST` asks for them.
-    let stored = match names_a_plan(&job.spec.approved) {
-        true => kept_plans(context.config, &job.name),
-        false => BTreeMap::new(),
-    };
+    let stored = kept_plans(context.config, &job.name, &named_plans(&job.spec.approved));
     let others = context.manifests.jobs.values().filter(|other| other.name != job.name);
     let elsewhere: BTreeSet<String> =
         others.flat_map(|other| named_records(&other.spec.approved)).collect();
@@ -408,12 +408,28 @@ fn may_go_better(error: &Error) -> bool {
     error.database().is_some_and(database::Error::is_retryable)
 }
 
+/// The approved records with everything they need, to be compared again.
+fn scope(opened: &Opened, plan: &Plan, comparison: &Comparison, decision: &Decision) -> Candidates {
+    let mut candidates = Candidates::default();
+    for at in with_needs(plan, &decision.selected) {
+        let draft = &comparison.entries[at].draft;
+        if draft.source.is_some() {
+            candidates.source.entry(draft.root).or_default().insert(draft.id.clone());
+        } else {
+            candidates.target.entry(draft.root).or_default().insert(draft.id.clone());
+        }
+    }
+    debug_assert!(candidates.source.keys().all(|root| opened.model.roots.contains(root)));
+    candidates
+}
+
 /// An approved run with everything that was decided about it.
 struct Applying<'a> {
     context: &'a Context<'a>,
     job: &'a SyncJob,
     plan: &'a Plan,
-    comparison: &'a Comparison,
+    /// The approved records with everything they need.
+    scope: Candidates,
     decision: &'a Decision,
 }
 
@@ -458,7 +474,8 @@ impl Applying<'_> {
             return Ok(Outcome::Held(run));
         }
         opened.read_pairs().await?;
-        let scope = self.scope(opened);
+        watch.begin(Stage::ComparingAgain, self.decision.selected.len());
+        let scope = Scope::Only(self.scope.clone());
         let (plan, comparison) = opened.plan(self.job, scope, Vec::new()).await?;
         let approved = match self.approved(&plan, &comparison) {
             Ok(approved) => approved,
@@ -467,6 +484,7 @@ impl Applying<'_> {
                 return Ok(Outcome::Refused(refusal));
             }
         };
+        watch.begin(Stage::Locking, approved.len());
         lock(opened, &approved).await?;
         let ending = if self.job.spec.dry_run { Ending::RollBack } else { Ending::Commit };
         let Opened { sides, model, .. } = opened;
@@ -492,21 +510,6 @@ impl Applying<'_> {
             at: run.started_at,
             run: run.run,
         }))
-    }
-
-    /// The approved records with everything they need.
-    fn scope(&self, opened: &Opened) -> Scope {
-        let mut candidates = Candidates::default();
-        for at in with_needs(self.plan, &self.decision.selected) {
-            let draft = &self.comparison.entries[at].draft;
-            if draft.source.is_some() {
-                candidates.source.entry(draft.root).or_default().insert(draft.id.clone());
-            } else {
-                candidates.target.entry(draft.root).or_default().insert(draft.id.clone());
-            }
-        }
-        debug_assert!(candidates.source.keys().all(|root| opened.model.roots.contains(root)));
-        Scope::Only(candidates)
     }
 
     /// The approved entries as they stand inside the transaction, with their pins.

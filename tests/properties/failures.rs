@@ -228,7 +228,7 @@ struct Breaker {
 impl Watch for Breaker {
     fn step(&mut self, done: usize, all: usize) -> Result<(), ApplyError> {
         self.all = all;
-        if done == self.at { Err(ApplyError::Interrupted) } else { Ok(()) }
+        if done >= self.at { Err(ApplyError::Interrupted) } else { Ok(()) }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Answers for sorting writes and for finding the circles that keep some from being sorted. Why an
 //! edge is there, and how a circle is opened, is `order.rs`'s.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why one write must come before another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,26 +28,27 @@ impl Graph {
         self.later[earlier].entry(later).or_insert(because);
     }
 
-    /// The writes in order, and those that stand in or behind a circle.
-    pub(super) fn sort(&self) -> (Vec<usize>, BTreeSet<usize>) {
+    /// The writes in rounds, each of which needs only those before it, and the writes that stand in or
+    /// behind a circle.
+    pub(super) fn sort(&self) -> (Vec<Vec<usize>>, BTreeSet<usize>) {
         let mut waits = vec![0usize; self.later.len()];
         for later in self.later.iter().flat_map(BTreeMap::keys) {
             waits[*later] += 1;
         }
-        let mut ready: VecDeque<usize> =
-            (0..waits.len()).filter(|index| waits[*index] == 0).collect();
-        let mut sorted = Vec::with_capacity(waits.len());
-        while let Some(index) = ready.pop_front() {
-            sorted.push(index);
-            for later in self.later[index].keys() {
+        let mut ready: Vec<usize> = (0..waits.len()).filter(|index| waits[*index] == 0).collect();
+        let mut rounds = Vec::new();
+        while !ready.is_empty() {
+            let mut next = Vec::new();
+            for later in ready.iter().flat_map(|index| self.later[*index].keys()) {
                 waits[*later] -= 1;
                 if waits[*later] == 0 {
-                    ready.push_back(*later);
+                    next.push(*later);
                 }
             }
+            rounds.push(std::mem::replace(&mut ready, next));
         }
         let stuck = (0..waits.len()).filter(|index| waits[*index] > 0).collect();
-        (sorted, stuck)
+        (rounds, stuck)
     }
 
     /// Circles among the stuck writes that share no write.

@@ -1,0 +1,77 @@
+# A shop's products as SQL that all three engines read, and the script that a person would write to carry
+# the same changes over by hand.
+#
+#   part=prod     the target as it is: `rows` products
+#   part=test     the source: 3 of 10 modified, 1 of 20 gone, 3 of 20 more
+#   part=script   these changes for `engine`, in one transaction
+#
+# Every value follows from the row's number, so that the parts agree.
+
+function pad(text, length_, out) {
+    out = text
+    while (length(out) < length_) out = out " " text
+    return substr(out, 1, length_)
+}
+function is_modified(id) { return id <= rows && (id % 10 == 1 || id % 10 == 3 || id % 10 == 5) }
+function is_gone(id) { return id <= rows && id % 20 == 0 }
+# Which columns differ: all texts, the price alone, or description and price.
+function name(id, new) { return "Product " id (new && id % 10 == 1 ? ", new edition" : "") }
+function description(id, new) {
+    return pad("It's number " id " of the catalogue" (new && id % 10 != 3 ? ", as of this spring" : ""), 200)
+}
+function price(id, new) { return id % 900 + (new && id % 10 != 1 ? 1 : 0) ".50" }
+function updated(new) { return new ? "2026-03-01 12:00:00" : "2026-01-01 12:00:00" }
+function quoted(text) { gsub(/'/, "''", text); return "'" text "'" }
+function product(id, new) {
+    return "(" id ", 'SKU-" id "', " quoted(name(id, new)) ", " quoted(description(id, new)) ", " \
+        id % 100 + 1 ", " price(id, new) ", " id % 40 ", " (id % 7 ? "TRUE" : "FALSE") ", '" updated(new) "')"
+}
+
+# Several rows in one statement, as a dump has them.
+function put(head, tail, row) {
+    if (waiting == 0) printf "%s\n", head
+    printf "%s%s", waiting == 0 ? "" : ",\n", row
+    end = tail
+    if (++waiting == 1000) flush_rows()
+}
+function flush_rows() {
+    if (waiting) print end ";"
+    waiting = 0
+}
+function insert(table, row) { put("INSERT INTO " table " VALUES", "", row) }
+
+function data(new, id) {
+    for (id = 1; id <= 100; id++) insert("category", "(" id ", 'category-" id "')")
+    flush_rows()
+    for (id = 1; id <= rows; id++)
+        if (!new || !is_gone(id)) insert("product", product(id, new && is_modified(id)))
+    if (new) for (id = rows + 1; id <= rows + rows * 3 / 20; id++) insert("product", product(id, 1))
+    flush_rows()
+}
+
+function script(id) {
+    print "BEGIN;"
+    print "CREATE TEMPORARY TABLE stage (id bigint PRIMARY KEY, name varchar(200), description text, " \
+        "price decimal(10,2), updated_at " (engine == "mariadb" ? "datetime" : "timestamp") ");"
+    for (id = 1; id <= rows; id++)
+        if (is_modified(id))
+            insert("stage", "(" id ", " quoted(name(id, 1)) ", " quoted(description(id, 1)) ", " price(id, 1) \
+                ", '" updated(1) "')")
+    flush_rows()
+    if (engine == "mariadb")
+        print "UPDATE product JOIN stage USING (id) SET product.name = stage.name, product.description = " \
+            "stage.description, product.price = stage.price, product.updated_at = stage.updated_at;"
+    else
+        print "UPDATE product SET name = stage.name, description = stage.description, price = stage.price, " \
+            "updated_at = stage.updated_at FROM stage WHERE product.id = stage.id;"
+    for (id = rows + 1; id <= rows + rows * 3 / 20; id++) insert("product", product(id, 1))
+    flush_rows()
+    for (id = 1; id <= rows; id++) if (is_gone(id)) put("DELETE FROM product WHERE id IN (", ")", id)
+    flush_rows()
+    print "COMMIT;"
+}
+
+BEGIN {
+    if (part == "script") script()
+    else { print "BEGIN;"; data(part == "test"); print "COMMIT;" }
+}

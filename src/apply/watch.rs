@@ -1,0 +1,67 @@
+//! What a run tells while it is under way, and how it is asked to stop.
+
+use super::Error;
+
+/// What a run is at, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    Comparing,
+    /// Plan, approvals, limits, and whether the approved records go together.
+    Deciding,
+    /// The approved records once more, inside the writing transaction.
+    ComparingAgain,
+    Locking,
+    /// IDs, references and the order of writes.
+    Placing,
+    Writing,
+    /// The operator's statements and deferred constraints.
+    AfterWrite,
+    ReadingBack,
+    /// The ledger.
+    Recording,
+    Committing,
+}
+
+impl Stage {
+    pub const ALL: [Self; 10] = [
+        Self::Comparing,
+        Self::Deciding,
+        Self::ComparingAgain,
+        Self::Locking,
+        Self::Placing,
+        Self::Writing,
+        Self::AfterWrite,
+        Self::ReadingBack,
+        Self::Recording,
+        Self::Committing,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Comparing => "comparing",
+            Self::Deciding => "deciding",
+            Self::ComparingAgain => "comparing again",
+            Self::Locking => "locking",
+            Self::Placing => "placing",
+            Self::Writing => "writing",
+            Self::AfterWrite => "finishing",
+            Self::ReadingBack => "reading back",
+            Self::Recording => "recording",
+            Self::Committing => "committing",
+        }
+    }
+}
+
+/// Told of every stage and write, for progress and interruption.
+pub trait Watch {
+    /// From here to the end of the run rows are written. `Err` stops before the first one.
+    fn writing(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+    /// A stage begins that takes so many steps: records, or rows while writing. 0: nobody knows.
+    fn begin(&mut self, _stage: Stage, _steps: usize) {}
+    /// So many steps of the stage are done.
+    fn advance(&mut self, _done: usize) {}
+    /// `done` of `all` writes are made. `Err` rolls back.
+    fn step(&mut self, done: usize, all: usize) -> Result<(), Error>;
+}
