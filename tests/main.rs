@@ -15,6 +15,7 @@ mod doctor;
 mod init;
 mod interrupt;
 mod json;
+mod large;
 mod locks;
 mod manifests;
 mod oscar;

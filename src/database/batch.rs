@@ -5,6 +5,7 @@
 //! may go together is decided in `apply`.
 
 use super::error::{Error, Result};
+use super::write::shown_key;
 use super::{Session, Value};
 use crate::catalog::{Column, Engine, Table};
 
@@ -100,11 +101,18 @@ impl Session {
         for row in &alike.rows {
             let key = named(&alike.key, &row.key);
             let set = named(&alike.set, &row.set);
-            match alike.write {
-                Write::Insert => self.insert(alike.table, &set).await?,
-                Write::Update => self.update(alike.table, &key, &set).await?,
-                Write::Delete => self.delete(alike.table, &key).await?,
-            }
+            let written = match alike.write {
+                Write::Insert => self.insert(alike.table, &set).await,
+                Write::Update => self.update(alike.table, &key, &set).await,
+                Write::Delete => self.delete(alike.table, &key).await,
+            };
+            written.map_err(|error| match is_of_a_row(&error) {
+                true => Error::OfRow {
+                    row: shown_key(alike.table, &alike.about(row)),
+                    source: Box::new(error),
+                },
+                false => error,
+            })?;
         }
         Ok(())
     }
