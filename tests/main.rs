@@ -8,6 +8,7 @@ mod bad_data;
 mod bad_input;
 mod canary;
 mod cases;
+mod checksums;
 mod config;
 mod database;
 mod demo;

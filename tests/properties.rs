@@ -6,7 +6,7 @@
 mod edits;
 mod failures;
 mod laws;
-mod random;
+pub mod random;
 mod regressions;
 mod schema;
 pub mod snapshot;

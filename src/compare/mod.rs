@@ -9,12 +9,14 @@ pub mod classify;
 pub mod draft;
 pub mod fingerprint;
 pub mod matching;
+pub mod merge;
 pub mod model;
 pub mod plan;
 pub mod record;
 pub mod resolve;
 pub mod scan;
 pub mod sides;
+pub mod stretches;
 pub mod wanted;
 
 use std::collections::BTreeMap;

@@ -4,13 +4,15 @@
 //! side only, when its content differs as read, or when it refers to a row that isn't the same thing
 //! on both sides. Whether a candidate really differs is decided later, record by record.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Error;
-use super::model::{Basis, MatchingId, Model, NodeId, Presence, Reference, Role, Side};
+use super::model::{Basis, MatchingId, Model, Node, NodeId, Presence, Reference, Role, Side};
+use super::record::in_filter;
 use super::sides::{Sides, pick, present, spread};
-use crate::database::{Row, Scan, Value};
+use super::stretches::{At, Twin, differing};
+use crate::catalog::{Engine, Kind};
+use crate::database::{Row, Unlike, Value};
 
 /// Root keys of records that may differ, on each side, and how many rows each root table has.
 #[derive(Debug, Clone, Default)]
@@ -19,6 +21,8 @@ pub struct Candidates {
     pub target: BTreeMap<NodeId, BTreeSet<Vec<Value>>>,
     /// Source rows that pass the root's filter.
     pub source_rows: BTreeMap<NodeId, u64>,
+    /// Rows of both sides that were read to find them.
+    pub read: u64,
 }
 
 impl Candidates {
@@ -33,6 +37,9 @@ impl Candidates {
 /// What a reference may hold that isn't the same thing on both sides, by matching and the columns
 /// referred to.
 type Moved = HashMap<(MatchingId, Vec<String>), HashSet<Vec<Value>>>;
+
+/// Above this many values, rows that refer to them are found by reading all.
+const MOST_LOOKUPS: usize = 1_000;
 
 pub async fn scan(sides: &mut Sides, model: &Model) -> Result<Candidates, Error> {
     let moved = moved(sides, model).await?;
@@ -51,34 +58,35 @@ async fn scan_node(
     candidates: &mut Candidates,
 ) -> Result<(), Error> {
     let node = &model.nodes[id];
-    let key = node.names(&node.key);
-    let (from, to) = (present(node, Side::Source), present(node, Side::Target));
-    let mut pairs = Merge::new(
-        sides.source.scan(&node.source, &from, &key, &node.filter).await?,
-        sides.target.scan(&node.target, &to, &key, &node.filter).await?,
-        key_positions(&from, &key),
-        key_positions(&to, &key),
-    );
     let mut found: [BTreeSet<Vec<Value>>; 2] = Default::default();
     let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
-    let mut source_rows = 0;
-    while let Some((source, target)) = pairs.next().await? {
-        source_rows += u64::from(source.is_some());
+    let mut look = |source: Option<Row>, target: Option<Row>| {
         let source = source.map(|row| spread(node, Side::Source, row));
         let target = target.map(|row| spread(node, Side::Target, row));
         if let (Some(source), Some(target)) = (&source, &target)
             && equal(node, source, target)
             && !refers_to_moved(&node.references, source, moved)
         {
-            continue;
+            return;
         }
         for (row, found) in [source, target].into_iter().zip(&mut found) {
             found.extend(row.map(|row| pick(&row, place)));
         }
+    };
+    let referring = referring(node, moved);
+    let mut twin = twin(node);
+    if !are_quickly_found(sides.source.engine(), node, &referring) {
+        twin.compared = None;
     }
-    drop(pairs);
+    let looked = differing(sides, &twin, &mut look).await?;
+    candidates.read += looked.read;
+    if looked.at == At::Differing {
+        for (reference, values) in &referring {
+            add_referring(sides, node, reference, values, &mut found).await?;
+        }
+    }
     if node.parent.is_none() {
-        candidates.source_rows.insert(id, source_rows);
+        candidates.source_rows.insert(id, looked.source_rows);
     }
     for (side, found) in [Side::Source, Side::Target].into_iter().zip(found) {
         let (root, keys) = climb(sides, model, side, id, found).await?;
@@ -87,8 +95,46 @@ async fn scan_node(
     Ok(())
 }
 
+/// A node's table as it is compared, by checksums where those say what [`equal`] says.
+fn twin(node: &Node) -> Twin<'_> {
+    let mut compared = Some(Vec::new());
+    let mut unlike = Vec::new();
+    for (index, column) in node.columns.iter().enumerate() {
+        match (&column.on, column.role) {
+            (Presence::Both, Role::Place) if node.number == Some(index) => {}
+            (Presence::Both, Role::Content | Role::Place) if column.seconds.is_some() => {
+                compared = None;
+            }
+            (Presence::Both, Role::Content | Role::Place) => {
+                if let Some(names) = &mut compared {
+                    names.push(column.name.clone());
+                }
+            }
+            (Presence::SourceOnly { default }, Role::Content) => {
+                let constant = default.as_deref().map(constant).filter(|_| has_text(column.kind));
+                unlike.push(Unlike::Other(column.name.clone(), constant));
+            }
+            _ => {}
+        }
+    }
+    Twin {
+        tables: [&node.source, &node.target],
+        read: [present(node, Side::Source), present(node, Side::Target)],
+        key: node.names(&node.key),
+        filter: &node.filter,
+        compared,
+        unlike,
+    }
+}
+
+/// Whether a value that reads as the default's constant is the default: bytes and JSON are compared
+/// otherwise.
+fn has_text(kind: Kind) -> bool {
+    !matches!(kind, Kind::Bytes | Kind::Json | Kind::Float | Kind::Any | Kind::Native)
+}
+
 /// Equal as read: content, the parent's reference, and nothing that only the source has.
-fn equal(node: &super::model::Node, source: &[Value], target: &[Value]) -> bool {
+fn equal(node: &Node, source: &[Value], target: &[Value]) -> bool {
     node.columns.iter().enumerate().all(|(index, column)| match (&column.on, column.role) {
         (Presence::Both, Role::Place) if node.number == Some(index) => true,
         (Presence::Both, Role::Content | Role::Place) => {
@@ -106,14 +152,7 @@ pub fn is_default(value: &Value, default: Option<&str>) -> bool {
     if value.is_null() {
         return true;
     }
-    let Some(default) = default else { return false };
-    // PostgreSQL writes `'x'::text`; SQLite keeps the expression as it was written.
-    let constant = default.split("::").next().unwrap_or(default).trim();
-    let constant = constant.trim_start_matches('(').trim_end_matches(')');
-    let text = constant
-        .strip_prefix('\'')
-        .and_then(|rest| rest.strip_suffix('\''))
-        .map_or_else(|| constant.to_owned(), |inner| inner.replace("''", "'"));
+    let Some(text) = default.map(constant) else { return false };
     match value {
         Value::Boolean(truth) => {
             text.eq_ignore_ascii_case(if *truth { "true" } else { "false" })
@@ -122,6 +161,17 @@ pub fn is_default(value: &Value, default: Option<&str>) -> bool {
         Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => *value == Value::Decimal(text),
         other => other.display() == text,
     }
+}
+
+/// The text of a default's constant.
+fn constant(default: &str) -> String {
+    // PostgreSQL writes `'x'::text`; SQLite keeps the expression as it was written.
+    let constant = default.split("::").next().unwrap_or(default).trim();
+    let constant = constant.trim_start_matches('(').trim_end_matches(')');
+    constant
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+        .map_or_else(|| constant.to_owned(), |inner| inner.replace("''", "'"))
 }
 
 /// From rows of an owned table up to the keys of their records.
@@ -144,6 +194,58 @@ async fn climb(
         id = parent.node;
     }
     Ok((id, places))
+}
+
+/// The references of a node that may hold what moved, with those values.
+fn referring<'a>(
+    node: &'a Node,
+    moved: &'a Moved,
+) -> Vec<(&'a Reference, &'a HashSet<Vec<Value>>)> {
+    let values = |reference: &'a Reference| {
+        let place = (reference.matching, reference.to_columns.clone());
+        moved.get(&place).filter(|values| !values.is_empty()).map(|values| (reference, values))
+    };
+    node.references.iter().filter_map(values).collect()
+}
+
+/// Whether looking the referring rows up costs less than reading every row: up to two statements for
+/// each reference, which PostgreSQL answers by one pass over the table where no index serves, while
+/// MariaDB would make a pass for each value.
+fn are_quickly_found(
+    engine: Engine,
+    node: &Node,
+    referring: &[(&Reference, &HashSet<Vec<Value>>)],
+) -> bool {
+    referring.iter().all(|(reference, values)| {
+        let names = node.names(&reference.columns);
+        let table = &node.source;
+        let mut keys =
+            table.foreign_keys.iter().map(|key| &key.columns).chain([&table.primary_key]);
+        let indexed = keys.any(|columns| columns.starts_with(&names));
+        values.len() <= MOST_LOOKUPS && (indexed || engine == Engine::Postgres)
+    })
+}
+
+/// Adds the rows of the source that refer to what moved, and the target's with their keys: they may be
+/// equal as read.
+async fn add_referring(
+    sides: &mut Sides,
+    node: &Node,
+    reference: &Reference,
+    values: &HashSet<Vec<Value>>,
+    found: &mut [BTreeSet<Vec<Value>>; 2],
+) -> Result<(), Error> {
+    let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
+    let values: Vec<_> = values.iter().cloned().collect();
+    let source = sides.rows(Side::Source, node, &reference.columns, &values).await?;
+    let source: Vec<_> = source.into_iter().filter(|(_, row)| in_filter(node, row)).collect();
+    let keys: Vec<_> = source.iter().map(|(_, row)| pick(row, &node.key)).collect();
+    let target = sides.rows(Side::Target, node, &node.key, &keys).await?;
+    let target = target.into_iter().filter(|(_, row)| in_filter(node, row)).collect();
+    for (rows, found) in [source, target].into_iter().zip(found) {
+        found.extend(rows.iter().map(|(_, row)| pick(row, place)));
+    }
+    Ok(())
 }
 
 fn refers_to_moved(references: &[Reference], row: &[Value], moved: &Moved) -> bool {
@@ -201,26 +303,30 @@ async fn moved_rows(
 ) -> Result<HashSet<Vec<Value>>, Error> {
     let matching = &model.matchings[id];
     let key = matching.names(&matching.key);
-    let everything = BTreeMap::new();
-    let mut pairs = Merge::new(
-        sides.source.scan(&matching.source, &matching.columns, &key, &everything).await?,
-        sides.target.scan(&matching.target, &matching.columns, &key, &everything).await?,
-        matching.key.clone(),
-        matching.key.clone(),
-    );
     let to: Vec<usize> = to_columns.iter().filter_map(|column| matching.position(column)).collect();
     let mut found = HashSet::new();
-    while let Some((source, target)) = pairs.next().await? {
+    let mut look = |source: Option<Row>, target: Option<Row>| {
         if let (Some(source), Some(target)) = (&source, &target) {
             let same = |columns: &[usize]| pick(source, columns) == pick(target, columns);
             // Without a whole identity more is asked than equal values, so it is looked at closely.
             let whole = !matching.identity.iter().any(|column| source[*column].is_empty());
             if whole && same(&matching.identity) && same(&to) {
-                continue;
+                return;
             }
         }
         found.extend([source, target].into_iter().flatten().map(|row| pick(&row, &to)));
-    }
+    };
+    let compared = matching.names(&[&matching.identity[..], &to].concat());
+    let empty = matching.names(&matching.identity).into_iter().map(Unlike::Empty);
+    let twin = Twin {
+        tables: [&matching.source, &matching.target],
+        read: [matching.columns.clone(), matching.columns.clone()],
+        key,
+        filter: &BTreeMap::new(),
+        compared: Some(compared),
+        unlike: empty.collect(),
+    };
+    differing(sides, &twin, &mut look).await?;
     Ok(found)
 }
 
@@ -256,51 +362,4 @@ async fn dependants(
         }
     }
     Ok(more)
-}
-
-/// Two streams in key order, joined by key.
-struct Merge<'s> {
-    source: Scan<'s>,
-    target: Scan<'s>,
-    source_key: Vec<usize>,
-    target_key: Vec<usize>,
-    waiting: (Option<Row>, Option<Row>),
-}
-
-impl<'s> Merge<'s> {
-    fn new(
-        source: Scan<'s>,
-        target: Scan<'s>,
-        source_key: Vec<usize>,
-        target_key: Vec<usize>,
-    ) -> Self {
-        Self { source, target, source_key, target_key, waiting: (None, None) }
-    }
-
-    /// The next key's rows: from both sides, or from the one that has it.
-    async fn next(&mut self) -> Result<Option<(Option<Row>, Option<Row>)>, Error> {
-        if self.waiting.0.is_none() {
-            self.waiting.0 = self.source.next().await?;
-        }
-        if self.waiting.1.is_none() {
-            self.waiting.1 = self.target.next().await?;
-        }
-        let order = match (&self.waiting.0, &self.waiting.1) {
-            (None, None) => return Ok(None),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(source), Some(target)) => {
-                pick(source, &self.source_key).cmp(&pick(target, &self.target_key))
-            }
-        };
-        Ok(Some(match order {
-            Ordering::Less => (self.waiting.0.take(), None),
-            Ordering::Greater => (None, self.waiting.1.take()),
-            Ordering::Equal => (self.waiting.0.take(), self.waiting.1.take()),
-        }))
-    }
-}
-
-fn key_positions(columns: &[String], key: &[String]) -> Vec<usize> {
-    key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
 }

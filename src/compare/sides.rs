@@ -11,9 +11,52 @@ use crate::database::{self, Row, Session, Value};
 pub struct Sides {
     pub source: Session,
     pub target: Session,
+    pub reading: Reading,
+    /// Whether both servers hash rows alike, once they were asked.
+    hash_alike: Option<bool>,
+}
+
+/// How whole tables are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// By checksums, where both servers compute the same ones.
+    Checksums(Sizes),
+    /// Row by row.
+    Streams,
+}
+
+/// Where the sizes of stretches start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Also the smallest stretch.
+    pub first_rows: u64,
+    /// Rows that are read together, when one of them differs.
+    pub bucket_rows: u64,
+    pub least_buckets: u32,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { first_rows: 2_000, bucket_rows: 64, least_buckets: 32 }
+    }
 }
 
 impl Sides {
+    pub fn new(source: Session, target: Session) -> Self {
+        let reading = Reading::Checksums(Sizes::default());
+        Self { source, target, reading, hash_alike: None }
+    }
+
+    pub async fn hash_alike(&mut self) -> Result<bool, database::Error> {
+        if let Some(known) = self.hash_alike {
+            return Ok(known);
+        }
+        let ours = self.source.hashes_as().await?;
+        let alike = ours.is_some() && ours == self.target.hashes_as().await?;
+        self.hash_alike = Some(alike);
+        Ok(alike)
+    }
+
     pub fn get(&mut self, side: Side) -> &mut Session {
         match side {
             Side::Source => &mut self.source,

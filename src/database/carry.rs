@@ -58,7 +58,12 @@ pub(super) fn local(engine: Engine, column: &Column, value: &Value) -> Result<Va
             Ok(Value::Bytes(text.replace('-', "")))
         }
         (Kind::Bytes, _) => not("isn't bytes"),
-        (Kind::Uuid, Value::Other(text)) if is_uuid(text) => Ok(value.clone()),
+        (Kind::Uuid, Value::Other(text)) if is_uuid(text) => match engine {
+            Engine::Mariadb if !mariadb_takes_uuid(text) => {
+                not("has a version and variant of a UUID")
+            }
+            _ => Ok(value.clone()),
+        },
         (Kind::Uuid, _) if engine == Engine::Sqlite => Ok(value.clone()),
         (Kind::Uuid, _) => not("isn't a UUID in lower case with hyphens"),
         (Kind::Json, Value::Json(text)) => json(engine, declared, text).map(|()| value.clone()),
@@ -128,6 +133,12 @@ fn is_uuid(text: &str) -> bool {
             true => byte == b'-',
             false => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
         })
+}
+
+/// MariaDB takes no version from 8 on with the variant of NCS, since it sorts by these bits.
+fn mariadb_takes_uuid(text: &str) -> bool {
+    let (version, variant) = (text.as_bytes()[14], text.as_bytes()[19]);
+    version < b'8' || variant >= b'8'
 }
 
 /// Sixteen bytes as a UUID's text.

@@ -15,6 +15,26 @@ pub(super) fn push_where(
     table: &Table,
     filter: &Filter,
 ) -> Result<(), String> {
+    let conditions = conditions(statement, dialect, table, filter)?;
+    push_all(statement, &conditions);
+    Ok(())
+}
+
+/// Appends ` WHERE …`, or nothing where there are no conditions.
+pub(super) fn push_all(statement: &mut Statement, conditions: &[String]) {
+    if !conditions.is_empty() {
+        statement.sql.push_str(" WHERE ");
+        statement.sql.push_str(&conditions.join(" AND "));
+    }
+}
+
+/// A filter's conditions, their values bound to the statement.
+pub(super) fn conditions(
+    statement: &mut Statement,
+    dialect: &dyn Dialect,
+    table: &Table,
+    filter: &Filter,
+) -> Result<Vec<String>, String> {
     let mut conditions = Vec::new();
     for (name, condition) in filter {
         let column = table
@@ -22,11 +42,7 @@ pub(super) fn push_where(
             .ok_or_else(|| format!("table {} has no column {name} to filter by", table.name))?;
         conditions.push(condition_sql(statement, dialect, column, condition));
     }
-    if !conditions.is_empty() {
-        statement.sql.push_str(" WHERE ");
-        statement.sql.push_str(&conditions.join(" AND "));
-    }
-    Ok(())
+    Ok(conditions)
 }
 
 fn condition_sql(

@@ -50,11 +50,12 @@ const READS_LOCK: &str = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
 
 pub(super) struct Mariadb;
 
+/// The connection, how to stop its statements, and how many bytes the server takes at once.
 pub(super) async fn open(
     url: &str,
     environment: &str,
     access: Access,
-) -> Result<(Connection, CancelHandle)> {
+) -> Result<(Connection, CancelHandle, usize)> {
     let failed = |reason: String| Error::Connect { environment: environment.to_owned(), reason };
     let driver = |error: sqlx::Error| failed(connect_reason(&error));
     let url = url.replacen("mariadb://", "mysql://", 1);
@@ -85,19 +86,21 @@ pub(super) async fn open(
         Access::Write if mariadb && connection.script(NOTICES_CHANGES).await.is_ok() => {}
         Access::Write => connection.script(READS_LOCK).await.map_err(driver)?,
     }
-    let backend = check_server(&mut connection, environment, access).await?;
+    let (backend, packet) = check_server(&mut connection, environment, access).await?;
     let environment = environment.to_owned();
-    Ok((connection, CancelHandle { server: Server::Mariadb(options), backend, environment }))
+    let cancel = CancelHandle { server: Server::Mariadb(options), backend, environment };
+    Ok((connection, cancel, packet))
 }
 
-/// Refuses servers that can't be written, and returns the connection's number.
+/// Refuses servers that can't be written, and returns the connection's number and the largest packet.
 async fn check_server(
     connection: &mut Connection,
     environment: &str,
     access: Access,
-) -> Result<i64> {
+) -> Result<(i64, usize)> {
     let failed = |reason: String| Error::Connect { environment: environment.to_owned(), reason };
-    let sql = "SELECT CAST(connection_id() AS CHAR), CAST(@@global.read_only AS CHAR)";
+    let sql = "SELECT CAST(connection_id() AS CHAR), CAST(@@global.read_only AS CHAR), \
+               CAST(@@max_allowed_packet AS CHAR)";
     let rows = connection.rows(Statement::once(sql)).await;
     let rows = rows.map_err(|error| failed(connect_reason(&error)))?;
     let row = rows.first().ok_or_else(|| failed("the server gave no answer".into()))?;
@@ -106,7 +109,10 @@ async fn check_server(
         let reason = "the server is read-only, as a replica is".to_owned();
         return Err(Error::ReadOnlyTarget { environment: environment.to_owned(), reason });
     }
-    row[0].integer().ok_or_else(|| failed("the server gave no connection number".into()))
+    let backend = row[0].integer();
+    let backend = backend.ok_or_else(|| failed("the server gave no connection number".into()))?;
+    let packet = row[2].integer().and_then(|bytes| usize::try_from(bytes).ok());
+    Ok((backend, packet.unwrap_or(usize::MAX)))
 }
 
 /// Text as its UTF-8 bytes, whatever the column's character set and collation.

@@ -9,6 +9,9 @@ mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
 mod catalog_sqlite;
+mod checksum;
+mod checksum_mariadb;
+mod checksum_postgres;
 mod connection;
 mod ddl;
 mod dialect;
@@ -34,6 +37,7 @@ mod write;
 use std::path::PathBuf;
 
 pub use batch::{Alike, AlikeRow, Write};
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
@@ -76,6 +80,8 @@ pub struct Session {
     path: Option<PathBuf>,
     /// How to reach the server again, to cancel a statement.
     cancel: Option<CancelHandle>,
+    /// MariaDB: how many bytes the server takes at once.
+    packet: Option<usize>,
     /// SQLite: foreign keys that were violated before this transaction deferred them.
     orphans: Option<transaction::Orphans>,
     /// PostgreSQL: how many cursors were opened, since each needs a name of its own.
@@ -95,13 +101,15 @@ impl Session {
     /// the URL but a file's path does.
     pub async fn open(url: &str, name: &str, access: Access) -> Result<Self> {
         let environment = name.to_owned();
+        let mut packet = None;
         let (connection, path, cancel) = if let Some(path) = sqlite::path_of(url) {
             (sqlite::open(path, name, access).await?, Some(path.to_owned()), None)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let (connection, cancel) = postgres::open(url, name, access).await?;
             (connection, None, Some(cancel))
         } else if url.starts_with("mysql://") || url.starts_with("mariadb://") {
-            let (connection, cancel) = mariadb::open(url, name, access).await?;
+            let (connection, cancel, bytes) = mariadb::open(url, name, access).await?;
+            packet = Some(bytes);
             (connection, None, Some(cancel))
         } else {
             let reason =
@@ -117,6 +125,7 @@ impl Session {
             in_transaction: false,
             path,
             cancel,
+            packet,
             orphans: None,
             cursors: 0,
             stages: batch::Stages::default(),

@@ -10,9 +10,9 @@ use super::carry;
 use super::connection::{Cell, Cells, Parameter, Statement};
 use super::dialect::{Dialect, quote};
 use super::error::{Doing, Error, Result};
-use super::filter::push_where;
+use super::filter::{conditions, push_all, push_where};
 use super::postgres::Cursor;
-use super::{Row, Session, Value};
+use super::{Row, Session, Slice, Stretch, Value};
 use crate::catalog::{Column, Engine, Kind, Table};
 use crate::manifest::filter::Filter;
 
@@ -33,14 +33,29 @@ impl Session {
         key: &[String],
         filter: &Filter,
     ) -> Result<Scan<'s>> {
+        let everything = Slice { stretch: &Stretch::default(), buckets: None };
+        self.scan_slice(table, columns, key, filter, everything).await
+    }
+
+    /// The rows of a slice, in the same order.
+    pub async fn scan_slice<'s>(
+        &'s mut self,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+        filter: &Filter,
+        slice: Slice<'_>,
+    ) -> Result<Scan<'s>> {
         let shape = Shape::new(self, table, columns, key)?;
         let mut statement = Statement::once(format!(
             "SELECT {} FROM {} AS t",
             shape.select("t."),
             quote(&table.name)
         ));
-        push_where(&mut statement, self.dialect(), table, filter)
+        let mut all = conditions(&mut statement, self.dialect(), table, filter)
             .map_err(|what| self.unsupported(what))?;
+        all.extend(self.slice(&mut statement, table, key, slice)?);
+        push_all(&mut statement, &all);
         statement.sql.push_str(" ORDER BY ");
         statement.sql.push_str(&shape.order(self)?);
         let rows = match self.engine() {
@@ -151,7 +166,7 @@ impl Session {
         self.dialect().parameter(column, &value)
     }
 
-    fn placeholders(
+    pub(super) fn placeholders(
         &self,
         statement: &mut Statement,
         table: &Table,
@@ -294,7 +309,7 @@ impl Scan<'_> {
 }
 
 /// The columns that are read, those of the key behind them where they weren't asked for.
-struct Shape {
+pub(super) struct Shape {
     environment: String,
     table: String,
     dialect: &'static dyn Dialect,
@@ -304,7 +319,12 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(session: &Session, table: &Table, columns: &[String], key: &[String]) -> Result<Self> {
+    pub(super) fn new(
+        session: &Session,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+    ) -> Result<Self> {
         let mut read: Vec<Column> = Vec::with_capacity(columns.len());
         for name in columns {
             read.push(session.column(table, name)?.clone());
@@ -330,7 +350,7 @@ impl Shape {
         })
     }
 
-    fn select(&self, alias: &str) -> String {
+    pub(super) fn select(&self, alias: &str) -> String {
         let select = |column: &Column| {
             self.dialect.select(&format!("{alias}{}", quote(&column.name)), column)
         };
@@ -366,7 +386,7 @@ impl Shape {
     }
 
     /// All columns read, the hidden ones of the key included.
-    fn row(&self, cells: Cells) -> Result<Row> {
+    pub(super) fn row(&self, cells: Cells) -> Result<Row> {
         let key = self.key_text(&cells);
         let values = self.columns.iter().zip(cells);
         values

@@ -11,6 +11,8 @@ use super::{Session, Value, carry, limits};
 use crate::catalog::{Column, Engine, Table};
 
 const LOCKED_AT_ONCE: usize = 500;
+/// What a statement takes beside one large value.
+const STATEMENT_BYTES: usize = 64 * 1024;
 
 /// What rows are locked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,9 +179,19 @@ impl Session {
     fn storable(&self, column: &Column, value: &Value) -> Result<Parameter, String> {
         let value = carry::local(self.engine(), column, value)?;
         let parameter = self.dialect().parameter(column, &value)?;
-        match limits::refusal(self.engine(), column, &value) {
-            Some(reason) => Err(reason),
-            None => Ok(parameter),
+        if let Some(reason) = limits::refusal(self.engine(), column, &value) {
+            return Err(reason);
+        }
+        let bytes = match &parameter {
+            Parameter::Text(text) => text.len(),
+            Parameter::Blob(bytes) => bytes.len(),
+            Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) => 0,
+        };
+        match self.packet {
+            Some(most) if bytes + STATEMENT_BYTES > most => {
+                Err(format!("is larger than the {most} bytes of the server's max_allowed_packet"))
+            }
+            _ => Ok(parameter),
         }
     }
 

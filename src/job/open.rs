@@ -98,7 +98,7 @@ async fn open_sync(
     };
     Ok(Opened {
         key: pin_key(context, &model)?,
-        sides: Sides { source, target },
+        sides: Sides::new(source, target),
         model,
         direction,
         mode,
@@ -145,7 +145,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         target.begin().await?;
         return Ok(Opened {
             key: pin_key(context, &model)?,
-            sides: Sides { source, target },
+            sides: Sides::new(source, target),
             model,
             direction: row.direction,
             mode: Mode::All,

@@ -1,5 +1,6 @@
 //! Databases: what is read is what is written back, in an order both engines share.
 
+mod mariadb;
 mod postgres;
 mod postgres_catalog;
 mod sqlite;
