@@ -43,6 +43,13 @@ pub struct AlikeRow<'a> {
     pub set: Vec<&'a Value>,
 }
 
+impl AlikeRow<'_> {
+    /// About how many bytes the row takes on its way.
+    fn size(&self) -> usize {
+        self.key.iter().chain(&self.set).map(|value| value.size() + 16).sum()
+    }
+}
+
 const SAVEPOINT: &str = "SAVEPOINT reconcile_rows";
 const RELEASE: &str = "RELEASE SAVEPOINT reconcile_rows";
 const TAKE_BACK: &str = "ROLLBACK TO SAVEPOINT reconcile_rows; RELEASE SAVEPOINT reconcile_rows";

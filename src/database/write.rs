@@ -185,7 +185,7 @@ impl Session {
         let bytes = match &parameter {
             Parameter::Text(text) => text.len(),
             Parameter::Blob(bytes) => bytes.len(),
-            Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) => 0,
+            Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) | Parameter::Many(_) => 0,
         };
         match self.packet {
             Some(most) if bytes + STATEMENT_BYTES > most => {
