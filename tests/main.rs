@@ -16,6 +16,7 @@ mod doctor;
 mod init;
 mod interrupt;
 mod json;
+mod large;
 mod locks;
 mod manifests;
 mod oscar;

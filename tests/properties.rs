@@ -9,7 +9,7 @@ mod laws;
 pub mod random;
 mod regressions;
 mod schema;
-mod snapshot;
+pub mod snapshot;
 pub mod world;
 mod written;
 

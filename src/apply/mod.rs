@@ -211,7 +211,7 @@ async fn write(
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;
     watch.begin(Stage::ReadingBack, placed.len());
-    let now = verify::read_back(sides, model, &placed).await?;
+    let now = verify::read_back(sides, model, &placed, watch).await?;
     // The operator's statements may take long; who pressed Ctrl-C meanwhile wants nothing kept.
     watch.step(all, all)?;
     watch.begin(Stage::Recording, placed.len());

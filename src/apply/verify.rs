@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Error;
 use super::placement::Placed;
+use super::{Error, Watch};
 use crate::compare::model::{Model, NodeId, Role, Side};
 use crate::compare::record::{Record, RecordRow, load};
 use crate::compare::shown_key;
@@ -22,12 +22,14 @@ pub async fn read_back(
     sides: &mut Sides,
     model: &Model,
     placed: &[Placed],
+    watch: &mut dyn Watch,
 ) -> Result<Vec<Option<Record>>, Error> {
     let mut by_root: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
     for (index, record) in placed.iter().enumerate() {
         by_root.entry(record.draft.root).or_default().push(index);
     }
     let mut found: Vec<Option<Record>> = vec![None; placed.len()];
+    let mut done = 0;
     for (root, indexes) in by_root {
         for chunk in indexes.chunks(CHUNK) {
             let keys: Vec<Vec<Value>> =
@@ -36,6 +38,8 @@ pub async fn read_back(
             for (index, key) in chunk.iter().zip(&keys) {
                 found[*index] = records.remove(key);
             }
+            done += chunk.len();
+            watch.advance(done);
         }
     }
     for (record, found) in placed.iter().zip(&found) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::prepare::{self, block_on};
+use super::progress::{Progress, Signal};
 use super::{Cli, Error, Global, Outcome as End, output, pass, report};
 use crate::config::Config;
 use crate::demo::{Before, Error as ShopError, Shop, git};
@@ -173,12 +174,12 @@ impl<'a> Story<'a> {
              record read back before it is committed.",
         )?;
         self.command(&format!("reconcile {JOB}"))?;
-        let (config, signal) = (&self.config, Arc::new(pass::Signal::default()));
+        let (config, signal) = (&self.config, Arc::new(Signal::default()));
         let report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
             let context = Context::new(config, &prepared.manifests);
-            let mut progress = pass::Progress::new(JOB, signal);
+            let mut progress = Progress::new(JOB, signal);
             let now = pass::now();
             Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
         })?;

@@ -101,7 +101,10 @@ mod tests {
     #[test]
     fn what_is_done_says_how_long_the_rest_takes() {
         // 9 s for a weight of 45, so 5 hundredths a second.
-        let past = vec![(Stage::Comparing, Duration::from_secs(99)), (Stage::ComparingAgain, Duration::from_secs(9))];
+        let past = vec![
+            (Stage::Comparing, Duration::from_secs(99)),
+            (Stage::ComparingAgain, Duration::from_secs(9)),
+        ];
         let course = |now| Course { past: past.clone(), now };
         // Locking 1 s, placing 1 s, and 47 hundredths more.
         assert_eq!(seconds(&course(at(Stage::Locking, 0, 0, 0))), Some(11.4));

@@ -1,19 +1,14 @@
 //! `reconcile [--dry-run] [JOB…]`: one pass over the manifests.
 //!
-//! Answers for progress and interruption, and for the exit code of
-//! several jobs. What a job does is `job::run`'s.
+//! Answers for interruption and for the exit code of several jobs. What a job does is `job::run`'s.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
-
-use indicatif::{ProgressBar, ProgressStyle};
+use std::sync::atomic::Ordering;
 
 use super::prepare::{self, Prepared, block_on, prepare};
+use super::progress::{Progress, Signal};
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
-use crate::apply::{Error as ApplyError, Stage, Watch};
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
 use crate::job::run::{Wish, pass};
@@ -52,8 +47,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
                 let now = now();
                 reports.push(pass(&context, job, wish, now, &mut progress).await);
-                progress.bar.finish_and_clear();
-                progress.told();
+                progress.end();
                 signal.writing.store(false, Ordering::SeqCst);
             }
             if signal.interrupted.load(Ordering::SeqCst) {
@@ -113,78 +107,6 @@ fn listen(signal: &Arc<Signal>) {
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
-
-/// What Ctrl-C and the run tell each other.
-#[derive(Default)]
-pub(super) struct Signal {
-    interrupted: AtomicBool,
-    writing: AtomicBool,
-}
-
-pub(super) struct Progress {
-    bar: ProgressBar,
-    job: String,
-    signal: Arc<Signal>,
-    told: usize,
-    stages: Vec<(Stage, Instant)>,
-}
-
-/// Without a terminal, a line for each of this many parts.
-const LINES: usize = 10;
-
-impl Progress {
-    pub(super) fn new(job: &str, signal: Arc<Signal>) -> Self {
-        let bar = match std::io::stderr().is_terminal() {
-            true => ProgressBar::new(0).with_message(job.to_owned()),
-            false => ProgressBar::hidden(),
-        };
-        let style = ProgressStyle::with_template("{msg}: {bar:40} {pos}/{len} writes, {eta} left");
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        Self { bar, job: job.to_owned(), signal, told: 0, stages: Vec::new() }
-    }
-
-    fn told(&self) {
-        let ends = self.stages.iter().skip(1).map(|(_, at)| *at).chain([Instant::now()]);
-        let all: Vec<String> = self
-            .stages
-            .iter()
-            .zip(ends)
-            .map(|((stage, at), end)| {
-                format!("{} {:.2} s", stage.word(), (end - *at).as_secs_f64())
-            })
-            .collect();
-        if self.told > 0 {
-            eprintln!("{}: took {}", self.job, all.join(", "));
-        }
-    }
-}
-
-impl Watch for Progress {
-    fn writing(&mut self) -> Result<(), ApplyError> {
-        self.signal.writing.store(true, Ordering::SeqCst);
-        self.step(0, 0)
-    }
-
-    fn begin(&mut self, stage: Stage, _steps: usize) {
-        self.stages.push((stage, Instant::now()));
-    }
-
-    fn step(&mut self, done: usize, all: usize) -> Result<(), ApplyError> {
-        if self.signal.interrupted.load(Ordering::SeqCst) {
-            return Err(ApplyError::Interrupted);
-        }
-        self.bar.set_length(all as u64);
-        self.bar.set_position(done as u64);
-        let part = (done * LINES).checked_div(all).unwrap_or(LINES);
-        if self.bar.is_hidden() && all >= 1000 && part > self.told {
-            self.told = part;
-            eprintln!("{}: {done} of {all} writes", self.job);
-        }
-        Ok(())
-    }
-}
 
 fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
     if args.format == Format::Json {

@@ -5,6 +5,7 @@
 //! may go together is decided in `apply`.
 
 use super::error::{Error, Result};
+use super::write::shown_key;
 use super::{Session, Value};
 use crate::catalog::{Column, Engine, Table};
 
@@ -40,6 +41,13 @@ pub struct Alike<'a> {
 pub struct AlikeRow<'a> {
     pub key: Vec<&'a Value>,
     pub set: Vec<&'a Value>,
+}
+
+impl AlikeRow<'_> {
+    /// About how many bytes the row takes on its way.
+    fn size(&self) -> usize {
+        self.key.iter().chain(&self.set).map(|value| value.size() + 16).sum()
+    }
 }
 
 const SAVEPOINT: &str = "SAVEPOINT reconcile_rows";
@@ -100,11 +108,18 @@ impl Session {
         for row in &alike.rows {
             let key = named(&alike.key, &row.key);
             let set = named(&alike.set, &row.set);
-            match alike.write {
-                Write::Insert => self.insert(alike.table, &set).await?,
-                Write::Update => self.update(alike.table, &key, &set).await?,
-                Write::Delete => self.delete(alike.table, &key).await?,
-            }
+            let written = match alike.write {
+                Write::Insert => self.insert(alike.table, &set).await,
+                Write::Update => self.update(alike.table, &key, &set).await,
+                Write::Delete => self.delete(alike.table, &key).await,
+            };
+            written.map_err(|error| match is_of_a_row(&error) {
+                true => Error::OfRow {
+                    row: shown_key(alike.table, &alike.about(row)),
+                    source: Box::new(error),
+                },
+                false => error,
+            })?;
         }
         Ok(())
     }

@@ -29,6 +29,9 @@ pub enum Error {
         of_table(Some(table))
     )]
     RowCount { environment: String, action: &'static str, table: String, found: u64 },
+    /// A failure of writing one row. `row` is its key as people see it.
+    #[error("{source} (row {row})")]
+    OfRow { row: String, source: Box<Error> },
     /// A constraint of the database doesn't hold. SQLite names columns instead of constraints.
     #[error("{environment}: {kind} constraint {name} of table {table} is violated")]
     Constraint { environment: String, table: String, name: String, kind: ConstraintKind },
@@ -89,7 +92,10 @@ impl Error {
     /// Whether the same work may succeed when it is done again from the start. Only true of
     /// failures before a commit.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Serialization { .. } | Self::LockTimeout { .. })
+        match self {
+            Self::OfRow { source, .. } => source.is_retryable(),
+            error => matches!(error, Self::Serialization { .. } | Self::LockTimeout { .. }),
+        }
     }
 }
 
@@ -103,6 +109,7 @@ impl Error {
             | Self::Serialization { .. }
             | Self::CommitUnknown { .. }
             | Self::ReadOnlyTarget { .. } => true,
+            Self::OfRow { source, .. } => source.is_passing(),
             // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system) of SQLSTATE;
             // without a code the connection itself failed.
             Self::Statement { code, .. } => code.as_deref().is_none_or(|code| {

@@ -185,7 +185,7 @@ impl Session {
         let bytes = match &parameter {
             Parameter::Text(text) => text.len(),
             Parameter::Blob(bytes) => bytes.len(),
-            _ => 0,
+            Parameter::Null | Parameter::Integer(_) | Parameter::Real(_) | Parameter::Many(_) => 0,
         };
         match self.packet {
             Some(most) if bytes + STATEMENT_BYTES > most => {
@@ -277,7 +277,6 @@ impl Session {
         parameter.map_err(|reason| self.bad_value(table, column, reason, key))
     }
 
-    /// Names the row by whatever of its primary key is at hand.
     fn bad_value(
         &self,
         table: &Table,
@@ -285,20 +284,24 @@ impl Session {
         reason: String,
         row: &[(&str, &Value)],
     ) -> Error {
-        let part = |name: &String| {
-            let value = row.iter().find(|(other, _)| other == name);
-            value
-                .map_or_else(|| "?".into(), |(_, value)| value.display().chars().take(80).collect())
-        };
-        let key: Vec<String> = table.primary_key.iter().map(part).collect();
         Error::Value {
             environment: self.environment.clone(),
             table: table.name.clone(),
-            key: key.join(","),
+            key: shown_key(table, row),
             column: column.name.clone(),
             reason,
         }
     }
+}
+
+/// A row's primary key as messages show it, of whatever is at hand.
+pub(super) fn shown_key(table: &Table, row: &[(&str, &Value)]) -> String {
+    let part = |name: &String| {
+        let value = row.iter().find(|(other, _)| other == name);
+        value.map_or_else(|| "?".into(), |(_, value)| value.display().chars().take(80).collect())
+    };
+    let key: Vec<String> = table.primary_key.iter().map(part).collect();
+    key.join(",")
 }
 
 /// What an insert says where it gives a number that the database would always draw.

@@ -7,7 +7,6 @@ use super::super::connection::Statement;
 use super::super::dialect::{quote, quote_all};
 use super::super::error::Result;
 use super::super::write::held_still;
-use super::values::portions;
 use super::{Alike, Session};
 
 /// The temporary tables of a session, by the table and columns they are for.
@@ -65,7 +64,7 @@ impl Session {
         let names: Vec<_> =
             names.chain((0..columns.len()).map(|place| format!("s{place}"))).collect();
         let names = quote_all(names.iter().map(String::as_str));
-        for rows in portions(&alike.rows, key.len() + columns.len()) {
+        for rows in self.portions(&alike.rows, key.len() + columns.len()) {
             let mut statement = Statement::new(String::new());
             let mut tuples = Vec::with_capacity(rows.len());
             for row in rows {

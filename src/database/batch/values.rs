@@ -20,7 +20,7 @@ impl Session {
         let columns = alike.columns(self, &alike.set)?;
         let (table, names) = (quote(&alike.table.name), quote_all(alike.set.iter().copied()));
         let mut touched = 0;
-        for rows in portions(&alike.rows, columns.len()) {
+        for rows in self.portions(&alike.rows, columns.len()) {
             let mut statement = Statement::new(String::new());
             let mut tuples = Vec::with_capacity(rows.len());
             for row in rows {
@@ -61,7 +61,7 @@ impl Session {
         let on = on.map(|(place, name)| format!("t.{} = w.column{}", quote(name), place + 1));
         let on = on.collect::<Vec<_>>().join(" AND ");
         let mut touched = 0;
-        for rows in portions(&alike.rows, key.len() + columns.len()) {
+        for rows in self.portions(&alike.rows, key.len() + columns.len()) {
             let mut statement = Statement::new(String::new());
             let mut tuples = Vec::with_capacity(rows.len());
             for row in rows {
@@ -161,13 +161,35 @@ impl Session {
     }
 }
 
-/// Cuts rows into as few portions as the sizes allow.
-pub(super) fn portions<T>(mut rows: &[T], columns: usize) -> Vec<&[T]> {
-    let most = BATCH_PARAMETERS / columns.max(1);
+impl Session {
+    /// Cuts rows into portions that a statement, and on MariaDB a packet, can hold.
+    pub(super) fn portions<'r, 'a>(
+        &self,
+        rows: &'r [AlikeRow<'a>],
+        columns: usize,
+    ) -> Vec<&'r [AlikeRow<'a>]> {
+        let most_bytes = self.packet.map_or(usize::MAX, |packet| packet / 2);
+        portions(rows, BATCH_PARAMETERS / columns.max(1), most_bytes, AlikeRow::size)
+    }
+}
+
+/// As few portions as the sizes allow. A single row is never cut, however large.
+fn portions<T>(
+    mut rows: &[T],
+    most_rows: usize,
+    most_bytes: usize,
+    size: impl Fn(&T) -> usize,
+) -> Vec<&[T]> {
     let mut portions = Vec::new();
     while !rows.is_empty() {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len().min(most)).unwrap_or(1);
-        let (portion, rest) = rows.split_at(size);
+        let mut bytes = 0;
+        let fitting = rows.iter().take_while(|row| {
+            bytes += size(row);
+            bytes <= most_bytes
+        });
+        let most = fitting.take(most_rows).count();
+        let portion = SIZES.into_iter().find(|size| *size <= most).unwrap_or(1);
+        let (portion, rest) = rows.split_at(portion);
         portions.push(portion);
         rows = rest;
     }
@@ -180,13 +202,18 @@ mod tests {
 
     #[test]
     fn rows_are_cut_into_portions_of_a_few_sizes() {
-        let sizes = |rows: usize, columns: usize| -> Vec<usize> {
-            portions(&vec![(); rows], columns).into_iter().map(<[()]>::len).collect()
+        let sizes = |rows: usize, most_rows: usize, most_bytes: usize| -> Vec<usize> {
+            let rows = vec![(); rows];
+            let portions = portions(&rows, most_rows, most_bytes, |()| 100);
+            portions.into_iter().map(<[()]>::len).collect()
         };
-        assert_eq!(sizes(1100, 10), [512, 512, 32, 32, 8, 2, 2]);
-        assert_eq!(sizes(3, 10), [2, 1]);
-        assert_eq!(sizes(300, 200), [128, 128, 32, 8, 2, 2]);
-        assert_eq!(sizes(2, 40_000), [1, 1]);
-        assert_eq!(sizes(0, 1), [0; 0]);
+        let any = usize::MAX;
+        assert_eq!(sizes(1100, 3000, any), [512, 512, 32, 32, 8, 2, 2]);
+        assert_eq!(sizes(3, 3000, any), [2, 1]);
+        assert_eq!(sizes(300, 150, any), [128, 128, 32, 8, 2, 2]);
+        assert_eq!(sizes(2, 0, any), [1, 1]);
+        assert_eq!(sizes(0, 1, any), [0; 0]);
+        assert_eq!(sizes(40, 3000, 1000), [8, 8, 8, 8, 8]);
+        assert_eq!(sizes(2, 3000, 50), [1, 1]);
     }
 }
