@@ -24,7 +24,7 @@ pub struct Facts {
 pub struct IdHolder {
     pub same_identity: bool,
     pub in_filter: bool,
-    /// Ti's identity has a NULL part.
+    /// Ti's identity has a NULL part, and an owned row belongs to the counterpart of its parent.
     pub null_part: bool,
     /// Whether `created` is equal on both sides; `None` where it isn't declared.
     pub created_equal: Option<bool>,

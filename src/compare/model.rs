@@ -199,6 +199,8 @@ pub struct Matching {
     pub columns: Vec<String>,
     pub key: Vec<usize>,
     pub identity: Vec<usize>,
+    /// How an owned row names its parent.
+    pub parent: Vec<usize>,
     /// References among identity and key columns.
     pub references: Vec<Reference>,
     pub filter: BTreeMap<String, Condition>,

@@ -12,6 +12,8 @@ use crate::manifest::module::{ModuleSpec, OwnedSpec, RecordSpec};
 #[derive(Default)]
 struct Plan {
     identity: Vec<String>,
+    /// The columns by which an owned row names its parent, among the identity.
+    parent: Vec<String>,
     key: Vec<String>,
     created: Option<String>,
     filter: std::collections::BTreeMap<String, crate::manifest::filter::Condition>,
@@ -43,6 +45,7 @@ impl Builder<'_> {
         };
         let key = plan.key.iter().map(&mut position).collect();
         let identity = plan.identity.iter().map(&mut position).collect();
+        let parent = plan.parent.iter().map(&mut position).collect();
         let created = plan.created.as_ref().map(&mut position);
         for name in plan.filter.keys() {
             position(name);
@@ -67,6 +70,7 @@ impl Builder<'_> {
             columns,
             key,
             identity,
+            parent,
             references: Vec::new(),
             filter: plan.filter.clone(),
             created,
@@ -243,6 +247,7 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
         created: record.created.clone(),
         filter: record.rows.clone(),
         basis: Some(Basis::Module),
+        parent: Vec::new(),
         declared: record.references.clone(),
         redact: record.redact.clone(),
     }
@@ -266,7 +271,8 @@ fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) ->
             _ => foreign.to_table == above,
         })
         .map(|foreign| foreign.columns.clone());
-    let mut identity = link.unwrap_or_default();
+    let parent = link.unwrap_or_default();
+    let mut identity = parent.clone();
     let only_one = key.iter().all(|column| identity.contains(column));
     let own = if only_one || owned.identity.is_empty() { key } else { &owned.identity };
     for column in own {
@@ -276,7 +282,7 @@ fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) ->
     }
     let basis = Some(Basis::Module);
     let (declared, redact) = (owned.references.clone(), owned.redact.clone());
-    Some(Plan { identity, key: key.to_vec(), basis, declared, redact, ..Plan::default() })
+    Some(Plan { identity, parent, key: key.to_vec(), basis, declared, redact, ..Plan::default() })
 }
 
 /// A primary key that isn't a mere number or UUID, else the first unique key without NULL that
