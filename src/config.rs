@@ -137,6 +137,8 @@ pub enum Values {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentConfig {
     pub database: Secret,
+    /// How many connections a comparison may read with at once.
+    pub connections: usize,
     /// The gallery's root, as a URL.
     pub gallery: Option<Secret>,
     pub publish: Option<Publish>,

@@ -1,6 +1,7 @@
 //! Checksums find what reading every row finds: adversarial rows, random edits, keys of every kind.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reconcile::catalog::Engine;
 use reconcile::compare::model::Model;
@@ -14,12 +15,12 @@ use crate::places::Place;
 use crate::properties::random::Random;
 
 /// Everything in one bucket, every row in its own, and stretches of a few rows each.
-const SIZES: [Sizes; 4] = [
-    Sizes { first_rows: 2_000, bucket_rows: 64, least_buckets: 32 },
-    Sizes { first_rows: 2_000, bucket_rows: 1_000_000, least_buckets: 1 },
-    Sizes { first_rows: 1, bucket_rows: 1, least_buckets: 1 },
-    Sizes { first_rows: 7, bucket_rows: 2, least_buckets: 1 },
-];
+const SIZES: [Sizes; 4] =
+    [sizes(2_000, 32, 32), sizes(2_000, 1_000_000, 1), sizes(1, 1, 1), sizes(7, 2, 1)];
+
+const fn sizes(first_rows: u64, bucket_rows: u64, least_buckets: u32) -> Sizes {
+    Sizes { first_rows, bucket_rows, least_buckets, alone: Duration::ZERO }
+}
 
 struct NoRules;
 
@@ -72,6 +73,7 @@ impl Shops {
         assert!(model.failed.is_empty(), "{:?}", model.failed);
         let mut sides = Sides::new(source, target);
         sides.reading = reading;
+        sides.connections = 3;
         let candidates = scan(&mut sides, &model).await.unwrap();
         sides.source.close().await.unwrap();
         sides.target.close().await.unwrap();

@@ -14,6 +14,7 @@ results: {values: false}
 environments:
   PROD:
     database: "${PROD_DATABASE_URL}"
+    connections: 4
     gallery: "file:///srv/shop/media"
     publish:
       queue: {url: "amqp://mq.example", format: batch}
@@ -47,6 +48,7 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.prod.database.expose(), "postgres://PROD_DATABASE_URL:hunter2@db");
     assert_eq!(config.tables.matching["site"], ["root_page_id"]);
     assert_eq!(config.after_write("categories"), ["UPDATE category SET depth = 1"]);
+    assert_eq!((config.prod.connections, config.test.connections), (4, 2));
     assert_eq!(config.limits.max_delete_percent, 10);
     assert_eq!((config.limits.max_changes, config.limits.max_deletes), (10, 5));
     assert!(config.mail.is_some() && config.http.is_some() && config.windows.len() == 1);
@@ -73,6 +75,16 @@ fn the_smallest_file_allows_nothing() {
     assert_eq!(config.limits, config::Limits::default());
     assert_eq!(config.state_directory, Path::new("/etc/shop/state"));
     assert!(config.tables.allow.is_empty() && config.state.is_none());
+}
+
+#[test]
+fn connections_are_at_least_one_and_not_too_many() {
+    for (written, fine) in [("0", false), ("1", true), ("16", true), ("17", false), ("-1", false)] {
+        let text = SMALLEST
+            .replace("\"postgres://t\"", &format!("\"postgres://t\", connections: {written}"));
+        let read = config::parse(Path::new("/r.yaml"), text.as_bytes(), &|_| None);
+        assert_eq!(read.is_ok(), fine, "{written}");
+    }
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub async fn scan(sides: &mut Sides, model: &Model) -> Result<Candidates, Error>
     for id in 0..model.nodes.len() {
         scan_node(sides, model, id, &moved, &mut candidates).await?;
     }
+    sides.narrow().await?;
     Ok(candidates)
 }
 

@@ -3,6 +3,8 @@
 //! Answers for rows having the node's columns in the node's order on either side: a column that a
 //! side doesn't have reads as NULL.
 
+use std::time::Duration;
+
 use super::model::{Node, Side};
 use crate::catalog::Table;
 use crate::database::{self, Row, Session, Value};
@@ -12,6 +14,10 @@ pub struct Sides {
     pub source: Session,
     pub target: Session,
     pub reading: Reading,
+    /// How many connections each side may take to read at once.
+    pub connections: usize,
+    /// Pairs of further sessions that read the same snapshots.
+    pub more: Vec<[Session; 2]>,
     /// Whether both servers hash rows alike, once they were asked.
     hash_alike: Option<bool>,
 }
@@ -33,18 +39,40 @@ pub struct Sizes {
     /// Rows that are read together, when one of them differs.
     pub bucket_rows: u64,
     pub least_buckets: u32,
+    /// A stretch that takes so long is worth further connections.
+    pub alone: Duration,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { first_rows: 2_000, bucket_rows: 64, least_buckets: 32 }
+        let alone = Duration::from_millis(200);
+        Self { first_rows: 2_000, bucket_rows: 32, least_buckets: 32, alone }
     }
 }
 
 impl Sides {
     pub fn new(source: Session, target: Session) -> Self {
         let reading = Reading::Checksums(Sizes::default());
-        Self { source, target, reading, hash_alike: None }
+        Self { source, target, reading, connections: 1, more: Vec::new(), hash_alike: None }
+    }
+
+    /// Opens further sessions, as many as are allowed and to be had on both sides.
+    pub async fn widen(&mut self) -> Result<(), database::Error> {
+        while self.more.len() + 1 < self.connections {
+            let Some(source) = self.source.beside().await? else { return Ok(()) };
+            let Some(target) = self.target.beside().await? else { return source.close().await };
+            self.more.push([source, target]);
+        }
+        Ok(())
+    }
+
+    /// Closes the further sessions.
+    pub async fn narrow(&mut self) -> Result<(), database::Error> {
+        for [source, target] in self.more.drain(..) {
+            source.close().await?;
+            target.close().await?;
+        }
+        Ok(())
     }
 
     pub async fn hash_alike(&mut self) -> Result<bool, database::Error> {

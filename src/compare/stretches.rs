@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use futures_util::lock::Mutex;
 
 use super::Error;
@@ -70,7 +71,26 @@ pub async fn differing(
     };
     let walk = Mutex::new(Walk { after: None, ended: false, rows: start.first_rows });
     let work = Work { twin, hashing: &hashing, sizes: start, walk: &walk, look: &look };
-    work.through(&mut sides.source, &mut sides.target).await
+    let mut looked = Looked { source_rows: 0, read: 0, at: At::Differing };
+    // Most tables are done before another connection would be open.
+    while !walk.lock().await.ended {
+        let took = work.one(&mut sides.source, &mut sides.target, &mut looked).await?;
+        if took >= start.alone {
+            break;
+        }
+    }
+    if walk.lock().await.ended {
+        return Ok(looked);
+    }
+    sides.widen().await?;
+    let Sides { source, target, more, .. } = sides;
+    let further = more.iter_mut().map(|[source, target]| work.through(source, target));
+    let workers = further.chain([work.through(source, target)]);
+    for part in try_join_all(workers).await? {
+        looked.source_rows += part.source_rows;
+        looked.read += part.read;
+    }
+    Ok(looked)
 }
 
 async fn hashing(sides: &mut Sides, twin: &Twin<'_>) -> Result<Option<(Hashing, Sizes)>, Error> {
@@ -105,17 +125,32 @@ impl Work<'_, '_> {
     /// Takes stretch after stretch until there is none.
     async fn through(&self, source: &mut Session, target: &mut Session) -> Result<Looked, Error> {
         let mut looked = Looked { source_rows: 0, read: 0, at: At::Differing };
-        while let Some((stretch, rows)) = self.next(source, target).await? {
-            let count = self.sizes.buckets(rows);
-            let started = Instant::now();
-            let (ours, theirs) = self.checksums(source, target, &stretch, count).await?;
-            if stretch.upto.is_some() {
-                self.walk.lock().await.took(started.elapsed(), rows, self.sizes.first_rows);
-            }
-            looked.source_rows += rows_of(&ours);
-            looked.read += self.read(source, target, (&stretch, count), (&ours, &theirs)).await?;
+        while !self.walk.lock().await.ended {
+            self.one(source, target, &mut looked).await?;
         }
         Ok(looked)
+    }
+
+    /// Takes the next stretch, if there is one. Returns how long its checksums took.
+    async fn one(
+        &self,
+        source: &mut Session,
+        target: &mut Session,
+        looked: &mut Looked,
+    ) -> Result<Duration, Error> {
+        let Some((stretch, rows)) = self.next(source, target).await? else {
+            return Ok(Duration::ZERO);
+        };
+        let count = self.sizes.buckets(rows);
+        let started = Instant::now();
+        let (ours, theirs) = self.checksums(source, target, &stretch, count).await?;
+        let took = started.elapsed();
+        if stretch.upto.is_some() {
+            self.walk.lock().await.took(took, rows, self.sizes.first_rows);
+        }
+        looked.source_rows += rows_of(&ours);
+        looked.read += self.read(source, target, (&stretch, count), (&ours, &theirs)).await?;
+        Ok(took)
     }
 
     /// The next stretch, with how many rows it was to have. The source says where it ends; past the
@@ -207,14 +242,10 @@ fn rows_of(buckets: &Buckets) -> u64 {
 }
 
 fn differing_buckets(ours: &Buckets, theirs: &Buckets) -> Vec<u32> {
-    let equal = |number: &u32| match (ours.get(number), theirs.get(number)) {
-        (Some(ours), Some(theirs)) => ours.equals(theirs),
-        _ => false,
-    };
     let mut numbers: Vec<u32> = ours.keys().chain(theirs.keys()).copied().collect();
     numbers.sort_unstable();
     numbers.dedup();
-    numbers.retain(|number| !equal(number));
+    numbers.retain(|number| ours.get(number) != theirs.get(number));
     numbers
 }
 

@@ -15,6 +15,8 @@ use crate::manifest::tree::Content;
 
 /// Shortest key that pins of redacted values may be made with, in bytes.
 const MIN_PIN_KEY_BYTES: usize = 16;
+const DEFAULT_CONNECTIONS: usize = 2;
+const MOST_CONNECTIONS: usize = 16;
 
 /// Reads the whole file; `path` is its own, absolute.
 pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Config> {
@@ -183,10 +185,21 @@ fn results(at: &At<'_>, problems: &mut Problems) -> Option<Results> {
 fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("database", problems, |at, problems| database(at, folder, problems));
+    let connections = fields.get("connections", problems, connections);
     let gallery = fields.get("gallery", problems, |at, problems| location(at, folder, problems));
     let publish = fields.get("publish", problems, publish);
     fields.close(problems);
-    Some(EnvironmentConfig { database: url?, gallery, publish })
+    let connections = connections.unwrap_or(DEFAULT_CONNECTIONS);
+    Some(EnvironmentConfig { database: url?, connections, gallery, publish })
+}
+
+fn connections(at: &At<'_>, problems: &mut Problems) -> Option<usize> {
+    let value = usize::try_from(whole_number(at, problems)?).unwrap_or(usize::MAX);
+    if !(1..=MOST_CONNECTIONS).contains(&value) {
+        let message = format!("`{}` must lie between 1 and {MOST_CONNECTIONS}", at.path);
+        problems.push(at.error("out-of-range", message));
+    }
+    Some(value)
 }
 
 fn publish(at: &At<'_>, problems: &mut Problems) -> Option<Publish> {

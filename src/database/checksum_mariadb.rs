@@ -14,7 +14,9 @@ use crate::catalog::{Column, Kind};
 pub(in crate::database) enum Form {
     /// Its text has no comma, so that ends it.
     Plain,
+    /// Its text leaves digits out unless it is made a double first.
     Float,
+    Uuid,
     Bit,
     Spatial,
     /// The bytes as they are stored, after their length.
@@ -26,8 +28,15 @@ pub(in crate::database) enum Form {
 pub(super) fn form(column: &Column) -> Form {
     match column.kind {
         Kind::Integer if column.declared.starts_with("bit") => Form::Bit,
-        Kind::Integer | Kind::Decimal => Form::Plain,
+        Kind::Integer
+        | Kind::Decimal
+        | Kind::Date
+        | Kind::Time
+        | Kind::Timestamp
+        | Kind::TimestampTz => Form::Plain,
+        Kind::Float if column.declared == "double" => Form::Plain,
         Kind::Float => Form::Float,
+        Kind::Uuid => Form::Uuid,
         Kind::Text | Kind::Json | Kind::Bytes => Form::Bytes,
         Kind::Native if is_spatial(&column.declared) => Form::Spatial,
         _ => Form::Text,
@@ -41,7 +50,8 @@ pub(super) fn key(statement: &mut Statement, seed: &Seed, key: &[Part]) -> Strin
     format!("CRC32(CONCAT(?, {}))", parts.join(", "))
 }
 
-/// The hash of a row, with its mark, as a number of 64 bits.
+/// The hash of a row, with its mark, as a number of 64 bits. What is longer than the server's packets
+/// strings together to NULL: then chance makes the row unlike the other side's.
 pub(super) fn row(
     statement: &mut Statement,
     seed: &Seed,
@@ -53,7 +63,8 @@ pub(super) fn row(
     statement.parameters.insert(at, Parameter::Text(seed.word.clone()));
     let parts: Vec<_> = parts.iter().map(|part| strung(part)).collect();
     let strung = format!("CONCAT(?, {mark}, ',', {})", parts.join(", "));
-    format!("CAST(CONV(LEFT(SHA1({strung}), 16), 16, 10) AS UNSIGNED)")
+    let hash = format!("CAST(CONV(LEFT(SHA1({strung}), 16), 16, 10) AS UNSIGNED)");
+    format!("IFNULL({hash}, CAST(RAND() * 9007199254740992 AS UNSIGNED))")
 }
 
 fn strung(part: &Part) -> String {
@@ -70,6 +81,7 @@ fn strung(part: &Part) -> String {
     match form {
         Form::Plain => ended(&name),
         Form::Float => ended(&format!("CAST(CAST({name} AS DOUBLE) AS CHAR)")),
+        Form::Uuid => ended(&format!("CAST({name} AS CHAR)")),
         Form::Bit => ended(&format!("({name} + 0)")),
         Form::Spatial => ended(&format!("HEX({name})")),
         Form::Bytes => counted(&format!("CAST({name} AS BINARY)")),
@@ -77,11 +89,10 @@ fn strung(part: &Part) -> String {
     }
 }
 
-/// Buckets of the hashed rows: number, rows, hashes, checksum. What is longer than the server's packets
-/// becomes NULL instead of a hash.
+/// Buckets of the hashed rows: number, rows, checksum. A second use of `h` would compute it again.
 pub(super) fn grouped(hashed: &str) -> String {
     format!(
-        "SELECT CAST(b AS CHAR), CAST(COUNT(*) AS CHAR), CAST(COUNT(h) AS CHAR), \
-         CAST(BIT_XOR(h) AS CHAR) FROM ({hashed}) AS hashed GROUP BY b"
+        "SELECT CAST(b AS CHAR), CAST(COUNT(*) AS CHAR), CAST(BIT_XOR(h) AS CHAR) \
+         FROM ({hashed}) AS hashed GROUP BY b"
     )
 }

@@ -22,7 +22,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// `row_security = off` makes a read that a policy would filter an error; a missing row must never
 /// look deleted. Limits stay below the time after which a stopped process loses its lease. The cost
-/// of a random page is that of today's disks, so that lookups by key go through the index.
+/// of a random page is that of today's disks, so that lookups by key go through the index. How much of a
+/// server is used at once is the operator's number of connections, so no statement brings workers of its
+/// own; and compiling one takes longer than a stretch.
 const SETTINGS: &str = "
     SET client_encoding = 'UTF8';
     SET standard_conforming_strings = on;
@@ -37,6 +39,8 @@ const SETTINGS: &str = "
     SET statement_timeout = '5min';
     SET cursor_tuple_fraction = 1;
     SET random_page_cost = 1.1;
+    SET jit = off;
+    SET max_parallel_workers_per_gather = 0;
     SET client_min_messages = 'warning'";
 const WRITING: &str = "SET idle_in_transaction_session_timeout = '60s'";
 /// A reader holds no locks, and waits while the other side is read.
@@ -55,10 +59,22 @@ pub(super) async fn open(
     environment: &str,
     access: Access,
 ) -> Result<(Connection, CancelHandle)> {
+    let options = PgConnectOptions::from_str(url).map_err(|error| Error::Connect {
+        environment: environment.to_owned(),
+        reason: connect_reason(&error),
+    })?;
+    let options = options.application_name("reconcile").disable_statement_logging();
+    connect(options, environment, access).await
+}
+
+/// Opens another connection with the same strict settings.
+pub(super) async fn connect(
+    options: PgConnectOptions,
+    environment: &str,
+    access: Access,
+) -> Result<(Connection, CancelHandle)> {
     let failed = |reason: String| Error::Connect { environment: environment.to_owned(), reason };
     let driver = |error: sqlx::Error| failed(connect_reason(&error));
-    let options = PgConnectOptions::from_str(url).map_err(driver)?;
-    let options = options.application_name("reconcile").disable_statement_logging();
     let connection =
         tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;

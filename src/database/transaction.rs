@@ -9,6 +9,7 @@ use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
+use super::batch::Stages;
 use super::connection::{Connection, Parameter, Statement};
 use super::error::{ConstraintKind, Error, Result};
 use super::{Access, Session};
@@ -151,6 +152,50 @@ impl Session {
             ((name(0), name(1)), row[2].integer().unwrap_or_default())
         };
         Ok(rows.iter().map(pair).collect())
+    }
+
+    /// Another session, as strict, that reads what this one reads: PostgreSQL shares the snapshot of a
+    /// transaction that reads. `None` where there is nothing to share, or no connection to be had.
+    pub async fn beside(&mut self) -> Result<Option<Self>> {
+        let Some(CancelHandle { server: Server::Postgres(options), .. }) = &self.cancel else {
+            return Ok(None);
+        };
+        if !self.in_transaction || self.access == Access::Write {
+            return Ok(None);
+        }
+        let options = options.clone();
+        // An error would end the transaction, so it is asked first.
+        let sql = "SELECT (NOT pg_is_in_recovery() AND \
+                   has_function_privilege('pg_catalog.pg_export_snapshot()', 'EXECUTE'))::text";
+        if !self.cell("share the snapshot of", None, Statement::new(sql)).await?.is_true() {
+            return Ok(None);
+        }
+        let export = Statement::new("SELECT pg_export_snapshot()");
+        let snapshot = self.cell("share the snapshot of", None, export).await?;
+        let name = snapshot.text().unwrap_or_default();
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            return Ok(None);
+        }
+        let opened = super::postgres::connect(options, &self.environment, self.access).await;
+        let Ok((mut connection, cancel)) = opened else { return Ok(None) };
+        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        let begin = format!("{begin}; SET TRANSACTION SNAPSHOT '{name}'");
+        // Behind a proxy the connection may reach another server, which doesn't know the snapshot.
+        if connection.script(&begin).await.is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            connection,
+            environment: self.environment.clone(),
+            access: self.access,
+            in_transaction: true,
+            path: None,
+            cancel: Some(cancel),
+            packet: None,
+            stages: Stages::default(),
+            orphans: None,
+            cursors: 0,
+        }))
     }
 
     /// A handle that stops the statement this session is running, from outside. `None` for SQLite,

@@ -96,9 +96,12 @@ async fn open_sync(
         true => ledger.runs_of(&mut target, &job.name).await?,
         false => Vec::new(),
     };
+    let mut sides = Sides::new(source, target);
+    let allowed = [from, to].map(|side| context.config.environment(side).connections);
+    sides.connections = allowed[0].min(allowed[1]);
     Ok(Opened {
         key: pin_key(context, &model)?,
-        sides: Sides::new(source, target),
+        sides,
         model,
         direction,
         mode,
