@@ -101,12 +101,13 @@ async fn interrupted(engine: Engine) {
     let modules = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec: \
                    {title: Pages, records: [{table: page}]}\n";
     let mut shop = world::Shop::new(engine, ddl, modules).await;
-    shop.test.run("INSERT INTO page VALUES (1, 'One')").await.unwrap();
+    shop.test.run("INSERT INTO page VALUES (1, 'One'), (2, 'Two'), (3, 'Three')").await.unwrap();
     shop.prod.run(slow_trigger(engine)).await.unwrap();
     let what = "  direction: TEST -> PROD\n  mode: all\n  modules: all\n".to_owned();
     let job = Job { what, ..Job::default() };
     let plan = shop.carry_out(&job, Wish::DryRun).await.plan.unwrap();
-    let pins = BTreeMap::from([("new", vec![plan.changes[0].pin.clone()])]);
+    let pins = plan.changes.iter().map(|change| change.pin.clone()).collect();
+    let pins = BTreeMap::from([("new", pins)]);
     shop.write(&Job { approved: BTreeMap::from([("page".to_owned(), pins)]), ..job });
     let run = reconcile(&shop);
     until_asleep(&mut shop).await;
@@ -123,7 +124,7 @@ async fn interrupted(engine: Engine) {
     shop.prod.run("UPDATE nap SET seconds = 0").await.unwrap();
     let ended = reconcile(&shop).wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
-    assert_eq!(shop.prod.rows("SELECT '1' FROM page").await.len(), 1);
+    assert_eq!(shop.prod.rows("SELECT '1' FROM page").await.len(), 3);
     shop.remove().await;
 }
 
