@@ -161,7 +161,8 @@ async fn results(source: Engine, target: Engine, samples: &[Sample]) -> Vec<Stri
     let outcome = shop.carry_out(&job, Wish::Apply).await.outcome;
     assert!(matches!(outcome, Outcome::Applied { .. }), "{outcome:?}");
     for sample in samples.iter().filter(|it| names.contains(&it.table.as_str())) {
-        results.insert(&sample.table, shown(&shop.prod_url(), target, sample).await);
+        let Sample { table, target_type, .. } = sample;
+        results.insert(table, shown(&shop.prod_url(), target, table, target_type).await);
     }
     // What was carried is the same now, by the program's own reading of both sides.
     let outcome = shop.carry_out(&self::job(&names), Wish::DryRun).await.outcome;
@@ -216,8 +217,7 @@ fn anonymous(text: &str, table: &str) -> String {
 }
 
 /// The value as the target itself tells it, without invisible characters.
-async fn shown(url: &str, engine: Engine, sample: &Sample) -> String {
-    let Sample { table, target_type, .. } = sample;
+async fn shown(url: &str, engine: Engine, table: &str, target_type: &str) -> String {
     let is_bytes = ["binary", "blob"].iter().any(|part| target_type.contains(part));
     let expression = match engine {
         Engine::Postgres => "v::text".to_owned(),
@@ -250,4 +250,36 @@ async fn shown(url: &str, engine: Engine, sample: &Sample) -> String {
         return format!("{start}… ({} characters)", text.chars().count());
     }
     format!("\"{visible}\"")
+}
+
+/// The ledger keeps both sides of a change, which together are more than the server takes at once.
+#[tokio::test]
+async fn a_large_value_is_changed_and_taken_back() {
+    if !is_there(Engine::Mariadb).await {
+        return;
+    }
+    let ddl = "CREATE TABLE page (id int PRIMARY KEY, v longtext)";
+    let modules = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec: \
+                   {title: Pages, records: [{table: page}]}\n";
+    let mut shop = Shop::new(Engine::Mariadb, ddl, modules).await;
+    shop.prod.run("INSERT INTO page VALUES (1, REPEAT('x', 8500000))").await.unwrap();
+    shop.test.run("INSERT INTO page VALUES (1, REPEAT('y', 8500000))").await.unwrap();
+    let run = apply_change(&mut shop, job(&["pages"])).await;
+    let there = shown(&shop.prod_url(), Engine::Mariadb, "page", "longtext").await;
+    assert!(there.starts_with('y'), "{there}");
+    apply_change(&mut shop, Job { undo: Some(run), ..Job::default() }).await;
+    let back = shown(&shop.prod_url(), Engine::Mariadb, "page", "longtext").await;
+    assert_eq!(back, "xxxxxxxxxxxxxxxxxxxx… (8500000 characters)");
+    shop.remove().await;
+}
+
+/// Approves the one change that a job's plan holds and applies it; the run's name.
+async fn apply_change(shop: &mut Shop, job: Job) -> String {
+    let plan = shop.carry_out(&job, Wish::DryRun).await.plan.unwrap();
+    let pins = BTreeMap::from([("modified", vec![plan.changes[0].pin.clone()])]);
+    let job = Job { approved: BTreeMap::from([("page".to_owned(), pins)]), ..job };
+    match shop.carry_out(&job, Wish::Apply).await.outcome {
+        Outcome::Applied { run, .. } => run,
+        outcome => panic!("{outcome:?}"),
+    }
 }

@@ -103,17 +103,23 @@ impl Default for Ledger {
                 RUN,
                 &[
                     ("run", Kind::Text),
+                    ("part", Kind::Integer),
                     ("installation", Kind::Text),
                     ("job", Kind::Text),
                     ("request", Kind::Text),
                     ("details", Kind::Text),
                 ],
-                &["run"],
+                &["run", "part"],
             ),
             before_image: Table::plain(
                 BEFORE_IMAGE,
-                &[("run", Kind::Text), ("position", Kind::Integer), ("image", Kind::Text)],
-                &["run", "position"],
+                &[
+                    ("run", Kind::Text),
+                    ("position", Kind::Integer),
+                    ("part", Kind::Integer),
+                    ("image", Kind::Text),
+                ],
+                &["run", "position", "part"],
             ),
             work: Table::plain(
                 WORK,
@@ -225,19 +231,19 @@ impl Ledger {
 
     pub async fn insert_run(&self, session: &mut Session, row: &RunRow) -> Result<(), Error> {
         let text = |text: &str| Value::Text(text.to_owned());
-        session
-            .insert(
-                &self.run,
-                &[
-                    ("run", &text(&row.run)),
-                    ("installation", &text(&row.installation)),
-                    ("job", &text(&row.job)),
-                    ("request", &text(&row.request)),
-                    ("details", &Value::Text(to_json(row))),
-                ],
-            )
-            .await?;
-        Ok(())
+        let details = to_json(row);
+        let rows = parts(&details).enumerate().map(|(part, details)| {
+            vec![
+                text(&row.run),
+                number(part),
+                text(&row.installation),
+                text(&row.job),
+                text(&row.request),
+                text(details),
+            ]
+        });
+        let columns = ["run", "part", "installation", "job", "request", "details"];
+        write::insert(session, &self.run, &columns, rows).await
     }
 
     /// Committed runs of a job, in the order of their start.
@@ -255,11 +261,10 @@ impl Ledger {
         by: &str,
         wanted: &str,
     ) -> Result<Vec<RunRow>, Error> {
-        let (columns, by) = (["details".to_owned()], [by.to_owned()]);
+        let columns = ["run", "part", "details"].map(str::to_owned);
         let wanted = [vec![Value::Text(wanted.to_owned())]];
-        let found = session.find(&self.run, &columns, &by, &wanted).await?;
-        let mut runs: Vec<RunRow> =
-            found.iter().map(|(_, row)| from_json(&row[0], RUN)).collect::<Result<_, _>>()?;
+        let found = session.find(&self.run, &columns, &[by.to_owned()], &wanted).await?;
+        let mut runs: Vec<RunRow> = whole(found, RUN)?;
         runs.sort_by(|a, b| (&a.started_at, a.fence).cmp(&(&b.started_at, b.fence)));
         Ok(runs)
     }
@@ -271,19 +276,24 @@ impl Ledger {
         run: &str,
         images: impl Iterator<Item = Image>,
     ) -> Result<(), Error> {
-        let rows = images.enumerate().map(|(position, image)| {
-            vec![Value::Text(run.to_owned()), number(position), Value::Text(to_json(&image))]
+        let rows = images.enumerate().flat_map(|(position, image)| {
+            let image = to_json(&image);
+            let row = |(part, image): (usize, &str)| {
+                let run = Value::Text(run.to_owned());
+                vec![run, number(position), number(part), Value::Text(image.to_owned())]
+            };
+            parts(&image).enumerate().map(row).collect::<Vec<_>>()
         });
-        write::insert(session, &self.before_image, &["run", "position", "image"], rows).await
+        let columns = ["run", "position", "part", "image"];
+        write::insert(session, &self.before_image, &columns, rows).await
     }
 
     pub async fn images(&self, session: &mut Session, run: &str) -> Result<Vec<Image>, Error> {
-        let columns = ["position".to_owned(), "image".to_owned()];
+        let columns = ["position", "part", "image"].map(str::to_owned);
         let wanted = [vec![Value::Text(run.to_owned())]];
-        let mut found =
+        let found =
             session.find(&self.before_image, &columns, &["run".to_owned()], &wanted).await?;
-        found.sort_by(|(_, a), (_, b)| a[0].cmp(&b[0]));
-        found.iter().map(|(_, row)| from_json(&row[1], BEFORE_IMAGE)).collect()
+        whole(found, BEFORE_IMAGE)
     }
 
     /// Remembers partners; a pair that names either key already is replaced.
@@ -358,8 +368,8 @@ impl Ledger {
         let mut rows =
             session.scan(&self.pair, &columns, &self.pair.primary_key, &everything).await?;
         while let Some(row) = rows.next().await? {
-            let prod: Vec<Value> = from_json(&row[1], PAIR)?;
-            let test: Vec<Value> = from_json(&row[2], PAIR)?;
+            let prod: Vec<Value> = from_json(&row[1].display(), PAIR)?;
+            let test: Vec<Value> = from_json(&row[2].display(), PAIR)?;
             let (source, target) = match direction {
                 Direction::TestToProd => (test, prod),
                 Direction::ProdToTest => (prod, test),
@@ -404,7 +414,37 @@ fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("plain values are JSON")
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(value: &Value, table: &str) -> Result<T, Error> {
-    serde_json::from_str(&value.display())
+/// A long text stands in several rows, since a server takes only so much at once.
+const PART_BYTES: usize = 1024 * 1024;
+
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = rest.floor_char_boundary(PART_BYTES);
+        let (part, after) = rest.split_at(end);
+        rest = after;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Values from their parts: rows of what they belong to, the part's number and its text.
+fn whole<T: serde::de::DeserializeOwned>(
+    rows: Vec<(usize, Vec<Value>)>,
+    table: &'static str,
+) -> Result<Vec<T>, Error> {
+    let mut texts: BTreeMap<Value, BTreeMap<Value, Value>> = BTreeMap::new();
+    for (_, row) in rows {
+        let [of, part, text] = <[Value; 3]>::try_from(row).expect("three columns were asked for");
+        texts.entry(of).or_default().insert(part, text);
+    }
+    let join = |parts: BTreeMap<Value, Value>| {
+        let text: String = parts.values().map(Value::display).collect();
+        from_json(&text, table)
+    };
+    texts.into_values().map(join).collect()
+}
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str, table: &str) -> Result<T, Error> {
+    serde_json::from_str(text)
         .map_err(|source| Error::UnreadableLedger { table: table.to_owned(), source })
 }

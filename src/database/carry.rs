@@ -60,7 +60,7 @@ pub(super) fn local(engine: Engine, column: &Column, value: &Value) -> Result<Va
         (Kind::Bytes, _) => not("isn't bytes"),
         (Kind::Uuid, Value::Other(text)) if is_uuid(text) => match engine {
             Engine::Mariadb if !mariadb_takes_uuid(text) => {
-                not("has a version and variant of a UUID")
+                Err(format!("has a version and variant that {declared} doesn't take"))
             }
             _ => Ok(value.clone()),
         },
