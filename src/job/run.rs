@@ -259,6 +259,7 @@ async fn decision(
         rows: &rows,
         empty_sources: &comparison.empty_sources,
     });
+    drop(stored);
     match decided {
         Ok(decision) => rehearsed(opened, plan, comparison, decision).await,
         Err(refusal) => Ok(Err(refusal)),
