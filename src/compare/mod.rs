@@ -95,7 +95,7 @@ pub async fn compare(
     scope: Scope,
 ) -> Result<Comparison, Error> {
     let candidates = match scope {
-        Scope::Everything => scan(sides, model).await?,
+        Scope::Everything => Box::pin(scan(sides, model)).await?,
         Scope::Only(candidates) => candidates,
     };
     let mut found = Found { drafts: Vec::new(), counts: Counts::default(), total: 0 };

@@ -287,13 +287,13 @@ fn sqlite_cell(raw: SqliteValueRef<'_>) -> Result<Cell, sqlx::error::BoxDynError
     if raw.is_null() {
         return Ok(Cell::Null);
     }
-    let class = raw.type_info().name().to_owned();
-    Ok(match class.as_str() {
-        "INTEGER" => Cell::Integer(<i64 as Decode<sqlx::Sqlite>>::decode(raw)?),
-        "REAL" => Cell::Real(<f64 as Decode<sqlx::Sqlite>>::decode(raw)?),
-        "TEXT" => Cell::Text(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
-        "BLOB" => Cell::Blob(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
-        other => return Err(format!("unknown storage class {other}").into()),
+    let class = raw.type_info().name().bytes().next();
+    Ok(match class {
+        Some(b'I') => Cell::Integer(<i64 as Decode<sqlx::Sqlite>>::decode(raw)?),
+        Some(b'R') => Cell::Real(<f64 as Decode<sqlx::Sqlite>>::decode(raw)?),
+        Some(b'T') => Cell::Text(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
+        Some(b'B') => Cell::Blob(<Vec<u8> as Decode<sqlx::Sqlite>>::decode(raw)?),
+        other => return Err(format!("unknown storage class {other:?}").into()),
     })
 }
 

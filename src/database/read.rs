@@ -401,25 +401,30 @@ impl Shape {
     }
 
     /// All columns read, the hidden ones of the key included.
-    pub(super) fn row(&self, cells: Cells) -> Result<Row> {
-        let key = self.key_text(&cells);
-        let values = self.columns.iter().zip(cells);
-        values
-            .map(|(column, cell)| {
-                let value = self.dialect.value(column, cell);
-                value.map(|value| carry::canonical(column, value)).map_err(|reason| Error::Value {
+    pub(super) fn row(&self, mut cells: Cells) -> Result<Row> {
+        let mut row = Vec::with_capacity(cells.len());
+        for (at, column) in self.columns.iter().enumerate() {
+            let cell = std::mem::replace(&mut cells[at], Cell::Null);
+            let value = self.dialect.value(column, cell);
+            row.push(value.map(|value| carry::canonical(column, value)).map_err(|reason| {
+                Error::Value {
                     environment: self.environment.clone(),
                     table: self.table.clone(),
-                    key: key.clone(),
+                    key: self.key_text(&row, &cells),
                     column: column.name.clone(),
                     reason,
-                })
-            })
-            .collect()
+                }
+            })?);
+        }
+        Ok(row)
     }
 
-    fn key_text(&self, cells: &Cells) -> String {
-        let part = |place: &usize| cells[*place].text().unwrap_or_else(|| "?".into());
+    /// Of a row that is made of its cells as far as could be.
+    fn key_text(&self, row: &[Value], cells: &Cells) -> String {
+        let part = |place: &usize| match row.get(*place) {
+            Some(value) => value.display().into_owned(),
+            None => cells[*place].text().unwrap_or_else(|| "?".into()),
+        };
         let text = self.key.iter().map(part).collect::<Vec<_>>().join(",");
         text.chars().take(80).collect()
     }

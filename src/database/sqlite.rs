@@ -17,6 +17,8 @@ use super::{Access, hex};
 use crate::catalog::{Column, Kind};
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How far the file's own thread may read ahead: waking it for every row takes longer than reading one.
+const BUFFERED_ROWS: usize = 500;
 
 pub(super) struct Sqlite;
 
@@ -41,6 +43,7 @@ pub(super) async fn open(path: &Path, environment: &str, access: Access) -> Resu
         .create_if_missing(false)
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
+        .row_buffer_size(BUFFERED_ROWS)
         .disable_statement_logging();
     if access == Access::ReadOnly {
         options = options.pragma("query_only", "ON");
