@@ -25,6 +25,7 @@ mod properties;
 mod readme;
 mod schedule;
 mod shop;
+mod terminal;
 mod undo;
 mod validate;
 mod values;

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use reconcile::catalog::Engine;
 use reconcile::database::{Access, Session};
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, MySqlConnection, PgConnection, SqliteConnection,
@@ -102,6 +103,20 @@ impl Place {
             run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
         }
     }
+}
+
+/// Whether there is a server of the engine; says so where there is none.
+pub fn is_there(engine: Engine) -> bool {
+    let (variable, say_skipped): (_, fn()) = match engine {
+        Engine::Sqlite => return true,
+        Engine::Postgres => ("RECONCILE_TEST_POSTGRES", say_skipped_postgres),
+        Engine::Mariadb => ("RECONCILE_TEST_MARIADB", say_skipped_mariadb),
+    };
+    let named = std::env::var_os(variable).is_some();
+    if !named {
+        say_skipped();
+    }
+    named
 }
 
 /// Says it past the test harness, which keeps what passing tests print to itself.

@@ -148,6 +148,83 @@ async fn rows_are_found_as_the_columns_collation_says() {
     place.remove().await;
 }
 
+/// Where the program tells texts apart by itself, it does so as the server would.
+#[tokio::test]
+async fn texts_have_one_form_where_the_server_calls_them_equal() {
+    const COLLATIONS: [&str; 7] = [
+        "general_ci",
+        "general_nopad_ci",
+        "unicode_ci",
+        "unicode_520_ci",
+        "uca1400_ai_ci",
+        "bin",
+        "nopad_bin",
+    ];
+    let words = [
+        "a",
+        "A",
+        "á",
+        "Ä",
+        "å",
+        "ą",
+        "ae",
+        "s",
+        "ß",
+        "z",
+        "ż",
+        "Ź",
+        "e",
+        "É",
+        "ê ",
+        "e ",
+        "n",
+        "ñ",
+        "o",
+        "Ő",
+        "ö",
+        "c",
+        "ç",
+        "Ć",
+        "cafe",
+        "CAFÉ",
+        "cafe\u{301}",
+        "привет",
+        "ПРИВЕТ",
+    ];
+    let names = COLLATIONS.iter().map(|name| format!("{name} varchar(20) COLLATE utf8mb4_{name}"));
+    let ddl =
+        format!("CREATE TABLE word (id int PRIMARY KEY, {})", names.collect::<Vec<_>>().join(", "));
+    let Some(place) = Place::mariadb(&ddl).await else { return };
+    let mut session = place.write().await;
+    let catalog = session.catalog().await.unwrap();
+    let table = table(&catalog, "word");
+    for (id, word) in words.iter().enumerate() {
+        let (id, word) = (Value::Integer(id as i64), text(word));
+        let mut row = vec![("id", &id)];
+        row.extend(COLLATIONS.iter().map(|name| (*name, &word)));
+        session.insert(table, &row).await.unwrap();
+    }
+    let wanted: Vec<Vec<Value>> = words.iter().map(|word| vec![text(word)]).collect();
+    let mut wrong = Vec::new();
+    for name in COLLATIONS {
+        let column = table.column(name).unwrap();
+        let found = session.find(table, &strings(&["id"]), &strings(&[name]), &wanted).await;
+        let equal: Vec<(usize, Value)> =
+            found.unwrap().into_iter().map(|(at, row)| (at, row[0].clone())).collect();
+        for (at, one) in words.iter().enumerate() {
+            for (id, other) in words.iter().enumerate() {
+                let server = equal.contains(&(at, Value::Integer(id as i64)));
+                if server != (column.form(one) == column.form(other)) {
+                    wrong.push(format!("{name}: {one:?} and {other:?}, the server says {server}"));
+                }
+            }
+        }
+    }
+    session.close().await.unwrap();
+    place.remove().await;
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[tokio::test]
 async fn the_catalogue_knows_what_a_server_tells_in_its_own_way() {
     let Some(place) = Place::mariadb(
