@@ -6,6 +6,7 @@
 //! ordered is refused.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 use super::operations::{Operation, Verb, held};
 use crate::catalog::{ForeignKey, OnDelete, Table};
@@ -80,25 +81,44 @@ fn grouped(operations: Vec<Operation>, rounds: &[Vec<usize>]) -> Vec<Vec<Operati
     let mut taken: Vec<Option<Operation>> = operations.into_iter().map(Some).collect();
     let mut groups: Vec<Vec<Operation>> = Vec::new();
     for round in rounds {
-        let mut places = HashMap::new();
+        // By a hash of what is alike, so that no names are copied for it.
+        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+        let hasher = RandomState::new();
         for mut operation in round.iter().filter_map(|index| taken[*index].take()) {
             // What a row was decides about the order alone; of many rows it is much.
             operation.old = BTreeMap::new();
-            let names = |map: &BTreeMap<String, Value>| map.keys().cloned().collect::<Vec<_>>();
-            let kind =
-                (operation.node, operation.verb, names(&operation.key), names(&operation.set));
-            let place = *places.entry(kind).or_insert_with(|| {
-                groups.push(Vec::new());
-                groups.len() - 1
-            });
-            groups[place].push(operation);
+            let known = places.entry(hasher.hash_one(Kind::of(&operation))).or_default();
+            let found = known.iter().find(|at| Kind::of(&groups[**at][0]) == Kind::of(&operation));
+            if let Some(at) = found {
+                groups[*at].push(operation);
+            } else {
+                known.push(groups.len());
+                groups.push(vec![operation]);
+            }
         }
     }
     groups
 }
 
+/// What writes that go together have in common.
+#[derive(PartialEq, Eq, Hash)]
+struct Kind<'o> {
+    node: usize,
+    verb: Verb,
+    key: Vec<&'o str>,
+    set: Vec<&'o str>,
+}
+
+impl<'o> Kind<'o> {
+    fn of(operation: &'o Operation) -> Self {
+        let names = |map: &'o BTreeMap<String, Value>| map.keys().map(String::as_str).collect();
+        let (node, verb) = (operation.node, operation.verb);
+        Self { node, verb, key: names(&operation.key), set: names(&operation.set) }
+    }
+}
+
 /// A table, columns and the values they hold together.
-type Held = (String, Vec<String>, Vec<Value>);
+type Held<'w> = (&'w str, &'w [String], Vec<Value>);
 
 struct Work<'m> {
     model: &'m Model,
@@ -137,24 +157,21 @@ impl Work<'_> {
     }
 
     /// Which write makes and which removes the values that foreign keys refer to.
-    fn made_and_gone(&self) -> [HashMap<Held, usize>; 2] {
+    fn made_and_gone(&self) -> [HashMap<Held<'_>, usize>; 2] {
         let [mut made, mut gone] = [HashMap::new(), HashMap::new()];
-        let referred: BTreeSet<(String, Vec<String>)> = self
-            .operations
-            .iter()
-            .flat_map(|operation| &operation.table(self.model).foreign_keys)
-            .map(|key| (key.to_table.clone(), key.to_columns.clone()))
-            .collect();
+        let nodes: BTreeSet<usize> = self.operations.iter().map(|it| it.node).collect();
+        let keys = nodes.iter().flat_map(|node| &self.model.nodes[*node].target.foreign_keys);
+        let referred: BTreeSet<(&str, &[String])> =
+            keys.map(|key| (key.to_table.as_str(), key.to_columns.as_slice())).collect();
         for (index, operation) in self.operations.iter().enumerate() {
             let table = &self.table(index).name;
-            for (_, columns) in referred.iter().filter(|(to, _)| to == table) {
+            for (to, columns) in referred.iter().filter(|(to, _)| to == table) {
                 let (old, new) = (before(operation, columns), after(operation, columns));
                 if old == new {
                     continue;
                 }
-                let place = |values| (table.clone(), columns.clone(), values);
-                made.extend(new.map(|values| (place(values), index)));
-                gone.extend(old.map(|values| (place(values), index)));
+                made.extend(new.map(|values| ((*to, *columns, values), index)));
+                gone.extend(old.map(|values| ((*to, *columns, values), index)));
             }
         }
         [made, gone]
@@ -164,7 +181,7 @@ impl Work<'_> {
         let [made, gone] = self.made_and_gone();
         for (index, operation) in self.operations.iter().enumerate() {
             for key in &self.table(index).foreign_keys {
-                let place = |values| (key.to_table.clone(), key.to_columns.clone(), values);
+                let place = |values| (key.to_table.as_str(), key.to_columns.as_slice(), values);
                 let (old, new) = (before(operation, &key.columns), after(operation, &key.columns));
                 let changes = old != new;
                 let maker = new.and_then(|values| made.get(&place(values)));
@@ -175,14 +192,15 @@ impl Work<'_> {
                 let can_wait = remover.is_none_or(|remover| self.can_wait(key, *remover));
                 // What is only written again must be let go before anything acts on it.
                 let may_wait = changes || can_wait;
-                let (columns, constraint) = (key.columns.clone(), key.name.clone());
+                let names = || (key.columns.clone(), key.name.clone());
                 if let (false, Some(maker)) = (waits && may_wait, maker) {
+                    let (columns, constraint) = names();
                     let deferrable = key.deferrable && may_wait;
-                    let (columns, constraint) = (columns.clone(), constraint.clone());
                     let because = Because::Refers { columns, constraint, deferrable };
                     self.edge(graph, *maker, index, because);
                 }
                 if let (false, Some(remover)) = (waits && can_wait, remover) {
+                    let (columns, constraint) = names();
                     let (to, deferrable) = (key.to_columns.clone(), can_wait);
                     let because = Because::LetsGo { columns, to, constraint, deferrable };
                     self.edge(graph, index, *remover, because);
@@ -199,7 +217,7 @@ impl Work<'_> {
     }
 
     fn unique_edges(&self, graph: &mut Graph) {
-        let mut freed: HashMap<Held, usize> = HashMap::new();
+        let mut freed: HashMap<Held<'_>, usize> = HashMap::new();
         for pass in [Pass::Collect, Pass::Connect] {
             for (index, operation) in self.operations.iter().enumerate() {
                 let table = self.table(index);
@@ -210,7 +228,7 @@ impl Work<'_> {
                     }
                     let place = |mut values: Vec<Value>| {
                         as_collated(table, columns, &mut values);
-                        (table.name.clone(), columns.clone(), values)
+                        (table.name.as_str(), columns.as_slice(), values)
                     };
                     match pass {
                         Pass::Collect => freed.extend(old.map(|values| (place(values), index))),

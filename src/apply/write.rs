@@ -114,7 +114,7 @@ mod tests {
         let lengths = |group: &[usize]| -> Vec<usize> {
             parts(group, |size| *size).into_iter().map(<[usize]>::len).collect()
         };
-        assert_eq!(lengths(&[1; 10_000]), [4096, 4096, 1808]);
+        assert_eq!(lengths(&vec![1; 10_000]), [4096, 4096, 1808]);
         assert_eq!(lengths(&[BYTES / 2; 5]), [2, 2, 1]);
         assert_eq!(lengths(&[BYTES * 2, BYTES * 3, 1]), [1, 1, 1]);
         assert_eq!(lengths(&[]), [0; 0]);

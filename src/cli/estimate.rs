@@ -34,8 +34,7 @@ fn weight(stage: Stage) -> f64 {
     match stage {
         Stage::Comparing | Stage::Deciding => 0.0,
         Stage::ComparingAgain => 45.0,
-        Stage::Locking => 5.0,
-        Stage::Placing => 5.0,
+        Stage::Locking | Stage::Placing => 5.0,
         Stage::Writing => 20.0,
         Stage::ReadingBack => 10.0,
         Stage::Recording => 15.0,
@@ -46,28 +45,36 @@ fn weight(stage: Stage) -> f64 {
 /// The time left; `None` while it can't be known.
 pub fn left(course: &Course) -> Option<Duration> {
     let now = course.now.filter(|now| weight(now.stage) > 0.0)?;
-    let counts = |(stage, _): &&(Stage, Duration)| weight(*stage) > 0.0;
-    let past: Vec<_> = course.past.iter().filter(counts).collect();
-    let mut time: f64 = past.iter().map(|(_, took)| took.as_secs_f64()).sum();
-    let mut done: f64 = past.iter().map(|(stage, _)| weight(*stage)).sum();
+    let counted = course.past.iter().filter(|(stage, _)| weight(*stage) > 0.0);
+    let mut time: f64 = counted.clone().map(|(_, took)| took.as_secs_f64()).sum();
+    let mut weights: f64 = counted.map(|(stage, _)| weight(*stage)).sum();
     let elapsed = now.elapsed.as_secs_f64();
     if time + elapsed < SILENT.as_secs_f64() {
         return None;
     }
-    let part = (now.all > 0).then(|| now.done as f64 / now.all as f64).filter(|part| *part > 0.0);
+    let part = now.part();
     if let Some(part) = part {
         time += elapsed;
-        done += weight(now.stage) * part;
+        weights += weight(now.stage) * part;
     }
-    if done <= 0.0 {
+    if weights <= 0.0 {
         return None;
     }
     let later = Stage::ALL.into_iter().filter(|stage| *stage > now.stage).map(weight).sum::<f64>();
-    let rest = match part {
+    let remaining = match part {
         Some(part) => elapsed * (1.0 - part) / part,
-        None => (weight(now.stage) * time / done - elapsed).max(0.0),
+        None => (weight(now.stage) * time / weights - elapsed).max(0.0),
     };
-    Some(Duration::from_secs_f64(rest + later * time / done))
+    Some(Duration::from_secs_f64(remaining + later * time / weights))
+}
+
+impl Now {
+    /// How much of the stage is done; `None` before the first step.
+    fn part(self) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more")]
+        let part = self.done as f64 / self.all.max(1) as f64;
+        (self.all > 0 && part > 0.0).then_some(part)
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +85,7 @@ mod tests {
         left(course).map(|left| (left.as_secs_f64() * 10.0).round() / 10.0)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is put where there may be none")]
     fn at(stage: Stage, elapsed_ms: u64, done: usize, all: usize) -> Option<Now> {
         Some(Now { stage, elapsed: Duration::from_millis(elapsed_ms), done, all })
     }

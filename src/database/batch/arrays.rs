@@ -104,6 +104,6 @@ impl Session {
 fn unnested(columns: usize) -> String {
     let numbers = 1..=columns;
     let arrays: Vec<_> = numbers.map(|number| format!("${number}::text[]")).collect();
-    let names: String = (0..columns).map(|place| format!("c{place}, ")).collect();
-    format!("unnest({}) WITH ORDINALITY AS w({names}n)", arrays.join(", "))
+    let names: Vec<_> = (0..columns).map(|place| format!("c{place}")).collect();
+    format!("unnest({}) WITH ORDINALITY AS w({}, n)", arrays.join(", "), names.join(", "))
 }
