@@ -127,9 +127,10 @@ pub fn keep_plan(config: &Config, plan: &Plan) -> Result<PathBuf, Error> {
     let directory = plans(config, &plan.job);
     make(&directory)?;
     let json = crate::plan::render::json(plan);
-    write_whole(&directory.join(format!("{}.json", &plan.digest[..16])), &json)?;
+    let kept = directory.join(format!("{}.json", &plan.digest[..16]));
+    write_whole(&kept, &json)?;
     let latest = directory.join("plan.json");
-    write_whole(&latest, &json)?;
+    also_as(&kept, &latest, &json)?;
     forget_oldest(&directory)?;
     Ok(latest)
 }
@@ -194,6 +195,18 @@ fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
     file.write_all(text.as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
     std::fs::rename(&temporary, path).map_err(failed)
+}
+
+/// Gives a file that was just written another name as well: a large plan is stored once. Where files
+/// can't be linked it is written again. Neither is ever written in place.
+fn also_as(kept: &Path, path: &Path, text: &str) -> Result<(), Error> {
+    let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+    let _ = std::fs::remove_file(&temporary);
+    match std::fs::hard_link(kept, &temporary) {
+        Ok(()) => std::fs::rename(&temporary, path)
+            .map_err(|source| Error::File { path: path.to_owned(), source }),
+        Err(_) => write_whole(path, text),
+    }
 }
 
 /// Lower-case hex digits that no other call draws again.

@@ -206,7 +206,7 @@ async fn write(
     let mut applied = Applied::default();
     let all = ordered.groups.iter().map(Vec::len).sum();
     watch.begin(Stage::Writing, all);
-    write_groups(&mut sides.target, model, &ordered.groups, &mut applied, watch).await?;
+    write_groups(&mut sides.target, model, ordered.groups, &mut applied, watch).await?;
     watch.begin(Stage::AfterWrite, 0);
     after_write(sides, model, facts, &placed).await?;
     sides.target.check_constraints().await?;

@@ -81,7 +81,9 @@ fn grouped(operations: Vec<Operation>, rounds: &[Vec<usize>]) -> Vec<Vec<Operati
     let mut groups: Vec<Vec<Operation>> = Vec::new();
     for round in rounds {
         let mut places = HashMap::new();
-        for operation in round.iter().filter_map(|index| taken[*index].take()) {
+        for mut operation in round.iter().filter_map(|index| taken[*index].take()) {
+            // What a row was decides about the order alone; of many rows it is much.
+            operation.old = BTreeMap::new();
             let names = |map: &BTreeMap<String, Value>| map.keys().cloned().collect::<Vec<_>>();
             let kind =
                 (operation.node, operation.verb, names(&operation.key), names(&operation.set));

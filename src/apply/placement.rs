@@ -5,6 +5,7 @@
 //! all IDs of both sides. It reads only, so that approvals can be tried before a run.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::{Approved, Error};
 use crate::compare::draft::{Draft, Link};
@@ -20,7 +21,7 @@ mod guard;
 /// One approved record, ready to be written.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    pub draft: Draft,
+    pub draft: Arc<Draft>,
     pub answer: Option<Answer>,
     /// The target's record before the run.
     pub current: Option<Record>,
@@ -46,7 +47,7 @@ pub async fn place(
         let rekeyed = entry.draft.takes_new_id(*answer).is_some();
         placed.push(Placed {
             current: written_into(&entry.draft, *answer).cloned(),
-            draft: entry.draft.clone(),
+            draft: Arc::clone(&entry.draft),
             answer: *answer,
             wanted: choice.wanted.clone(),
             rekeyed,

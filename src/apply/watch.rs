@@ -1,6 +1,7 @@
 //! What a run tells while it is under way, and how it is asked to stop.
 
 use super::Error;
+use crate::database::CancelHandle;
 
 /// What a run is at, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,9 +55,14 @@ impl Stage {
 
 /// Told of every stage and write, for progress and interruption.
 pub trait Watch {
-    /// From here to the end of the run rows are written. `Err` stops before the first one.
-    fn writing(&mut self) -> Result<(), Error> {
+    /// From here to the end of the run rows are written, by statements that `stop` ends at once where
+    /// the engine has such a thing. `Err` stops before the first one.
+    fn writing(&mut self, _stop: Option<CancelHandle>) -> Result<(), Error> {
         Ok(())
+    }
+    /// The run was asked to stop: what fails from then on fails because of that.
+    fn is_stopped(&self) -> bool {
+        false
     }
     /// A stage begins that takes so many steps: records, or rows while writing. 0: nobody knows.
     fn begin(&mut self, _stage: Stage, _steps: usize) {}

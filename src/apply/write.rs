@@ -18,14 +18,14 @@ const BYTES: usize = 4 * 1024 * 1024;
 pub(super) async fn write_groups(
     session: &mut Session,
     model: &Model,
-    groups: &[Vec<Operation>],
+    groups: Vec<Vec<Operation>>,
     applied: &mut Applied,
     watch: &mut dyn Watch,
 ) -> Result<(), Error> {
     let all = groups.iter().map(Vec::len).sum();
     let mut done = 0;
     for group in groups {
-        for part in parts(group, |operation| size(operation.set.values())) {
+        for part in parts(&group, |operation| size(operation.set.values())) {
             watch.step(done, all)?;
             session.write_alike(&alike(model, part)).await?;
             done += part.len();

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{Format, Global, Outcome, prepare};
 use crate::escape::{harmless, visible, visible_name};
 use crate::manifest::edit::{EditError, read_approved, set_approved};
+use crate::manifest::source::MAX_BYTES;
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::manifest::{files, save};
 use crate::plan::amend::{Amended, Dependencies, Item, Refusal, Wish, amend, take_back};
@@ -89,6 +90,13 @@ pub enum ApproveError {
     Compare(Box<dyn Error + Send + Sync>),
     #[error("{}: {source}", .path.display())]
     Edit { path: PathBuf, source: EditError },
+    /// More pins than a manifest may hold.
+    #[error(
+        "{}: with these approvals it would have {bytes} bytes of at most {MAX_BYTES}; approve fewer \
+         records, or write \"all@{digest}\" under the classes that are approved as the plan shows \
+         them; nothing was written", .path.display()
+    )]
+    TooLarge { path: PathBuf, bytes: usize, digest: String },
 }
 
 /// What was done. Serialised, it is the command's `--format json`.
@@ -160,16 +168,21 @@ where
     let (kept, removed) = take_back(&current, &args.remove).map_err(ApproveError::Refused)?;
     let mut report = Report::new(args, file, removed);
     let mut approved = kept;
+    let mut digest = "DIGEST".to_owned();
     if is_adding {
         let plan = match &args.plan {
             Some(path) => read_plan(path)?,
             None => compare().await.map_err(|error| ApproveError::Compare(error.into()))?,
         };
         check(args, spec, &plan)?;
+        digest = plan.digest.chars().take(16).collect();
         let amended = amend(&plan, &approved, &wish).map_err(ApproveError::Refused)?;
         approved = report.take(&plan, amended);
     }
     let edited = set_approved(&text, &args.job, &approved).map_err(edit_error)?;
+    if edited.len() > MAX_BYTES {
+        return Err(ApproveError::TooLarge { path: file.into(), bytes: edited.len(), digest });
+    }
     report.changed = edited != text;
     if report.changed {
         save::replace(file, &text, &edited)

@@ -287,3 +287,15 @@ fn recurring_jobs_take_no_pins() {
     desk.spec.schedule = Some(Schedule { at: None, cron, time_zone: "Europe/Warsaw".into() });
     insta::assert_snapshot!(desk.told(&["--new", "all"]), @r#"spring-campaign has a cron schedule, and pins can't hold twice: write all under its classes instead"#);
 }
+
+#[test]
+fn more_pins_than_a_manifest_may_hold_are_refused_with_a_way_out() {
+    let mut desk = desk();
+    let changes = (0..60_000).map(|id| change(Class::New, "page", &id.to_string()));
+    desk.plan = plan(changes.collect());
+    let said = desk.told(&["--new", "all"]);
+    assert!(said.contains("of at most 1048576"), "{said}");
+    let digest: String = desk.plan.digest.chars().take(16).collect();
+    assert!(said.contains(&format!("write \"all@{digest}\"")), "{said}");
+    assert_eq!(fs::read_to_string(desk.file()).unwrap(), MANIFEST);
+}

@@ -95,6 +95,7 @@ fn listen(signal: &Arc<Signal>) {
             let writing = signal.writing.load(Ordering::SeqCst);
             if writing && !again {
                 eprintln!("stopping: rolling back (once more to stop at once)");
+                signal.stop_statement().await;
                 continue;
             }
             let left =

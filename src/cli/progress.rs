@@ -3,20 +3,33 @@
 //! Answers for Ctrl-C reaching the run as well. How long it still takes is worked out in `estimate.rs`.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::estimate::{Course, Now, left};
 use crate::apply::{Error, Stage, Watch};
+use crate::database::CancelHandle;
 
 /// What Ctrl-C and the run tell each other.
 #[derive(Default)]
 pub(super) struct Signal {
     pub(super) interrupted: AtomicBool,
     pub(super) writing: AtomicBool,
+    stop: Mutex<Option<CancelHandle>>,
+}
+
+impl Signal {
+    /// Ends the statement that a server is carrying out for the run, rather than waiting for it.
+    pub(super) async fn stop_statement(&self) {
+        let stop = self.stop.lock().ok().and_then(|stop| stop.clone());
+        let Some(stop) = stop else { return };
+        if let Err(error) = stop.cancel().await {
+            eprintln!("the statement under way can't be stopped and is waited for: {error}");
+        }
+    }
 }
 
 /// Without a terminal, a line is written this often at most.
@@ -117,9 +130,16 @@ fn about(left: Duration) -> String {
 }
 
 impl Watch for Progress {
-    fn writing(&mut self) -> Result<(), Error> {
+    fn writing(&mut self, stop: Option<CancelHandle>) -> Result<(), Error> {
+        if let Ok(mut place) = self.signal.stop.lock() {
+            *place = stop;
+        }
         self.signal.writing.store(true, Ordering::SeqCst);
         self.go_on()
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.signal.interrupted.load(Ordering::SeqCst)
     }
 
     fn begin(&mut self, stage: Stage, steps: usize) {
@@ -143,7 +163,7 @@ impl Watch for Progress {
 
 impl Progress {
     fn go_on(&self) -> Result<(), Error> {
-        match self.signal.interrupted.load(Ordering::SeqCst) {
+        match self.is_stopped() {
             true => Err(Error::Interrupted),
             false => Ok(()),
         }

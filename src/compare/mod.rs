@@ -20,6 +20,7 @@ pub mod stretches;
 pub mod wanted;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use checks::Choice;
 use draft::{Bearers, Case, Draft, drafts};
@@ -62,7 +63,7 @@ pub enum Scope {
 /// One record that differs, and what can be done about it.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    pub draft: Draft,
+    pub draft: Arc<Draft>,
     pub class: Class,
     /// The first reason; present exactly when the class is a conflict.
     pub kind: Option<ConflictKind>,
@@ -219,7 +220,7 @@ fn entry(draft: Draft, mut choices: Vec<Choice>) -> Entry {
         choices.retain(|choice| choice.answer.is_some() && choice.reasons.is_empty());
     }
     let class = if kind.is_some() { Class::Conflict } else { own_class(draft.case) };
-    Entry { draft, class, kind, choices, reasons }
+    Entry { draft: Arc::new(draft), class, kind, choices, reasons }
 }
 
 fn own_class(case: Case) -> Class {

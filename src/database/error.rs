@@ -110,10 +110,10 @@ impl Error {
             | Self::CommitUnknown { .. }
             | Self::ReadOnlyTarget { .. } => true,
             Self::OfRow { source, .. } => source.is_passing(),
-            // Classes 08 (connection), 53 (resources), 57 (operator), 58 (system) of SQLSTATE;
-            // without a code the connection itself failed.
+            // Classes 08 (connection), 53 (resources), 57 and 70 (stopped by somebody), 58 (system) of
+            // SQLSTATE; without a code the connection itself failed.
             Self::Statement { code, .. } => code.as_deref().is_none_or(|code| {
-                code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2])
+                code.len() == 5 && ["08", "53", "57", "58", "70"].contains(&&code[..2])
             }),
             _ => false,
         }

@@ -22,6 +22,7 @@ mod facts;
 mod filter;
 mod hex;
 pub mod limits;
+mod lookup_numbers;
 mod mariadb;
 mod numbers;
 mod operator;

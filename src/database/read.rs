@@ -112,13 +112,23 @@ impl Session {
         let whole: Vec<_> = whole.collect();
         let mut found = Vec::new();
         for batch in whole.chunks(BATCH_ROWS.min(BATCH_PARAMETERS / by.len())) {
-            let statement = self.lookup(table, &shape.select("t."), &by, batch)?;
+            let places = self.places(&by, batch);
+            let select = shape.select("t.");
+            let statement = match &places {
+                Some(_) => self.lookup_numbers(table, &select, by[0], batch)?,
+                None => self.lookup(table, &select, &by, batch)?,
+            };
             for mut cells in self.rows("look up rows of", Some(table), statement).await? {
-                let number =
-                    cells.remove(0).integer().and_then(|number| usize::try_from(number).ok());
-                let number = number.expect("the first cell is the number this program put there");
+                let first = cells.remove(0).integer();
                 let mut row = shape.row(cells)?;
                 row.truncate(shape.visible);
+                if let Some(places) = &places {
+                    let answered = first.and_then(|key| places.get(&key)).into_iter().flatten();
+                    found.extend(answered.map(|at| (batch[*at].0, row.clone())));
+                    continue;
+                }
+                let number = first.and_then(|number| usize::try_from(number).ok());
+                let number = number.expect("the first cell is the number this program put there");
                 found.push((batch[number].0, row));
             }
         }
@@ -215,7 +225,7 @@ impl Session {
         batch: &[(usize, &Vec<Value>)],
     ) -> Result<Vec<String>> {
         let nothing = vec![Value::Null; by.len()];
-        let size = batch.len().next_power_of_two().min(BATCH_ROWS.max(batch.len()));
+        let size = padded(batch.len());
         let keys = batch.iter().map(|(_, key)| *key).chain(std::iter::repeat(&nothing));
         let mut conditions = Vec::with_capacity(size);
         for key in keys.take(size) {
@@ -263,6 +273,11 @@ impl Session {
             }),
         }
     }
+}
+
+/// Up to how many keys a batch is filled.
+pub(super) fn padded(keys: usize) -> usize {
+    keys.next_power_of_two().min(BATCH_ROWS.max(keys))
 }
 
 /// One lookup for each wanted key. A list of values joined with the table would compare under a

@@ -63,12 +63,13 @@ pub(super) async fn open(path: &Path, environment: &str, access: Access) -> Resu
 }
 
 impl Dialect for Sqlite {
-    fn placeholder(&self, number: usize, _column: &Column) -> String {
-        format!("?{number}")
+    /// Without its number, which the driver would look up in a list for each value of a statement.
+    fn placeholder(&self, _number: usize, _column: &Column) -> String {
+        "?".into()
     }
 
-    fn lookup(&self, number: usize, _column: &Column) -> String {
-        format!("?{number}")
+    fn lookup(&self, _number: usize, _column: &Column) -> String {
+        "?".into()
     }
 
     fn select(&self, sql: &str, _column: &Column) -> String {
@@ -88,20 +89,18 @@ impl Dialect for Sqlite {
         Some(format!("+{sql} IS {}", i64::from(wanted)))
     }
 
-    fn integer_equals(&self, sql: &str, _column: &Column, number: usize) -> Option<String> {
-        Some(format!("+{sql} IS ?{number}"))
+    fn integer_equals(&self, sql: &str, _column: &Column, _number: usize) -> Option<String> {
+        Some(format!("+{sql} IS ?"))
     }
 
-    fn text_equals(&self, sql: &str, _column: &Column, number: usize) -> Option<String> {
-        Some(format!("+{sql} IS ?{number} COLLATE BINARY"))
+    fn text_equals(&self, sql: &str, _column: &Column, _number: usize) -> Option<String> {
+        Some(format!("+{sql} IS ? COLLATE BINARY"))
     }
 
-    /// By bytes: `substr` of text stops at a NUL, of no bytes it is NULL, and LIKE ignores case.
-    fn starts_with(&self, sql: &str, _column: &Column, number: usize) -> Option<String> {
+    /// By bytes: LIKE ignores case, and functions of text stop at a NUL.
+    fn starts_with(&self, sql: &str, _column: &Column, _number: usize) -> Option<String> {
         Some(format!(
-            "(typeof({sql}) = 'text' AND \
-             coalesce(substr(CAST({sql} AS BLOB), 1, length(CAST(?{number} AS BLOB))), x'') \
-             = CAST(?{number} AS BLOB))"
+            "(typeof({sql}) = 'text' AND instr(CAST({sql} AS BLOB), CAST(? AS BLOB)) = 1)"
         ))
     }
 

@@ -259,6 +259,7 @@ async fn decision(
         rows: &rows,
         empty_sources: &comparison.empty_sources,
     });
+    drop(stored);
     match decided {
         Ok(decision) => rehearsed(opened, plan, comparison, decision).await,
         Err(refusal) => Ok(Err(refusal)),
@@ -403,6 +404,11 @@ fn is_passing(error: &Error) -> bool {
     }
 }
 
+/// Nobody knows whether the run is committed.
+fn leaves_doubt(error: &Error) -> bool {
+    matches!(error.database(), Some(database::Error::CommitUnknown { .. }))
+}
+
 /// Another session was in the way; nothing is committed.
 fn may_go_better(error: &Error) -> bool {
     error.database().is_some_and(database::Error::is_retryable)
@@ -440,9 +446,9 @@ impl Applying<'_> {
         mut facts: RunFacts,
         watch: &mut dyn Watch,
     ) -> Result<Outcome, Error> {
-        watch.writing()?;
         let target = opened.target_environment();
         let writer = session(self.context, target, Access::Write).await?;
+        watch.writing(writer.cancel_handle())?;
         // The reading session is closed first: on SQLite it would hold up the commit.
         std::mem::replace(&mut opened.sides.target, writer).close().await?;
         Ledger::default().create(&mut opened.sides.target).await?;
@@ -450,6 +456,9 @@ impl Applying<'_> {
         loop {
             let result = self.attempt(&mut opened, &mut facts, watch).await;
             match result {
+                Err(error) if watch.is_stopped() && !leaves_doubt(&error) => {
+                    return Err(crate::apply::Error::Interrupted.into());
+                }
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     attempt += 1;
                     opened.sides.target.rollback().await?;

@@ -277,7 +277,7 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
                 world.target().run("PRAGMA busy_timeout = 5000").await.unwrap();
                 !begun
             }
-            Engine::Postgres | Engine::Mariadb => asleep(world).await,
+            Engine::Postgres | Engine::Mariadb => world.target().has_sleeper().await,
         };
         if inside {
             return true;
@@ -286,21 +286,7 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
     panic!("the process neither wrote nor ended");
 }
 
-async fn asleep(world: &mut World<'_>) -> bool {
-    let sql = match world.story.target_engine() {
-        Engine::Mariadb => {
-            "SELECT CAST(count(*) AS char) FROM information_schema.PROCESSLIST WHERE DB = \
-             database() AND STATE = 'User sleep'"
-        }
-        _ => {
-            "SELECT CAST(count(*) AS text) FROM pg_stat_activity WHERE datname = \
-             current_database() AND wait_event = 'PgSleep'"
-        }
-    };
-    world.target().rows(sql).await[0][0].as_deref() != Some("0")
-}
-
 /// Waits until the server has noticed that the process is gone.
 async fn alone(world: &mut World<'_>) {
-    while world.story.target_engine() != Engine::Sqlite && asleep(world).await {}
+    while world.target().has_sleeper().await {}
 }

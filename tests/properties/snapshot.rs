@@ -110,6 +110,22 @@ impl Database {
     }
 
     /// Rows of the ledger's tables; none where they don't exist.
+    /// Whether a session of this database's server is in a sleep; SQLite has no sessions.
+    pub async fn has_sleeper(&mut self) -> bool {
+        let sql = match self {
+            Self::Sqlite(_) => return false,
+            Self::Postgres(_) => {
+                "SELECT '1' FROM pg_stat_activity WHERE datname = current_database() AND \
+                 wait_event = 'PgSleep'"
+            }
+            Self::Mariadb(_) => {
+                "SELECT '1' FROM information_schema.PROCESSLIST WHERE DB = database() AND \
+                 STATE = 'User sleep'"
+            }
+        };
+        !self.rows(sql).await.is_empty()
+    }
+
     pub async fn ledger_rows(&mut self) -> usize {
         let mut all = 0;
         for table in ["reconcile_run", "reconcile_before_image", "reconcile_work", "reconcile_pair"]

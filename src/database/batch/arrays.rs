@@ -1,7 +1,7 @@
 //! PostgreSQL: rows come as one array of texts per column, and are cast as single values are.
 //!
-//! A COPY into a temporary table would need the right to create one and leaves a connection in disorder
-//! where it isn't finished; it is no quicker (CONTRIBUTING.md has the figures).
+//! A COPY into a temporary table would need the right to create one, and leaves a connection in disorder
+//! where it isn't finished.
 
 use super::super::connection::{Parameter, Statement};
 use super::super::dialect::{quote, quote_all};
