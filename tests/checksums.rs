@@ -54,7 +54,9 @@ impl Shops {
                 source: Place::mariadb(source).await?,
                 target: Place::mariadb(target).await?,
             },
-            Engine::Sqlite => unreachable!("its rows are always streamed"),
+            Engine::Sqlite => {
+                Self { source: Place::sqlite(source).await, target: Place::sqlite(target).await }
+            }
         })
     }
 
@@ -98,6 +100,13 @@ impl Shops {
     }
 }
 
+/// SQLite's numbers from 1 on, as a table of one column `i`.
+fn counted(count: usize) -> String {
+    format!(
+        "(WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {count}) SELECT i FROM s)"
+    )
+}
+
 /// One way to hide a difference: what the source's rows and the target's are set to. A case of equal
 /// rows expects no candidate.
 struct Hidden {
@@ -116,7 +125,7 @@ const fn hidden(
 }
 
 const EVERYWHERE: &[Hidden] = &[
-    Hidden { name: "nothing", source: &[], target: &[], differs: false },
+    Hidden { name: "equal_rows", source: &[], target: &[], differs: false },
     Hidden {
         name: "zeros",
         source: &["f = 0 WHERE id = 3"],
@@ -212,6 +221,19 @@ const ON_POSTGRES: &[Hidden] = &[
     hidden("money", &["mo = 1 WHERE id = 3"], &["mo = 42949672.96 WHERE id = 3"]),
 ];
 
+const ON_SQLITE: &[Hidden] = &[
+    hidden("last_digits", &["f = 0.1 WHERE id = 3"], &["f = 0.10000000000000002 WHERE id = 3"]),
+    hidden(
+        "after_a_nul",
+        &["a = 'x' || char(0) || 'y' WHERE id = 3"],
+        &["a = 'x' || char(0) || 'z' WHERE id = 3"],
+    ),
+    hidden("classes", &["v = 5 WHERE id = 3"], &["v = '5' WHERE id = 3"]),
+    hidden("bytes_or_text", &["v = x'61' WHERE id = 3"], &["v = 'a' WHERE id = 3"]),
+    hidden("broken_text", &["v = x'ff' WHERE id = 3"], &["v = x'fe' WHERE id = 3"]),
+    hidden("spelled_real", &["v = 1.5 WHERE id = 3"], &["v = '1.5' WHERE id = 3"]),
+];
+
 /// 60 rows of every kind of column, then a case's edits of one side.
 fn script(on: Engine, cases: &[&Hidden], edits: fn(&Hidden) -> &'static [&'static str]) -> String {
     let mut script = match on {
@@ -233,6 +255,13 @@ fn script(on: Engine, cases: &[&Hidden], edits: fn(&Hidden) -> &'static [&'stati
                  'x', 'c', '1 day', '[]', 'c', '{{1}}', '{{1}}', 'sad', 1, '(1,1)', 1, md5(i::text)::uuid
                  FROM generate_series(1, 60) AS i;"
             ),
+            Engine::Sqlite => format!(
+                "CREATE TABLE {name} (id INTEGER PRIMARY KEY, a text, b varchar(40), x bigint, y bigint,
+                 n numeric, f double, g double, flag boolean, t text, raw text, ci text COLLATE NOCASE, v);
+                 INSERT INTO {name} SELECT i, 'a' || i, 'b' || i, i, -i, i, i, i, i % 2, '2024-01-01', 'x',
+                 'c', 'v' FROM {};",
+                counted(60)
+            ),
             _ => format!(
                 "CREATE TABLE {name} (id bigint PRIMARY KEY, a text, b varchar(40), x bigint, y bigint,
                  n decimal(20,4), f double, g double, flag tinyint(1), t datetime(6), raw varbinary(20),
@@ -249,7 +278,11 @@ fn script(on: Engine, cases: &[&Hidden], edits: fn(&Hidden) -> &'static [&'stati
 }
 
 async fn nothing_hides(on: Engine) {
-    let special: &[Hidden] = if on == Engine::Postgres { ON_POSTGRES } else { &[] };
+    let special: &[Hidden] = match on {
+        Engine::Postgres => ON_POSTGRES,
+        Engine::Sqlite => ON_SQLITE,
+        Engine::Mariadb => &[],
+    };
     let cases: Vec<&Hidden> = EVERYWHERE.iter().chain(special).collect();
     let source = script(on, &cases, |case| case.source);
     let target = script(on, &cases, |case| case.target);
@@ -262,6 +295,11 @@ async fn nothing_hides(on: Engine) {
         assert_eq!(differs, case.differs, "{}", case.name);
     }
     shops.remove().await;
+}
+
+#[tokio::test]
+async fn nothing_hides_from_checksums_on_sqlite() {
+    nothing_hides(Engine::Sqlite).await;
 }
 
 #[tokio::test]
@@ -312,7 +350,8 @@ fn random_rows(on: Engine, random: &mut Random) -> [String; 2] {
     let mut scripts = [String::new(), String::new()];
     let nocase = match on {
         Engine::Postgres => "",
-        _ => "COLLATE utf8mb4_general_ci",
+        Engine::Sqlite => "COLLATE NOCASE",
+        Engine::Mariadb => "COLLATE utf8mb4_general_ci",
     };
     for (name, columns, key_columns) in KEYED {
         let columns = columns.replace("COLLATE NOCASE", nocase);
@@ -368,6 +407,11 @@ async fn random_edits_are_found(on: Engine) {
 }
 
 #[tokio::test]
+async fn random_edits_are_found_by_checksums_on_sqlite() {
+    random_edits_are_found(Engine::Sqlite).await;
+}
+
+#[tokio::test]
 async fn random_edits_are_found_by_checksums_on_postgres() {
     random_edits_are_found(Engine::Postgres).await;
 }
@@ -380,10 +424,13 @@ async fn random_edits_are_found_by_checksums_on_mariadb() {
 /// Categories, products that refer to them and their texts; `moved` categories got another slug.
 fn shop(on: Engine, products: usize) -> String {
     let (series, i, concat) = match on {
-        Engine::Postgres => ("generate_series(1, N) AS s(i)", "i", "'x' || i"),
-        _ => ("(SELECT seq AS i FROM seq_1_to_N) AS s", "i", "CONCAT('x', i)"),
+        Engine::Postgres => ("generate_series(1, #) AS s(i)".to_owned(), "i", "'x' || i"),
+        Engine::Sqlite => (counted(0).replace("< 0", "< #"), "i", "'x' || i"),
+        Engine::Mariadb => {
+            ("(SELECT seq AS i FROM seq_1_to_#) AS s".to_owned(), "i", "CONCAT('x', i)")
+        }
     };
-    let of = |count: usize| series.replace('N', &count.to_string());
+    let of = |count: usize| series.replace('#', &count.to_string());
     format!(
         "CREATE TABLE category (id integer PRIMARY KEY, slug varchar(40) NOT NULL UNIQUE);
          INSERT INTO category SELECT {i}, {concat} FROM {categories};
@@ -422,6 +469,11 @@ async fn owners_and_references_are_followed(on: Engine) {
 }
 
 #[tokio::test]
+async fn owners_and_references_are_followed_on_sqlite() {
+    owners_and_references_are_followed(Engine::Sqlite).await;
+}
+
+#[tokio::test]
 async fn owners_and_references_are_followed_on_postgres() {
     owners_and_references_are_followed(Engine::Postgres).await;
 }
@@ -453,6 +505,11 @@ async fn columns_of_one_side_are_looked_at(on: Engine) {
 }
 
 #[tokio::test]
+async fn columns_of_one_side_are_looked_at_on_sqlite() {
+    columns_of_one_side_are_looked_at(Engine::Sqlite).await;
+}
+
+#[tokio::test]
 async fn columns_of_one_side_are_looked_at_on_postgres() {
     columns_of_one_side_are_looked_at(Engine::Postgres).await;
 }
@@ -475,6 +532,11 @@ async fn equal_rows_are_left_unread(on: Engine) {
     assert_eq!(streamed.read, 80_099);
     assert!(found.read > 2 && found.read < 1_000, "{} rows were read", found.read);
     shops.remove().await;
+}
+
+#[tokio::test]
+async fn equal_rows_are_left_unread_on_sqlite() {
+    equal_rows_are_left_unread(Engine::Sqlite).await;
 }
 
 #[tokio::test]

@@ -128,10 +128,13 @@ fn twin(node: &Node) -> Twin<'_> {
     }
 }
 
-/// Whether a value that reads as the default's constant is the default: bytes and JSON are compared
-/// otherwise.
+/// Whether a value whose text is the default's constant is the default: a number's text may leave digits
+/// out, bytes and JSON are compared otherwise.
 fn has_text(kind: Kind) -> bool {
-    !matches!(kind, Kind::Bytes | Kind::Json | Kind::Float | Kind::Any | Kind::Native)
+    !matches!(
+        kind,
+        Kind::Bytes | Kind::Json | Kind::Decimal | Kind::Float | Kind::Any | Kind::Native
+    )
 }
 
 /// Equal as read: content, the parent's reference, and nothing that only the source has.

@@ -4,6 +4,7 @@
 //! for reading the buckets that differ; where checksums can't be compared, for streaming everything in
 //! key order. A row that isn't handed on is equal in every column compared.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
@@ -12,8 +13,10 @@ use futures_util::lock::Mutex;
 use super::Error;
 use super::merge::{Merge, positions};
 use super::sides::{Reading, Sides, Sizes};
-use crate::catalog::Table;
-use crate::database::{Buckets, Hashing, Row, Session, Slice, Stretch, Unlike};
+use crate::catalog::{Engine, Table};
+use crate::database::{
+    Buckets, Hashing, Row, Session, Slice, Stretch, Unlike, Value, spells_alike,
+};
 use crate::manifest::filter::Filter;
 
 /// What a stretch should take both servers.
@@ -22,6 +25,7 @@ const STRETCH: Duration = Duration::from_millis(500);
 const STEP: u64 = 4;
 const MOST_ROWS: u64 = 2_000_000;
 const MOST_BUCKETS: u32 = 1 << 15;
+const LOOKED_UP: usize = 500;
 
 /// One table of both sides, as it is compared.
 pub struct Twin<'a> {
@@ -64,6 +68,9 @@ pub async fn differing(
     look: Look<'_>,
 ) -> Result<Looked, Error> {
     let look = Mutex::new(look);
+    if let Some(compared) = spelled(sides, twin) {
+        return read_spelled(sides, twin, compared, &look).await;
+    }
     let Some((hashing, start)) = hashing(sides, twin).await? else {
         let everything = Slice { stretch: &Stretch::default(), buckets: None };
         let read = read(&mut sides.source, &mut sides.target, twin, everything, &look).await?;
@@ -104,9 +111,85 @@ async fn hashing(sides: &mut Sides, twin: &Twin<'_>) -> Result<Option<(Hashing, 
     Ok(hashing.map(|hashing| (hashing, start)))
 }
 
+/// The columns to spell rows out by, where both sides are SQLite.
+fn spelled<'a>(sides: &Sides, twin: &'a Twin<'_>) -> Option<&'a [String]> {
+    let sqlite = |session: &Session| session.engine() == Engine::Sqlite;
+    let both = sqlite(&sides.source) && sqlite(&sides.target) && sides.reading != Reading::Streams;
+    let compared = twin.compared.as_deref().filter(|_| both)?;
+    spells_alike(twin.tables, compared).then_some(compared)
+}
+
+/// Streams the rows of both sides as one text each, and reads those whose texts differ by their keys.
+async fn read_spelled(
+    sides: &mut Sides,
+    twin: &Twin<'_>,
+    compared: &[String],
+    look: &Mutex<Look<'_>>,
+) -> Result<Looked, Error> {
+    let Twin { tables, key, filter, unlike, .. } = twin;
+    let mut looked = Looked { source_rows: 0, read: 0, at: At::Differing };
+    let mut differing: Vec<Differing> = Vec::new();
+    let scans = [
+        sides.source.scan_spelled(tables[0], compared, key, filter, unlike).await?,
+        sides.target.scan_spelled(tables[1], compared, key, filter, &[]).await?,
+    ];
+    let places: Vec<usize> = (0..key.len()).collect();
+    let mut merge = Merge::new(scans, [places.clone(), places]);
+    while let Some(met) = merge.next().await? {
+        looked.source_rows += u64::from(met.0.is_some());
+        if met.0.is_some() && met.0 == met.1 {
+            continue;
+        }
+        let on = [met.0.is_some(), met.1.is_some()];
+        looked.read += on.iter().filter(|on| **on).count() as u64;
+        let row = met.0.or(met.1);
+        differing.extend(row.map(|row| (row.into_iter().take(key.len()).collect(), on)));
+    }
+    drop(merge);
+    for differing in differing.chunks(LOOKED_UP) {
+        look_up(sides, twin, differing, look).await?;
+    }
+    Ok(looked)
+}
+
+/// A key, and which sides have a row of it.
+type Differing = (Vec<Value>, [bool; 2]);
+
+/// Hands on the rows of some keys.
+async fn look_up(
+    sides: &mut Sides,
+    twin: &Twin<'_>,
+    differing: &[Differing],
+    look: &Mutex<Look<'_>>,
+) -> Result<(), Error> {
+    let Twin { tables, read, key, .. } = twin;
+    let of = |side: usize| {
+        let here = differing.iter().filter(move |(_, on)| on[side]);
+        here.map(|(key, _)| key.clone()).collect::<Vec<_>>()
+    };
+    let wanted = [of(0), of(1)];
+    let (ours, theirs) = tokio::try_join!(
+        sides.source.find(tables[0], &read[0], key, &wanted[0]),
+        sides.target.find(tables[1], &read[1], key, &wanted[1]),
+    )?;
+    let by_key = |side: usize, rows: Vec<(usize, Row)>| {
+        let rows = rows.into_iter().map(|(at, row)| (wanted[side][at].clone(), row));
+        rows.collect::<BTreeMap<_, _>>()
+    };
+    let (mut ours, mut theirs) = (by_key(0, ours), by_key(1, theirs));
+    for (key, on) in differing {
+        let rows = (ours.remove(key), theirs.remove(key));
+        if [rows.0.is_some(), rows.1.is_some()] != *on {
+            return Err(Error::ShortRead { table: tables[0].name.clone() });
+        }
+        (look.lock().await)(rows.0, rows.1);
+    }
+    Ok(())
+}
+
 /// How far the stretches have come.
 struct Walk {
-    after: Option<Vec<crate::database::Value>>,
+    after: Option<Vec<Value>>,
     ended: bool,
     /// How many rows the next one should have.
     rows: u64,

@@ -12,8 +12,11 @@ use super::connection::{Cell, Cells, Parameter, Statement};
 use super::dialect::quote;
 use super::error::Result;
 use super::filter::{conditions, push_all};
-use super::read::Shape;
-use super::{Session, Value, checksum_mariadb as mariadb, checksum_postgres as postgres};
+use super::read::{Scan, Shape};
+use super::{
+    Session, Value, checksum_mariadb as mariadb, checksum_postgres as postgres,
+    checksum_sqlite as sqlite,
+};
 use crate::catalog::{Column, Engine, Kind, Table};
 use crate::manifest::filter::Filter;
 
@@ -96,6 +99,15 @@ impl Seed {
             word: format!("{:016x}{:016x}", draw(), draw()),
         }
     }
+}
+
+/// Whether rows of two SQLite tables that are spelled alike are equal.
+pub fn spells_alike(tables: [&Table; 2], columns: &[String]) -> bool {
+    let kind = |table: &Table, name: &String| table.column(name).map(|column| column.kind);
+    columns.iter().all(|name| {
+        let kinds = tables.map(|table| kind(table, name));
+        kinds[0].is_some() && kinds[0] == kinds[1]
+    })
 }
 
 impl Hashing {
@@ -252,6 +264,29 @@ impl Session {
         })
     }
 
+    /// SQLite: the key of each row that passes `filter`, and all of these columns in one text, which only
+    /// equal rows share. Rows that `unlike` describes share theirs with no row of a session without it.
+    pub async fn scan_spelled<'s>(
+        &'s mut self,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+        filter: &Filter,
+        unlike: &[Unlike],
+    ) -> Result<Scan<'s>> {
+        let shape = Shape::new(self, table, key, key)?;
+        let columns = columns.iter().filter(|name| !key.contains(name));
+        let columns = columns.map(|name| self.column(table, name)).collect::<Result<Vec<_>>>()?;
+        let mut statement = Statement::once(String::new());
+        let spelled = sqlite::row(&columns, &self.mark(&mut statement, table, unlike)?);
+        let (selected, name) = (shape.select("t."), quote(&table.name));
+        statement.sql = format!("SELECT {selected}, {spelled} FROM {name} AS t");
+        let all = conditions(&mut statement, self.dialect(), table, filter)
+            .map_err(|what| self.unsupported(what))?;
+        push_all(&mut statement, &all);
+        self.in_order(statement, shape).await
+    }
+
     /// The conditions of a slice, bound to the statement.
     pub(super) fn slice(
         &self,
@@ -378,7 +413,8 @@ impl Session {
             let (sql, text) = (quote(name), self.dialect().select(&quote(name), column));
             let bytes = |text: &str| match self.engine() {
                 Engine::Postgres => format!("{text} COLLATE \"C\""),
-                Engine::Sqlite | Engine::Mariadb => format!("CAST({text} AS BINARY)"),
+                Engine::Mariadb => format!("CAST({text} AS BINARY)"),
+                Engine::Sqlite => format!("CAST({text} AS TEXT) COLLATE BINARY"),
             };
             any.push(match it {
                 Unlike::Empty(_) if column.kind == Kind::Text => {
@@ -389,7 +425,8 @@ impl Session {
                     let number = statement.bind(Parameter::Text(constant.clone()));
                     let constant = match self.engine() {
                         Engine::Postgres => format!("${number}"),
-                        Engine::Sqlite | Engine::Mariadb => bytes("?"),
+                        Engine::Sqlite => format!("?{number}"),
+                        Engine::Mariadb => bytes("?"),
                     };
                     format!("({sql} IS NOT NULL AND {} <> {constant})", bytes(&text))
                 }

@@ -12,6 +12,7 @@ mod catalog_sqlite;
 mod checksum;
 mod checksum_mariadb;
 mod checksum_postgres;
+mod checksum_sqlite;
 mod connection;
 mod ddl;
 mod dialect;
@@ -38,7 +39,7 @@ mod write;
 use std::path::PathBuf;
 
 pub use batch::{Alike, AlikeRow, Write};
-pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike};
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, spells_alike};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;

@@ -56,6 +56,15 @@ impl Session {
             .map_err(|what| self.unsupported(what))?;
         all.extend(self.slice(&mut statement, table, key, slice)?);
         push_all(&mut statement, &all);
+        self.in_order(statement, shape).await
+    }
+
+    /// A statement's rows, in the order of the shape's key.
+    pub(super) async fn in_order(
+        &mut self,
+        mut statement: Statement,
+        shape: Shape,
+    ) -> Result<Scan<'_>> {
         statement.sql.push_str(" ORDER BY ");
         statement.sql.push_str(&shape.order(self)?);
         let rows = match self.engine() {
@@ -68,7 +77,7 @@ impl Session {
                 let (action, environment) = ("read", self.environment.clone());
                 let number = self.cursors;
                 let cursor = Cursor::open(&mut self.connection, number, statement).await;
-                let doing = Doing { environment: &environment, action, table: Some(&table.name) };
+                let doing = Doing { environment: &environment, action, table: Some(&shape.table) };
                 Rows::Cursor(cursor.map_err(|error| doing.failed(&error))?)
             }
         };
@@ -311,6 +320,8 @@ impl Scan<'_> {
         let Some(cells) = cells.map_err(|error| self.shape.doing().failed(&error))? else {
             return Ok(None);
         };
+        // Where rows are spelled out, that comes behind the columns.
+        let spelled = cells.get(self.shape.columns.len()).cloned();
         let mut row = self.shape.row(cells)?;
         let key: Vec<_> = self.shape.key.iter().map(|place| row[*place].clone()).collect();
         let disordered = self.previous.as_ref().is_some_and(|last| *last >= key);
@@ -319,6 +330,7 @@ impl Scan<'_> {
         }
         self.previous = Some(key);
         row.truncate(self.shape.visible);
+        row.extend(spelled.map(Cell::spelled));
         Ok(Some(row))
     }
 }
