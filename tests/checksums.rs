@@ -342,7 +342,8 @@ fn key(random: &mut Random, table: &str) -> String {
 }
 
 fn cell(random: &mut Random) -> &'static str {
-    *random.pick(&["NULL", "'NULL'", "''", "'a'", "'A'", "'a '", "'ab'", "'c'", "'1:a'", "'N'"])
+    let texts = ["NULL", "'NULL'", "''", "'a'", "'A'", "'a '", "'ab'", "'c'", "'1:a'", "'N'"];
+    texts[random.below(texts.len())]
 }
 
 /// The same random rows on both sides but for edits of some of the second's.

@@ -223,8 +223,8 @@ async fn shared_id(matcher: &mut Matcher<'_>, draft: &mut Draft) -> Result<(), E
     let (by, key) = (node.names(&node.key), current.key(model));
     let holder = matcher.counterparts(Side::Target, node.matching, &by, &[key]).await?;
     let matching = &model.matchings[node.matching];
-    let other = |holder: &crate::database::Row| pick(holder, &matching.key) != draft.id;
-    if holder[0].as_ref().is_some_and(|holder| holder.as_ref().is_some_and(|it| other(it))) {
+    let holder = holder[0].as_ref().and_then(Option::as_ref);
+    if holder.is_some_and(|holder| pick(holder, &matching.key) != draft.id) {
         draft.case = Case::IdentityAmbiguous;
     }
     Ok(())

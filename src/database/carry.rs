@@ -33,6 +33,7 @@ pub(super) fn canonical(column: &Column, value: Value) -> Value {
 }
 
 /// A carried value as a column of this engine stores it, or why it can't, in words without the value.
+#[expect(clippy::match_same_arms, reason = "a table, kind by kind")]
 pub(super) fn local(engine: Engine, column: &Column, value: &Value) -> Result<Value, String> {
     if column.carried.is_none() {
         return Ok(value.clone());

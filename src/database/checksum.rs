@@ -224,7 +224,7 @@ impl Session {
         };
         let tail = format!(" ORDER BY {} LIMIT 1 OFFSET {offset}", order.join(", "));
         statement.sql.push_str(&tail);
-        let rows = self.rows("find a key of", Some(table), statement).await?;
+        let rows = self.rows("read", Some(table), statement).await?;
         rows.into_iter().next().map(|cells| shape.row(cells)).transpose()
     }
 
