@@ -28,8 +28,8 @@ pub struct Now {
     pub all: usize,
 }
 
-/// How the time of a large run is spread over its stages, in hundredths; measured by `scripts/bench
-/// apply`. The first comparison depends on the tables, not on the records, so it says nothing.
+/// How the time of a large run is spread over its stages, in hundredths, roughly over all engines. The
+/// first comparison depends on the tables, not on the records, so it says nothing.
 fn weight(stage: Stage) -> f64 {
     match stage {
         Stage::Comparing | Stage::Deciding => 0.0,
