@@ -85,7 +85,7 @@ fn the_laws_hold_on_mariadb() {
 
 #[test]
 fn the_laws_hold_on_different_engines() {
-    on_a_deep_stack(|| go_through_mixed(Trial::Laws, 5));
+    on_a_deep_stack(|| go_through_mixed(Trial::Laws, 6));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_killed_process_leaves_the_target_as_it_was_on_mariadb() {
 
 #[test]
 fn a_killed_process_leaves_the_target_as_it_was_on_different_engines() {
-    on_a_deep_stack(|| go_through_mixed(Trial::Kills, 2));
+    on_a_deep_stack(|| go_through_mixed(Trial::Kills, 3));
 }
 
 async fn go_through_mixed(trial: Trial, ordinary: u64) {
@@ -177,6 +177,13 @@ async fn go_through(engines: Engines, trial: Trial, ordinary: u64) {
         "{trial:?} on {engines:?} in {:.1} s: {figures:?}",
         started.elapsed().as_secs_f64()
     ));
+    let tried = match trial {
+        Trial::Laws => figures.applied,
+        Trial::Failures => figures.statements_failed,
+        Trial::Kills => figures.kills,
+    };
+    let chosen = std::env::var_os("RECONCILE_TEST_SEED").is_some();
+    assert!(tried > 0 || chosen, "{trial:?} on {engines:?} tried nothing: {figures:?}");
     assert!(failed.is_empty(), "seeds of {trial:?} that failed on {engines:?}: {failed:?}");
 }
 
@@ -201,7 +208,9 @@ fn seeds(trial: Trial, ordinary: u64, engines: Engines) -> Vec<u64> {
         }
         return seed.split(',').map(|seed| seed.trim().parse().unwrap()).collect();
     }
-    let mut seeds: Vec<u64> = (1..=ordinary).collect();
+    // The first two worlds leave little to write.
+    let first = if engines.prod == engines.test { 1 } else { 3 };
+    let mut seeds: Vec<u64> = (first..first + ordinary).collect();
     // They broke laws; failing and being killed is quicker tried on others.
     let same = engines.prod == engines.test;
     if (same && trial == Trial::Laws) || is_full() {
