@@ -331,16 +331,18 @@ impl<'a> Matcher<'a> {
         let partner = partner.filter(|partner| **partner != pick(row, &matching.key)).cloned();
         let claimed = self.one_each(from, matching, &matching.key, &[partner]).await?[0].is_some();
         let created_equal = matching.created.map(|index| row[index] == by_id[index]);
-        let above =
-            self.translate(from, id, std::slice::from_ref(row), &matching.parent, complete).await?;
-        let stayed = above[0].as_ref() == Some(&pick(by_id, &matching.parent));
+        let mut null_part = whole(by_id, &matching.identity).is_none();
+        if null_part {
+            let own = std::slice::from_ref(row);
+            let above = self.translate(from, id, own, &matching.parent, complete).await?;
+            null_part = above[0].as_ref() == Some(&pick(by_id, &matching.parent));
+        }
         let mut holder = IdHolder {
             same_identity: by_identity.iter().any(same),
             in_filter: passes(&matching.filter, |name| {
                 matching.position(name).map(|index| &by_id[index])
             }),
-            null_part: whole(by_id, &matching.identity).is_none()
-                && (stayed || matching.parent.is_empty()),
+            null_part,
             created_equal,
             created_unique: false,
             identity_lives_on: false,

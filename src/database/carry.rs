@@ -4,6 +4,8 @@
 //! as it was read, so it differs from whatever it is compared with and is refused when it would be
 //! written.
 
+use std::borrow::Cow;
+
 use super::times;
 use super::value::{self, Value, is_decimal};
 use crate::catalog::{Column, Engine, Kind};
@@ -34,56 +36,61 @@ pub(super) fn canonical(column: &Column, value: Value) -> Value {
 
 /// A carried value as a column of this engine stores it, or why it can't, in words without the value.
 #[expect(clippy::match_same_arms, reason = "a table, kind by kind")]
-pub(super) fn local(engine: Engine, column: &Column, value: &Value) -> Result<Value, String> {
+pub(super) fn local<'v>(
+    engine: Engine,
+    column: &Column,
+    value: &'v Value,
+) -> Result<Cow<'v, Value>, String> {
+    let same = Ok(Cow::Borrowed(value));
     if column.carried.is_none() {
-        return Ok(value.clone());
+        return same;
     }
     let declared = &column.declared;
     let not = |what: &str| Err(format!("{what}, which {declared} can't hold"));
     match (column.kind, value) {
-        (_, Value::Null) => Ok(Value::Null),
+        (_, Value::Null) => same,
         (Kind::Integer | Kind::Decimal | Kind::Float, Value::Boolean(truth)) => {
-            Ok(Value::Integer(i64::from(*truth)))
+            Ok(Cow::Owned(Value::Integer(i64::from(*truth))))
         }
-        (Kind::Integer | Kind::Decimal | Kind::Float, number) if is_number(number) => {
-            Ok(number.clone())
-        }
+        (Kind::Integer | Kind::Decimal | Kind::Float, number) if is_number(number) => same,
         (Kind::Integer | Kind::Decimal | Kind::Float, _) => not("isn't a number"),
-        (Kind::Boolean, Value::Boolean(_)) => Ok(value.clone()),
+        (Kind::Boolean, Value::Boolean(_)) => same,
         (Kind::Boolean, _) => not("is neither true nor false"),
-        (Kind::Text, Value::Text(_) | Value::Decimal(_)) => Ok(value.clone()),
-        (Kind::Text, Value::Other(text) | Value::Json(text)) => Ok(Value::Text(text.clone())),
+        (Kind::Text, Value::Text(_) | Value::Decimal(_)) => same,
+        (Kind::Text, Value::Other(text) | Value::Json(text)) => {
+            Ok(Cow::Owned(Value::Text(text.clone())))
+        }
         (Kind::Text, _) => not("isn't text"),
-        (Kind::Bytes, Value::Bytes(_)) => Ok(value.clone()),
+        (Kind::Bytes, Value::Bytes(_)) => same,
         (Kind::Bytes, Value::Other(text)) if is_uuid(text) => {
-            Ok(Value::Bytes(text.replace('-', "")))
+            Ok(Cow::Owned(Value::Bytes(text.replace('-', ""))))
         }
         (Kind::Bytes, _) => not("isn't bytes"),
         (Kind::Uuid, Value::Other(text)) if is_uuid(text) => match engine {
             Engine::Mariadb if !mariadb_takes_uuid(text) => {
                 Err(format!("has a version and variant that {declared} doesn't take"))
             }
-            _ => Ok(value.clone()),
+            _ => same,
         },
-        (Kind::Uuid, _) if engine == Engine::Sqlite => Ok(value.clone()),
+        (Kind::Uuid, _) if engine == Engine::Sqlite => same,
         (Kind::Uuid, _) => not("isn't a UUID in lower case with hyphens"),
-        (Kind::Json, Value::Json(text)) => json(engine, declared, text).map(|()| value.clone()),
+        (Kind::Json, Value::Json(text)) => json(engine, declared, text).and(same),
         (Kind::Json, _) => not("isn't JSON"),
         (Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz, Value::Other(text)) => {
             match times::refusal(engine, column.kind, declared, text) {
                 Some(reason) => Err(reason),
-                None => Ok(value.clone()),
+                None => same,
             }
         }
         (Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz, _)
             if engine == Engine::Sqlite =>
         {
-            Ok(value.clone())
+            same
         }
         (Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz, _) => {
             not("isn't a date or time")
         }
-        (Kind::Any | Kind::Native, _) => Ok(value.clone()),
+        (Kind::Any | Kind::Native, _) => same,
     }
 }
 
@@ -166,7 +173,7 @@ mod tests {
         let stored = Value::Bytes("00112233445566778899aabbccddeeff".into());
         let carried = canonical(&bytes, stored.clone());
         assert_eq!(carried, Value::Other("00112233-4455-6677-8899-aabbccddeeff".into()));
-        assert_eq!(local(Engine::Mariadb, &bytes, &carried), Ok(stored));
+        assert_eq!(local(Engine::Mariadb, &bytes, &carried), Ok(Cow::Owned(stored)));
         let text = column(Kind::Text, "TEXT", Kind::Uuid);
         let loud = Value::Text("00112233-4455-6677-8899-AABBCCDDEEFF".into());
         let carried = canonical(&text, loud);
@@ -179,7 +186,10 @@ mod tests {
         let number = column(Kind::Integer, "tinyint(1)", Kind::Boolean);
         assert_eq!(canonical(&number, Value::Integer(1)), Value::Boolean(true));
         assert_eq!(canonical(&number, Value::Integer(7)), Value::Integer(7));
-        assert_eq!(local(Engine::Mariadb, &number, &Value::Boolean(true)), Ok(Value::Integer(1)));
+        assert_eq!(
+            local(Engine::Mariadb, &number, &Value::Boolean(true)),
+            Ok(Cow::Owned(Value::Integer(1)))
+        );
         let truth = column(Kind::Boolean, "boolean", Kind::Boolean);
         assert!(local(Engine::Postgres, &truth, &Value::Integer(7)).is_err());
     }

@@ -3,6 +3,7 @@
 //! Answers for naming such a value before anything is written. Servers cut or round some of them
 //! without a word; what isn't known here they refuse themselves.
 
+use super::sqlite;
 use super::value::{self, Value};
 use crate::catalog::{Column, Engine, Kind};
 
@@ -154,10 +155,7 @@ fn becomes_another(column: &Column, value: &Value) -> Option<String> {
             refused.then(|| "is out of range for SQLite's integers".to_owned())
         }
         (Kind::Json, Value::Json(text)) if numeric && looks_like_a_number(text) => {
-            let rounded = text.trim().parse::<f64>().ok()?.to_string();
-            let exact = text.trim().parse::<i64>().is_ok()
-                || Value::Decimal(rounded) == Value::Decimal(text.trim().to_owned());
-            (!exact).then(|| "holds more digits than SQLite can store".to_owned())
+            sqlite::number_parameter(text.trim()).err()
         }
         (Kind::Json, _) => None,
         (_, Value::Text(text)) if numeric && looks_like_a_number(text) => Some(format!(

@@ -145,15 +145,15 @@ impl Session {
         by: &[&Column],
         batch: &[(usize, &Vec<Value>)],
     ) -> Result<Statement> {
+        if self.engine() == Engine::Postgres {
+            return self.lookup_by_arrays(table, select, by, batch);
+        }
         let reuse = if batch.len() == BATCH_ROWS { Statement::new } else { Statement::once };
         let mut statement = reuse(String::new());
         if self.engine() == Engine::Mariadb {
             let keys = self.padded_conditions(&mut statement, table, by, batch)?;
             statement.sql = union(table, select, &keys);
             return Ok(statement);
-        }
-        if self.engine() == Engine::Postgres {
-            return self.lookup_by_arrays(table, select, by, batch);
         }
         let mut rows = Vec::with_capacity(batch.len());
         for (_, key) in batch {

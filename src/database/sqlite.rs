@@ -156,7 +156,7 @@ fn keeps_text(column: &Column) -> bool {
 }
 
 /// A number as SQLite stores it, as long as nothing is lost.
-fn number_parameter(text: &str) -> Result<Parameter, String> {
+pub(super) fn number_parameter(text: &str) -> Result<Parameter, String> {
     if let Ok(integer) = text.parse() {
         return Ok(Parameter::Integer(integer));
     }

@@ -137,15 +137,24 @@ async fn carry(
     let applying = Applying { context, job, plan, scope, decision: &decision };
     let outcome = applying.run(opened, facts, watch).await;
     let remembered = remember(&mut state, job, &request, now, &outcome).await;
-    match (remembered, &outcome) {
+    noted(remembered, outcome, &mut report.left_out)
+}
+
+/// How a run ended whose end may not be noted.
+fn noted(
+    remembered: Result<(), Error>,
+    outcome: Result<Outcome, Error>,
+    left_out: &mut Vec<String>,
+) -> Result<Outcome, Error> {
+    match (remembered, outcome) {
         // The run is committed: its ledger row holds the request from now on.
-        (Err(error), Ok(Outcome::Applied { .. })) => {
-            report.left_out.push(format!("the run's end isn't noted in the state store: {error}"));
+        (Err(error), Ok(applied @ Outcome::Applied { .. })) => {
+            left_out.push(format!("the run's end isn't noted in the state store: {error}"));
+            Ok(applied)
         }
-        (Err(error), Ok(_)) => return Err(error),
-        (Ok(()), _) | (Err(_), Err(_)) => {}
+        (Err(error), Ok(_)) => Err(error),
+        (_, outcome) => outcome,
     }
-    outcome
 }
 
 /// Only the installation on PROD applies.

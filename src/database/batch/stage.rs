@@ -66,13 +66,8 @@ impl Session {
         let names = quote_all(names.iter().map(String::as_str));
         for rows in self.portions(&alike.rows, key.len() + columns.len()) {
             let mut statement = Statement::new(String::new());
-            let mut tuples = Vec::with_capacity(rows.len());
-            for row in rows {
-                let mut values = self.key_row(&mut statement, alike, &key, row)?;
-                values.extend(self.stored_row(&mut statement, alike, &columns, row)?);
-                tuples.push(format!("({})", values.join(", ")));
-            }
-            statement.sql = format!("INSERT INTO {stage} ({names}) VALUES {}", tuples.join(", "));
+            let tuples = self.tuples(&mut statement, alike, &key, &columns, rows)?;
+            statement.sql = format!("INSERT INTO {stage} ({names}) VALUES {tuples}");
             self.execute(alike.action(), Some(alike.table), statement).await?;
         }
         Ok(())

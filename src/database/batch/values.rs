@@ -22,18 +22,32 @@ impl Session {
         let mut touched = 0;
         for rows in self.portions(&alike.rows, columns.len()) {
             let mut statement = Statement::new(String::new());
-            let mut tuples = Vec::with_capacity(rows.len());
-            for row in rows {
-                let values = self.stored_row(&mut statement, alike, &columns, row)?;
-                tuples.push(format!("({})", values.join(", ")));
-            }
-            statement.sql = format!("INSERT INTO {table} ({names}) VALUES {}", tuples.join(", "));
+            let tuples = self.tuples(&mut statement, alike, &[], &columns, rows)?;
+            statement.sql = format!("INSERT INTO {table} ({names}) VALUES {tuples}");
             touched += self.execute(alike.action(), Some(alike.table), statement).await?;
         }
         Ok(touched)
     }
 
-    pub(super) fn stored_row(
+    /// Rows as a statement takes them: the values of the key, then those that are written.
+    pub(super) fn tuples(
+        &self,
+        statement: &mut Statement,
+        alike: &Alike<'_>,
+        key: &[&Column],
+        columns: &[&Column],
+        rows: &[AlikeRow<'_>],
+    ) -> Result<String> {
+        let mut tuples = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut values = self.key_row(statement, alike, key, row)?;
+            values.extend(self.stored_row(statement, alike, columns, row)?);
+            tuples.push(format!("({})", values.join(", ")));
+        }
+        Ok(tuples.join(", "))
+    }
+
+    fn stored_row(
         &self,
         statement: &mut Statement,
         alike: &Alike<'_>,
@@ -63,16 +77,10 @@ impl Session {
         let mut touched = 0;
         for rows in self.portions(&alike.rows, key.len() + columns.len()) {
             let mut statement = Statement::new(String::new());
-            let mut tuples = Vec::with_capacity(rows.len());
-            for row in rows {
-                let mut values = self.key_row(&mut statement, alike, &key, row)?;
-                values.extend(self.stored_row(&mut statement, alike, &columns, row)?);
-                tuples.push(format!("({})", values.join(", ")));
-            }
+            let tuples = self.tuples(&mut statement, alike, &key, &columns, rows)?;
             statement.sql = format!(
-                "UPDATE {} AS t SET {assignments} FROM (VALUES {}) AS w WHERE {on}",
-                quote(&alike.table.name),
-                tuples.join(", ")
+                "UPDATE {} AS t SET {assignments} FROM (VALUES {tuples}) AS w WHERE {on}",
+                quote(&alike.table.name)
             );
             touched += self.execute(alike.action(), Some(alike.table), statement).await?;
         }
