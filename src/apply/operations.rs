@@ -60,6 +60,7 @@ impl Operation {
 pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (index, record) in placed.iter().enumerate() {
+        let first = operations.len();
         for row in &record.wanted.rows {
             let current = row.current.and_then(|at| record.current.as_ref().map(|c| &c.rows[at]));
             let node = &model.nodes[row.node];
@@ -77,6 +78,9 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
             if let Some(current) = &record.current {
                 operations.push(delete(model, &current.rows[*gone], index));
             }
+        }
+        if operations.len() > first {
+            reset(model, record, index, &mut operations, first);
         }
     }
     let mut operations = in_place(model, operations);
@@ -160,7 +164,7 @@ fn update(
         return None;
     }
     let along = |column: &usize| {
-        matches!(node.columns[*column].role, Role::Ignored | Role::KeptSource)
+        matches!(node.columns[*column].role, Role::Ignored | Role::KeptSource | Role::Reset)
             && row.cells[*column].value().is_some_and(|value| *value != current.values[*column])
     };
     columns.extend((0..node.columns.len()).filter(along));
@@ -174,6 +178,37 @@ fn update(
     let key = key_of(model, current);
     let old = by_name(node, current);
     Some(Operation { verb: Verb::Update, node: row.node, record, key, set, old })
+}
+
+/// Writes what `reset` names, and what an undo takes back, in rows that stay as they are otherwise,
+/// since their record is written.
+fn reset(
+    model: &Model,
+    record: &Placed,
+    index: usize,
+    operations: &mut Vec<Operation>,
+    first: usize,
+) {
+    let Some(before) = &record.current else { return };
+    for row in &record.wanted.rows {
+        let node = &model.nodes[row.node];
+        let Some(current) = row.current.map(|at| &before.rows[at]) else { continue };
+        let moved = node.columns.iter().enumerate().filter_map(|(column, about)| {
+            let back = record.draft.taken_back.contains(&(row.source, column));
+            let value = row.cells[column].value().filter(|it| **it != current.values[column])?;
+            (about.role == Role::Reset || back).then(|| (about.name.clone(), value.clone()))
+        });
+        let set: BTreeMap<String, Value> = moved.collect();
+        let key = key_of(model, current);
+        let mut own = operations[first..].iter();
+        let is_written =
+            own.any(|it| it.node == row.node && it.verb != Verb::Delete && it.key == key);
+        let rekeyed = record.rekeyed && row.parent.is_none();
+        if !set.is_empty() && !is_written && !rekeyed {
+            let (verb, old) = (Verb::Update, by_name(node, current));
+            operations.push(Operation { verb, node: row.node, record: index, key, set, old });
+        }
+    }
 }
 
 fn delete(model: &Model, current: &RecordRow, record: usize) -> Operation {

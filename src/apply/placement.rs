@@ -12,11 +12,13 @@ use crate::compare::draft::{Draft, Link};
 use crate::compare::model::{Model, Node, NodeId, Role, Side};
 use crate::compare::record::Record;
 use crate::compare::sides::{Sides, pick};
-use crate::compare::wanted::{Cell, Wanted, WantedRow, written_into};
+use crate::compare::spots::{At, Position};
+use crate::compare::wanted::{Cell, Wanted, WantedRow, rewrite, written_into};
 use crate::database::Value;
 use crate::plan::change::Answer;
 
 mod guard;
+mod paths;
 
 /// One approved record, ready to be written.
 #[derive(Debug, Clone)]
@@ -56,6 +58,7 @@ pub async fn place(
     let mut numbers = Numbers::default();
     assign(sides, model, &mut placed, &mut numbers).await?;
     follow(model, &mut placed);
+    paths::draw(sides, model, &mut placed).await?;
     guard::hold(model, &placed)?;
     Ok(placed)
 }
@@ -190,8 +193,8 @@ fn freed_rows(model: &Model, placed: &[Placed]) -> BTreeSet<(String, Vec<Value>)
 fn follow(model: &Model, placed: &mut [Placed]) {
     let overlay = overlay(model, placed);
     // A key may hold a reference to a key that holds a reference; real schemas end after two or
-    // three steps, and a longer chain only repeats what stands already.
-    for _ in 0..16 {
+    // three steps, paths of a deep tree after as many as it has levels.
+    for _ in 0..256 {
         let mut changed = false;
         for index in 0..placed.len() {
             for at in 0..placed[index].wanted.rows.len() {
@@ -231,35 +234,71 @@ fn followed(
     let row = &record.wanted.rows[at];
     let node = &model.nodes[row.node];
     let mut cells = row.cells.clone();
+    let mut inside: BTreeMap<usize, Vec<(&Position, Option<Value>)>> = BTreeMap::new();
     for (reference_at, reference) in node.references.iter().enumerate() {
-        let link = record.draft.links.get(&(row.source, reference_at));
-        let Some(Link::Row { key, .. }) = link else { continue };
-        let Some((other, other_at)) = overlay.get(&(reference.to_table.clone(), key.clone()))
-        else {
-            continue;
-        };
-        let referred = &placed[*other].wanted.rows[*other_at];
-        let referred_node = &model.nodes[referred.node];
-        for (column, name) in reference.columns.iter().zip(&reference.to_columns) {
-            let keeps = row.current.is_some()
-                && matches!(node.columns[*column].role, Role::Foreign | Role::Place);
-            let value = referred_node
-                .column(name)
-                .and_then(|to| final_value(&placed[*other], referred, to));
-            if let (false, Some(value)) = (keeps || cells[*column] == Cell::Leave, value) {
-                cells[*column] = value;
+        for linked in record.draft.links.of(row.source, reference_at) {
+            let Link::Row { key, there, .. } = &linked.link else { continue };
+            let referred = overlay.get(&(reference.to_table.clone(), key.clone()));
+            if let At::Inside(position) = &linked.at {
+                let id = match referred {
+                    Some(place) => final_id(model, placed, *place, &reference.to_columns[0]),
+                    None => there.as_ref().and_then(|values| values.first().cloned()),
+                };
+                inside.entry(reference.columns[0]).or_default().push((position, id));
+                continue;
             }
+            let Some((other, other_at)) = referred else { continue };
+            let referred = &placed[*other].wanted.rows[*other_at];
+            let referred_node = &model.nodes[referred.node];
+            for (column, name) in reference.columns.iter().zip(&reference.to_columns) {
+                let keeps = match node.columns[*column].role {
+                    Role::Reset => true,
+                    Role::Place => row.current.is_some(),
+                    _ => reference.foreign && row.current.is_some(),
+                };
+                let value = referred_node
+                    .column(name)
+                    .and_then(|to| final_value(&placed[*other], referred, to));
+                if let (false, Some(value)) = (keeps || cells[*column] == Cell::Leave, value) {
+                    cells[*column] = value.like(&cells[*column]);
+                }
+            }
+        }
+    }
+    let gives_way = node.tree.as_ref().filter(|_| record.draft.gives_way.is_some());
+    for (column, ids) in inside {
+        let left = cells[column] == Cell::Leave || node.columns[column].role == Role::Reset;
+        let source = record.draft.source.as_ref().map(|source| &source.rows[row.source]);
+        if let (Some(source), false) =
+            (source, left || gives_way.is_some_and(|tree| tree.path == column))
+        {
+            cells[column] = rewrite(&source.values[column], &ids);
         }
     }
     if let (Some(link), Some(parent)) = (&node.parent, row.parent) {
         let above = &record.wanted.rows[parent];
-        for (column, to) in link.columns.iter().zip(&link.to) {
+        for ((column, to), kind) in link.columns.iter().zip(&link.to).zip(&link.kinds) {
             if let Some(value) = final_value(record, above, *to) {
-                cells[*column] = value;
+                cells[*column] = value.as_kind(*kind);
             }
         }
     }
     cells
+}
+
+/// What a row will be referred to by; `None` while that stands open.
+fn final_id(
+    model: &Model,
+    placed: &[Placed],
+    (record, row): (usize, usize),
+    name: &str,
+) -> Option<Value> {
+    let row = &placed[record].wanted.rows[row];
+    let column = model.nodes[row.node].column(name)?;
+    match final_value(&placed[record], row, column)? {
+        Cell::Value(value) => Some(value),
+        Cell::Open(_) | Cell::Leave => None,
+    }
 }
 
 /// What a column will hold on the target: what is written, else what is there.

@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Error;
 use super::ledger::{Image, ImageRow};
-use crate::compare::draft::{Case, Draft, Link, Links, link};
+use crate::compare::draft::{Case, Draft, Link, Linked, Links, link};
 use crate::compare::matching::{Matcher, Name, Pairs};
 use crate::compare::model::{Model, Node, NodeId, Reference, Role, Side};
 use crate::compare::plan::REDACTED;
 use crate::compare::record::{Record, RecordRow, in_filter, load};
 use crate::compare::sides::{Sides, pick};
+use crate::compare::spots::{At, as_kind};
 use crate::compare::{Comparison, judge, shown_key};
 use crate::database::Value;
 use crate::manifest::sync_job::Mode;
@@ -146,6 +147,11 @@ impl Imaged {
             (Some(_), Some(_)) => Case::Matched,
             (None, None) => return None,
         };
+        let mut before = before;
+        if let (Case::New, Some(record)) = (case, &mut before) {
+            // What the application would make again went with the record and comes back with it.
+            record.rows.iter_mut().for_each(|row| row.in_filter = true);
+        }
         let taken_back = match (&before, &after, now) {
             (Some(before), Some(after), Some(now)) => exchanged(model, before, after, now),
             _ => BTreeSet::new(),
@@ -159,8 +165,10 @@ impl Imaged {
             current: now.cloned(),
             in_the_way: None,
             former_id,
-            links: Links::new(),
-            current_links: Links::new(),
+            gives_way: None,
+            led_by: None,
+            links: Links::default(),
+            current_links: Links::default(),
         })
     }
 }
@@ -201,6 +209,7 @@ fn rows_by_key(model: &Model, record: &Record) -> BTreeMap<(NodeId, Vec<Value>),
     record
         .rows
         .iter()
+        .filter(|row| !model.nodes[row.node].derived)
         .map(|row| {
             let node = &model.nodes[row.node];
             let reviewed: Vec<usize> = (0..node.columns.len())
@@ -265,31 +274,39 @@ fn restored(model: &Model, drafts: &[Draft]) -> Restored {
 /// References of the restored rows: values stand as they were. Those whose row is gone, or whose
 /// values another row bears by now, need another change of the undo, or are missing.
 fn restored_links(model: &Model, draft: &Draft, restored: &Restored) -> Links {
-    let mut links = Links::new();
-    for (at, row) in draft.source.iter().flat_map(|record| &record.rows).enumerate() {
+    let mut links = Vec::new();
+    let rows: Vec<&RecordRow> = draft.source.iter().flat_map(|record| &record.rows).collect();
+    for linked in draft.links.iter() {
+        let row = rows[linked.row];
         let node = &model.nodes[row.node];
-        for (index, reference) in node.references.iter().enumerate() {
-            let values = pick(&row.values, &reference.columns);
-            let held = (reference.to_table.clone(), reference.to_columns.clone(), values);
-            let (key, values) = (restored.get(&held).cloned(), held.2);
-            let link = match (draft.links.get(&(at, index)), key) {
-                (Some(Link::Row { name, key: now, .. }), Some(key)) if *now != key => {
-                    Link::Row { name: name.clone(), key, there: None }
-                }
-                (Some(Link::Row { name, key, .. }), _) => {
-                    Link::Row { name: name.clone(), key: key.clone(), there: Some(values) }
-                }
-                (Some(Link::Dangling), key) if !reference.foreign => {
-                    let name = gone(model, node, reference, &values);
-                    Link::Row { name, key: key.unwrap_or(values), there: None }
-                }
-                (Some(Link::Dangling), _) => Link::Dangling,
-                (Some(Link::Nothing) | None, _) => Link::Nothing,
-            };
-            links.insert((at, index), link);
-        }
+        let reference = &node.references[linked.reference];
+        let values = match &linked.at {
+            At::Whole => reference
+                .columns
+                .iter()
+                .zip(&reference.to_kinds)
+                .filter_map(|(column, kind)| as_kind(&row.values[*column], *kind))
+                .collect(),
+            At::Inside(position) => vec![position.id.clone()],
+        };
+        let held = (reference.to_table.clone(), reference.to_columns.clone(), values);
+        let (restored, values) = (restored.get(&held).cloned(), held.2);
+        let link = match (&linked.link, restored) {
+            (Link::Row { name, key: now, .. }, Some(key)) if *now != key => {
+                Link::Row { name: name.clone(), key, there: None }
+            }
+            (Link::Row { name, key, .. }, _) => {
+                Link::Row { name: name.clone(), key: key.clone(), there: Some(values) }
+            }
+            (Link::Dangling, key) if !reference.outside => {
+                let name = gone(model, node, reference, &values);
+                Link::Row { name, key: key.unwrap_or(values), there: None }
+            }
+            (Link::Dangling, _) => Link::Dangling,
+        };
+        links.push(Linked { link, ..linked.clone() });
     }
-    links
+    Links::new(links)
 }
 
 /// The name of a row of which only the values that referred to it are known.

@@ -114,6 +114,15 @@ fn follow_references(catalog: &mut Catalog, paired: &BTreeSet<(String, String)>)
     }
 }
 
+/// Has a text column carry JSON, since a manifest says that it holds some.
+pub fn carry_json(catalog: &mut Catalog, table: &str, column: &str) {
+    let table = catalog.tables.get_mut(table);
+    let column = table.and_then(|it| it.columns.iter_mut().find(|it| it.name == column));
+    if let Some(column) = column.filter(|it| matches!(it.kind, Kind::Text | Kind::Any)) {
+        column.carried = Some(Kind::Json);
+    }
+}
+
 /// Columns that are carried as another kind than their own, by table and name.
 pub type Carried = BTreeMap<String, BTreeMap<String, Kind>>;
 

@@ -144,27 +144,28 @@ impl Checks<'_> {
     /// References to rows without a counterpart: another change of the plan, or missing.
     fn references(&mut self) {
         for (at, draft) in self.drafts.iter().enumerate() {
+            let root = &self.model.nodes[draft.root].table;
+            let leader = draft.led_by.as_ref().map(|key| (root.clone(), key.clone()));
+            let leader = leader.and_then(|place| self.planned.get(&place)).filter(|it| **it != at);
             for choice in &mut self.choices[at] {
+                choice.needs.extend(leader.copied().filter(|_| draft.source.is_some()));
                 let mut missing = BTreeSet::new();
                 for row in &choice.wanted.rows {
                     let node = &self.model.nodes[row.node];
-                    for index in row.open.iter().chain(&row.unmet) {
-                        let reference = &node.references[*index];
-                        let Some(Link::Row { name, key, .. }) =
-                            draft.links.get(&(row.source, *index))
-                        else {
-                            continue;
-                        };
-                        match self.planned.get(&(reference.to_table.clone(), key.clone())) {
+                    let indexes = row.open.iter().chain(&row.unmet);
+                    for linked in indexes.flat_map(|index| draft.links.of(row.source, *index)) {
+                        let Link::Row { name, key, there: None } = &linked.link else { continue };
+                        let to_table = &node.references[linked.reference].to_table;
+                        match self.planned.get(&(to_table.clone(), key.clone())) {
                             Some(needed) if *needed == at => {}
                             Some(needed) => {
                                 choice.needs.insert(*needed);
                             }
                             None => {
                                 missing.insert(format!(
-                                    "{} refers to {} {}, which is neither on the target nor in \
-                                     the plan",
-                                    node.table, reference.to_table, name.shown
+                                    "{} refers to {to_table} {}, which is neither on the target nor \
+                                     in the plan",
+                                    node.table, name.shown
                                 ));
                             }
                         }

@@ -5,14 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Error;
 use super::classify::Verdict;
 use super::matching::{Matcher, Name, Outcome};
 use super::model::{Model, NodeId, Reference, Side};
 use super::record::{Record, load};
 use super::scan::Candidates;
 use super::sides::{as_collated, pick};
-use crate::database::Value;
+use super::spots::{At, Spot, spots};
+use super::wanted::Cell;
+use super::{Error, tree};
+use crate::database::{Row, Value};
 use crate::plan::change::Answer;
 
 /// What a record is, before other records are looked at.
@@ -44,24 +46,40 @@ pub struct Draft {
     /// The target's record with the source's ID, which is something else and can't give way:
     /// beside `id-differs`, and where a remembered pair gives it to another record.
     pub in_the_way: Option<Record>,
+    /// What the path of a tree's row becomes where another record holds the one it would have.
+    pub gives_way: Option<Cell>,
+    /// The source's key of a tree's row above, whose change of the plan decides the path of this one.
+    pub led_by: Option<Vec<Value>>,
     /// Only when undoing: the matched record takes this ID back.
     pub former_id: Option<Vec<Value>>,
     /// Only when undoing: kept columns that are written after all, by index of the source record's
     /// row and of the column.
     pub taken_back: BTreeSet<(usize, usize)>,
-    /// By index of the source record's row and of the reference in its node.
+    /// What the source record's rows refer to.
     pub links: Links,
     /// The same for the rows of `current`, names only: for the target's fingerprint.
     pub current_links: Links,
 }
 
-pub type Links = HashMap<(usize, usize), Link>;
+/// What the rows of a record refer to, in the order of rows and of their nodes' references.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Links(Vec<Linked>);
 
-/// What one reference of one row points to.
+/// One reference of one row, followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linked {
+    /// Index of the record's row.
+    pub row: usize,
+    /// Index of the reference in the row's node.
+    pub reference: usize,
+    /// Where in the row it stands.
+    pub at: At,
+    pub link: Link,
+}
+
+/// What a reference points to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Link {
-    /// NULL, or the value that means "no reference".
-    Nothing,
     /// No row stands behind the values.
     Dangling,
     Row {
@@ -72,6 +90,34 @@ pub enum Link {
         /// counterpart there.
         there: Option<Vec<Value>>,
     },
+}
+
+impl Links {
+    pub fn new(mut all: Vec<Linked>) -> Self {
+        all.sort_by(|a, b| (a.row, a.reference, &a.at).cmp(&(b.row, b.reference, &b.at)));
+        Self(all)
+    }
+
+    /// What one reference of one row points to, wherever it stands in the row.
+    pub fn of(&self, row: usize, reference: usize) -> &[Linked] {
+        let place = |it: &Linked| (it.row, it.reference);
+        let start = self.0.partition_point(|it| place(it) < (row, reference));
+        let end = self.0.partition_point(|it| place(it) <= (row, reference));
+        &self.0[start..end]
+    }
+
+    /// What a reference that is a whole column points to.
+    pub fn whole(&self, row: usize, reference: usize) -> Option<&Link> {
+        self.of(row, reference).iter().find(|it| it.at == At::Whole).map(|it| &it.link)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Linked> {
+        self.0.iter()
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Linked> {
+        self.0.iter_mut()
+    }
 }
 
 /// Records are loaded this many at a time.
@@ -147,7 +193,7 @@ async fn from_source(
     let mut by_collation = Vec::new();
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
         let matching = &model.matchings[model.nodes[root].matching];
-        let key_of = |row: &crate::database::Row| pick(row, &matching.key);
+        let key_of = |row: &Row| pick(row, &matching.key);
         let by_id = outcome.by_id.as_ref().map(key_of);
         let (case, current, in_the_way) = match outcome.verdict {
             Verdict::SameByPair | Verdict::SameById => {
@@ -171,10 +217,12 @@ async fn from_source(
             current: current.and_then(|key| targets.get(&key).cloned()),
             // What is in the way of one record may be what another one is.
             in_the_way: in_the_way.and_then(|key| targets.get(&key).cloned()),
+            gives_way: None,
+            led_by: None,
             former_id: None,
             taken_back: BTreeSet::new(),
-            links: Links::new(),
-            current_links: Links::new(),
+            links: Links::default(),
+            current_links: Links::default(),
         });
     }
     shared_with_unchanged(matcher, &mut drafts).await?;
@@ -324,10 +372,12 @@ async fn deletions(
                 source: None,
                 current: Some(record),
                 in_the_way: None,
+                gives_way: None,
+                led_by: None,
                 former_id: None,
                 taken_back: BTreeSet::new(),
-                links: Links::new(),
-                current_links: Links::new(),
+                links: Links::default(),
+                current_links: Links::default(),
             });
         }
     }
@@ -335,41 +385,47 @@ async fn deletions(
     Ok(drafts)
 }
 
-/// A draft, one of its rows, and the values that the row's reference holds.
-type Holder = (usize, usize, Vec<Value>);
+/// A draft, one of its rows, and where it refers to something.
+type Holder = (usize, usize, Spot);
 
 /// Follows every reference of the drafts' rows, batched by reference.
 pub async fn link(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(), Error> {
     for side in [Side::Source, Side::Target] {
-        let mut by_reference: BTreeMap<(NodeId, usize), Vec<Holder>> = BTreeMap::new();
-        for (at, draft) in drafts.iter().enumerate() {
-            let record = match side {
-                Side::Source => &draft.source,
-                Side::Target => &draft.current,
-            };
-            for (row_at, row) in record.iter().flat_map(|record| &record.rows).enumerate() {
-                let references = &matcher.model.nodes[row.node].references;
-                for (index, reference) in references.iter().enumerate() {
-                    let values = pick(&row.values, &reference.columns);
-                    by_reference.entry((row.node, index)).or_default().push((at, row_at, values));
-                }
+        let mut found: Vec<Vec<Linked>> = drafts.iter().map(|_| Vec::new()).collect();
+        for ((node, index), places) in holders(matcher.model, drafts, side) {
+            let reference = &matcher.model.nodes[node].references[index];
+            let wanted: Vec<_> = places.iter().map(|(_, _, spot)| spot.values.clone()).collect();
+            let links = follow(matcher, side, reference, &wanted).await?;
+            for ((at, row, spot), link) in places.into_iter().zip(links) {
+                found[at].push(Linked { row, reference: index, at: spot.at, link });
             }
         }
-        for ((node, index), places) in by_reference {
-            let reference = &matcher.model.nodes[node].references[index];
-            let wanted: Vec<_> = places.iter().map(|(_, _, values)| values.clone()).collect();
-            let links = follow(matcher, side, reference, &wanted).await?;
-            for ((at, row_at, _), link) in places.into_iter().zip(links) {
-                let draft = &mut drafts[at];
-                let links = match side {
-                    Side::Source => &mut draft.links,
-                    Side::Target => &mut draft.current_links,
-                };
-                links.insert((row_at, index), link);
+        for (draft, found) in drafts.iter_mut().zip(found) {
+            match side {
+                Side::Source => draft.links = Links::new(found),
+                Side::Target => draft.current_links = Links::new(found),
             }
         }
     }
-    Ok(())
+    tree::lead(matcher, drafts).await
+}
+
+fn holders(model: &Model, drafts: &[Draft], side: Side) -> BTreeMap<(NodeId, usize), Vec<Holder>> {
+    let mut holders: BTreeMap<(NodeId, usize), Vec<Holder>> = BTreeMap::new();
+    for (at, draft) in drafts.iter().enumerate() {
+        let record = match side {
+            Side::Source => &draft.source,
+            Side::Target => &draft.current,
+        };
+        for (row_at, row) in record.iter().flat_map(|record| &record.rows).enumerate() {
+            let references = &model.nodes[row.node].references;
+            for spot in spots(model, references, side, &row.values) {
+                let place = (row.node, spot.reference);
+                holders.entry(place).or_default().push((at, row_at, spot));
+            }
+        }
+    }
+    holders
 }
 
 async fn follow(
@@ -378,35 +434,26 @@ async fn follow(
     reference: &Reference,
     wanted: &[Vec<Value>],
 ) -> Result<Vec<Link>, Error> {
-    let nothing = |values: &Vec<Value>| {
-        values.iter().any(Value::is_null)
-            || reference.none.as_ref().is_some_and(|none| values.len() == 1 && values[0] == *none)
-    };
-    let open: Vec<Vec<Value>> = wanted.iter().filter(|values| !nothing(values)).cloned().collect();
     let (id, by) = (reference.matching, &reference.to_columns);
-    let names = matcher.names(side, id, by, &open).await?;
-    let rows = matcher.rows(side, id, by, &open).await?;
+    let names = matcher.names(side, id, by, wanted).await?;
+    let rows = matcher.rows(side, id, by, wanted).await?;
     let counterparts = match side {
-        Side::Source => matcher.counterparts(side, id, by, &open).await?,
+        Side::Source => matcher.counterparts(side, id, by, wanted).await?,
         // Only the names of what the target's rows refer to are of interest.
-        Side::Target => vec![None; open.len()],
+        Side::Target => vec![None; wanted.len()],
     };
     let matching = &matcher.model.matchings[id];
-    let mut found = names.into_iter().zip(rows).zip(counterparts);
-    let link = |values| {
-        if nothing(values) {
-            return Link::Nothing;
-        }
-        match found.next() {
-            Some(((Some(name), Some(row)), there)) => Link::Row {
-                name,
-                key: pick(&row, &matching.key),
-                there: there.flatten().map(|row| matcher.referred(reference, &row)),
-            },
-            _ => Link::Dangling,
+    let found = names.into_iter().zip(rows).zip(counterparts);
+    let link = |((name, row), there): ((Option<Name>, Option<_>), Option<Option<Row>>)| {
+        let (Some(name), Some(row)) = (name, row) else { return Link::Dangling };
+        let row: std::sync::Arc<Row> = row;
+        Link::Row {
+            name,
+            key: pick(&row, &matching.key),
+            there: there.flatten().map(|row| matcher.referred(reference, &row)),
         }
     };
-    Ok(wanted.iter().map(link).collect())
+    Ok(found.map(link).collect())
 }
 
 impl Draft {

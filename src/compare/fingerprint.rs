@@ -8,6 +8,7 @@ use super::draft::{Draft, Link, Links};
 use super::model::{Model, Node, Presence, Role};
 use super::record::Record;
 use super::shown_key;
+use super::spots::{At, Position, feed_inside};
 use crate::manifest::sync_job::Direction;
 use crate::plan::change::{Class, ConflictKind};
 use crate::put::put;
@@ -55,14 +56,21 @@ fn row(
                 hasher.update(b"reference");
                 hasher.update(&hash);
             }
-            None => values[column].feed(&mut hasher),
+            None => {
+                let inside = referred_inside(node, links, at, column);
+                match inside.is_empty() {
+                    true => values[column].feed(&mut hasher),
+                    false => feed_inside(&mut hasher, &values[column], &inside),
+                }
+            }
         }
     }
     for child in &node.owns {
         let mut below: Vec<Fingerprint> = (0..record.rows.len())
             .filter(|index| {
                 let row = &record.rows[*index];
-                let counts = row.in_filter || counted == Rows::All;
+                // What the application makes again may differ at any time.
+                let counts = row.in_filter || counted == Rows::All && !model.nodes[*child].derived;
                 row.node == *child && row.parent == Some(at) && counts
             })
             .map(|index| row(key, model, (record, counted), links, index))
@@ -78,12 +86,32 @@ fn row(
 
 /// The identity of the row that a column's reference points to.
 fn referred(node: &Node, links: &Links, row: usize, column: usize) -> Option<[u8; 16]> {
-    node.references.iter().enumerate().find_map(|(index, reference)| {
-        match links.get(&(row, index)) {
-            Some(Link::Row { name, .. }) if reference.columns.contains(&column) => Some(name.hash),
-            _ => None,
-        }
+    let references = node.references.iter().enumerate();
+    let mut holding = references.filter(|(_, reference)| reference.holds(column));
+    holding.find_map(|(index, _)| match links.whole(row, index) {
+        Some(Link::Row { name, .. }) => Some(name.hash),
+        _ => None,
     })
+}
+
+/// The IDs inside a column's value, with the identities of the rows behind them.
+fn referred_inside(
+    node: &Node,
+    links: &Links,
+    row: usize,
+    column: usize,
+) -> Vec<(Position, [u8; 16])> {
+    let references = node.references.iter().enumerate();
+    let inside = references.filter(|(_, it)| !it.within.is_whole() && it.columns == [column]);
+    inside
+        .flat_map(|(index, _)| links.of(row, index))
+        .filter_map(|linked| match (&linked.at, &linked.link) {
+            (At::Inside(position), Link::Row { name, .. }) => {
+                Some((position.as_ref().clone(), name.hash))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 /// What a pin covers besides the draft itself.
@@ -111,7 +139,7 @@ pub fn pin(key: &PinKey, model: &Model, draft: &Draft, pinned: &Pinned) -> Strin
     for (record, links) in [
         (&draft.source, &draft.links),
         (&draft.current, &draft.current_links),
-        (&draft.in_the_way, &Links::new()),
+        (&draft.in_the_way, &Links::default()),
     ] {
         match record {
             None => text(&mut hasher, "absent"),

@@ -11,6 +11,7 @@ use super::Error;
 use super::classify::{Facts, IdHolder, Identity, Verdict, classify};
 use super::model::{Matching, MatchingId, Model, Reference, Side};
 use super::sides::{Sides, pick};
+use super::spots::{At, Position, Spot, feed_inside, like, rewritten, spots};
 use crate::database::{Row, Value};
 use crate::manifest::filter::passes;
 
@@ -66,6 +67,8 @@ type Place = (Side, MatchingId, Vec<String>, Vec<Value>);
 pub struct Matcher<'a> {
     pub model: &'a Model,
     pub sides: &'a mut Sides,
+    /// Rows that both sides have may be written.
+    pub moves: bool,
     pairs: &'a Pairs,
     rows: HashMap<Place, Option<Arc<Row>>>,
     counterparts: HashMap<Place, Option<Row>>,
@@ -89,6 +92,7 @@ impl<'a> Matcher<'a> {
         Self {
             model,
             sides,
+            moves: true,
             pairs,
             rows: HashMap::new(),
             counterparts: HashMap::new(),
@@ -201,7 +205,7 @@ impl<'a> Matcher<'a> {
             return Ok(());
         }
         let mut levels: Vec<Above> = Vec::new();
-        let mut level = self.above(id, rows.iter());
+        let mut level = self.above(from, id, rows.iter());
         while !level.is_empty() {
             if levels.len() == MAX_DEPTH {
                 let table = self.model.matchings[id].table.clone();
@@ -211,7 +215,8 @@ impl<'a> Matcher<'a> {
             for ((to, by), values) in &level {
                 let values: Vec<_> = values.iter().cloned().collect();
                 let rows = self.rows(from, *to, by, &values).await?;
-                for (place, values) in self.above(*to, rows.iter().flatten().map(Arc::as_ref)) {
+                for (place, values) in self.above(from, *to, rows.iter().flatten().map(Arc::as_ref))
+                {
                     next.entry(place).or_default().extend(values);
                 }
             }
@@ -244,16 +249,14 @@ impl<'a> Matcher<'a> {
     }
 
     /// What the identities and keys of some rows refer to.
-    fn above<'r>(&self, id: MatchingId, rows: impl Iterator<Item = &'r Row>) -> Above {
+    fn above<'r>(&self, side: Side, id: MatchingId, rows: impl Iterator<Item = &'r Row>) -> Above {
         let matching = &self.model.matchings[id];
         let mut above = Above::new();
         for row in rows {
-            for reference in &matching.references {
-                let values = pick(row, &reference.columns);
-                if !values.iter().any(Value::is_null) {
-                    let place = (reference.matching, reference.to_columns.clone());
-                    above.entry(place).or_default().insert(values);
-                }
+            for spot in spots(self.model, &matching.references, side, row) {
+                let reference = &matching.references[spot.reference];
+                let place = (reference.matching, reference.to_columns.clone());
+                above.entry(place).or_default().insert(spot.values);
             }
         }
         above
@@ -388,33 +391,65 @@ impl<'a> Matcher<'a> {
         let matching = &model.matchings[id];
         let mut translated: Vec<Option<Row>> =
             rows.iter().map(|row| usable(row, columns).map(|_| row.clone())).collect();
-        for reference in inside(&matching.references, columns) {
-            let open: Vec<(usize, Vec<Value>)> = translated
-                .iter()
-                .enumerate()
-                .filter(|(_, row)| row.is_some())
-                .map(|(index, _)| (index, pick(&rows[index], &reference.columns)))
-                .collect();
-            let wanted: Vec<Vec<Value>> = open.iter().map(|(_, values)| values.clone()).collect();
-            let found =
+        let mut changes: BTreeMap<(usize, usize), Vec<(Position, Value)>> = BTreeMap::new();
+        for (index, found) in self.spots_by_reference(id, from, rows, columns) {
+            let reference = &matching.references[index];
+            let open: Vec<_> = found.iter().filter(|(at, _)| translated[*at].is_some()).collect();
+            let wanted: Vec<_> = open.iter().map(|(_, spot)| spot.values.clone()).collect();
+            let there =
                 self.counterparts(from, reference.matching, &reference.to_columns, &wanted).await?;
-            for ((index, _), found) in open.iter().zip(found) {
-                match found {
+            for ((at, spot), there) in open.into_iter().zip(there) {
+                match there {
                     // The values refer to no row: they are carried as they are.
                     None => {}
-                    Some(None) => translated[*index] = None,
+                    Some(None) => translated[*at] = None,
                     Some(Some(row)) => {
                         let values = self.referred(reference, &row);
-                        if let Some(translated) = &mut translated[*index] {
-                            for (column, value) in reference.columns.iter().zip(values) {
-                                translated[*column] = value;
-                            }
+                        let Some(translated) = &mut translated[*at] else { continue };
+                        if let At::Inside(place) = &spot.at {
+                            let known = changes.entry((*at, reference.columns[0])).or_default();
+                            known.push((place.as_ref().clone(), values[0].clone()));
+                            continue;
+                        }
+                        for (column, value) in reference.columns.iter().zip(values) {
+                            translated[*column] = like(&rows[*at][*column], &value);
                         }
                     }
                 }
             }
         }
+        for ((at, column), changes) in changes {
+            let changes: Vec<_> = changes.iter().map(|(place, value)| (place, value)).collect();
+            if let Some(translated) = &mut translated[at] {
+                translated[column] = rewritten(&rows[at][column], &changes);
+            }
+        }
         Ok(translated.into_iter().map(|row| row.map(|row| pick(&row, columns))).collect())
+    }
+
+    /// What some rows refer to from within some columns, by reference, each with its row's index.
+    fn spots_by_reference(
+        &self,
+        id: MatchingId,
+        side: Side,
+        rows: &[Row],
+        columns: &[usize],
+    ) -> BTreeMap<usize, Vec<(usize, Spot)>> {
+        let references = &self.model.matchings[id].references;
+        let inside =
+            |reference: &Reference| reference.columns.iter().all(|it| columns.contains(it));
+        let mut found: BTreeMap<usize, Vec<(usize, Spot)>> = BTreeMap::new();
+        if !references.iter().any(inside) {
+            return found;
+        }
+        for (at, row) in rows.iter().enumerate() {
+            for spot in spots(self.model, references, side, row) {
+                if inside(&references[spot.reference]) {
+                    found.entry(spot.reference).or_default().push((at, spot));
+                }
+            }
+        }
+        found
     }
 
     /// The values a reference holds for a row of the table it points to.
@@ -470,19 +505,25 @@ impl<'a> Matcher<'a> {
     ) -> Result<Vec<Name>, Error> {
         let model = self.model;
         let matching = &model.matchings[id];
-        let mut referred: Vec<BTreeMap<usize, Name>> = vec![BTreeMap::new(); rows.len()];
-        for reference in inside(&matching.references, &matching.identity) {
-            let wanted: Vec<_> = rows.iter().map(|row| pick(row, &reference.columns)).collect();
+        let mut referred: Vec<Referred> = rows.iter().map(|_| Referred::default()).collect();
+        for (index, found) in self.spots_by_reference(id, side, rows, &matching.identity) {
+            let reference = &matching.references[index];
+            let wanted: Vec<_> = found.iter().map(|(_, spot)| spot.values.clone()).collect();
             let names =
                 self.names(side, reference.matching, &reference.to_columns, &wanted).await?;
-            for (index, name) in names.into_iter().enumerate() {
+            for ((at, spot), name) in found.into_iter().zip(names) {
                 let Some(name) = name else { continue };
+                if let At::Inside(place) = spot.at {
+                    let inside = referred[at].inside.entry(reference.columns[0]).or_default();
+                    inside.push((*place, name.hash));
+                    continue;
+                }
                 // The further columns of a composite reference say nothing more to people.
                 for column in &reference.columns[1..] {
                     let silent = Name { hash: name.hash, shown: String::new() };
-                    referred[index].insert(*column, silent);
+                    referred[at].whole.insert(*column, silent);
                 }
-                referred[index].insert(reference.columns[0], name);
+                referred[at].whole.insert(reference.columns[0], name);
             }
         }
         let named = rows.iter().zip(referred);
@@ -524,14 +565,12 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// References that lie within some columns.
-fn inside<'r>(
-    references: &'r [Reference],
-    columns: &'r [usize],
-) -> impl Iterator<Item = &'r Reference> {
-    references
-        .iter()
-        .filter(|reference| reference.columns.iter().all(|column| columns.contains(column)))
+/// What the rows are that an identity refers to.
+#[derive(Default)]
+struct Referred {
+    whole: BTreeMap<usize, Name>,
+    /// By column, with the names' hashes.
+    inside: BTreeMap<usize, Vec<(Position, [u8; 16])>>,
 }
 
 /// [`whole`] for identities, [`complete`] for keys.
@@ -558,7 +597,7 @@ fn identity_state(row: &Row, matching: &Matching) -> Identity {
 }
 
 /// A row whose identity has a NULL part stands for its ID.
-fn name(matching: &Matching, row: &Row, referred: &BTreeMap<usize, Name>) -> Name {
+fn name(matching: &Matching, row: &Row, referred: &Referred) -> Name {
     let (kind, columns) = match whole(row, &matching.identity) {
         Some(_) => ("identity", &matching.identity),
         None => ("id", &matching.key),
@@ -570,13 +609,18 @@ fn name(matching: &Matching, row: &Row, referred: &BTreeMap<usize, Name>) -> Nam
     }
     let mut shown = Vec::new();
     for index in columns {
-        if let Some(name) = referred.get(index) {
+        if let Some(name) = referred.whole.get(index) {
             hasher.update(b"r");
             hasher.update(&name.hash);
             shown.extend((!name.shown.is_empty()).then(|| name.shown.clone()));
         } else {
-            hasher.update(b"v");
-            row[*index].feed(&mut hasher);
+            match referred.inside.get(index) {
+                Some(inside) => feed_inside(&mut hasher, &row[*index], inside),
+                None => {
+                    hasher.update(b"v");
+                    row[*index].feed(&mut hasher);
+                }
+            }
             shown.push(match matching.redacted[*index] {
                 true => "(redacted)".into(),
                 false => row[*index].display().into_owned(),

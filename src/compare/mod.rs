@@ -16,7 +16,10 @@ pub mod record;
 pub mod resolve;
 pub mod scan;
 pub mod sides;
+pub mod spots;
 pub mod stretches;
+pub mod through;
+pub mod tree;
 pub mod wanted;
 
 use std::collections::BTreeMap;
@@ -100,6 +103,7 @@ pub async fn compare(
     };
     let mut found = Found { drafts: Vec::new(), counts: Counts::default(), total: 0 };
     let mut matcher = Matcher::new(model, sides, pairs);
+    matcher.moves = mode == Mode::All;
     let mut bearers = Bearers::default();
     for root in &model.roots {
         let mut changed = 0;

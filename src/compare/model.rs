@@ -3,9 +3,10 @@
 //! Answers for every name being real on both sides, and for what each column is (content, kept,
 //! ignored, a reference). It reads no rows. Building it is in `resolve.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::Table;
+use super::spots::{Within, as_kind};
+use crate::catalog::{Kind, Table};
 use crate::database::{Value, limits};
 use crate::manifest::filter::Condition;
 
@@ -53,8 +54,10 @@ pub struct Model {
     pub matchings: Vec<Matching>,
     /// The default matching of a table.
     pub by_table: BTreeMap<String, MatchingId>,
-    /// Declared references of any loaded module, with the table that they refer to.
+    /// Declared references of any loaded module, and `referencedBy`, with the table that they refer to.
     pub declared: Vec<(String, Referrer)>,
+    /// What conditions ask of rows that a column refers to.
+    pub throughs: Vec<Through>,
     /// Foreign keys of the target, by the table of the job that they refer to.
     pub referrers: BTreeMap<String, Vec<Referrer>>,
     /// What a reviewer should know of the whole.
@@ -96,7 +99,13 @@ pub struct Node {
     pub identity: Vec<usize>,
     /// Which rows belong to the module.
     pub filter: BTreeMap<String, Condition>,
+    /// Which rows of the table belong to the record at all: constants beside the parent's ID.
+    pub belongs: Vec<Test>,
+    /// Rows the application makes again: never compared or copied, deleted with their parent.
+    pub derived: bool,
     pub references: Vec<Reference>,
+    /// Where the rows form a tree: the index of the path column, and how steps are numbered.
+    pub tree: Option<Tree>,
     /// For owned rows: the node above and how the row names it.
     pub parent: Option<Parent>,
     pub owns: Vec<NodeId>,
@@ -114,10 +123,26 @@ pub struct Node {
     pub republish: Vec<String>,
 }
 
+/// Paths that name a row's parent.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    pub path: usize,
+    /// Characters of one step.
+    pub step: usize,
+    /// The digits of a step, in their order.
+    pub alphabet: Vec<char>,
+    /// Index into the node's references.
+    pub reference: usize,
+}
+
 /// How an owned row names its parent row.
 #[derive(Debug, Clone)]
 pub struct Parent {
     pub node: NodeId,
+    /// What the parent's columns hold.
+    pub to_kinds: Vec<Kind>,
+    /// What the child's columns hold.
+    pub kinds: Vec<Kind>,
     /// Indexes into the child's columns.
     pub columns: Vec<usize>,
     /// Indexes into the parent's columns, in the same order.
@@ -133,7 +158,9 @@ pub struct Column {
     pub redacted: bool,
     /// On the target (on the source where only it has the column).
     pub nullable: bool,
-    pub kind: crate::catalog::Kind,
+    pub kind: Kind,
+    /// What `reset` writes.
+    pub reset: Value,
     /// Where the sides keep seconds with different precision: the coarser one's decimals.
     pub seconds: Option<usize>,
 }
@@ -165,6 +192,8 @@ pub enum Role {
     KeptDefault,
     /// Not compared, never updated; an insert takes the source's value.
     KeptSource,
+    /// Not compared; NULL or the default whenever the record is written.
+    Reset,
     /// A reference into a never-synchronized table: an update keeps the target's, an insert takes
     /// the matched row, else NULL.
     Foreign,
@@ -172,21 +201,54 @@ pub enum Role {
     Generated,
 }
 
-/// Columns that hold another row's unique values.
+/// Columns that hold another row's unique values, as a whole or somewhere inside.
 #[derive(Debug, Clone)]
 pub struct Reference {
-    /// Indexes into the node's or matching's columns.
+    /// Indexes into the node's or matching's columns; one where IDs stand inside.
     pub columns: Vec<usize>,
+    pub within: Within,
+    /// Of the references with one number, which follow each other, a row takes the first whose tests
+    /// it passes.
+    pub place: usize,
+    pub when: Vec<Test>,
     pub to_table: String,
     /// Column names there, in the same order.
     pub to_columns: Vec<String>,
+    /// What those columns hold.
+    pub to_kinds: Vec<Kind>,
     pub matching: MatchingId,
     /// The value that means "no reference" besides NULL.
     pub none: Option<Value>,
     /// Points into a never-synchronized table.
+    pub outside: bool,
+    /// It does and is no part of an identity, so it is no content.
     pub foreign: bool,
     /// Every column may be NULL on the target.
     pub nullable: bool,
+}
+
+/// A condition on one column of a row.
+#[derive(Debug, Clone)]
+pub struct Test {
+    /// Index into the columns that are at hand where it is asked.
+    pub column: usize,
+    pub condition: Condition,
+    /// Index into [`Model::throughs`]: the column refers to a row, whose unique key is asked instead.
+    pub through: Option<usize>,
+}
+
+/// A condition on the unique key of the rows that a column may refer to.
+#[derive(Debug, Clone)]
+pub struct Through {
+    pub matching: MatchingId,
+    /// The column referred to.
+    pub to_column: String,
+    /// The unique key there, its values joined with `.`.
+    pub name: Vec<String>,
+    pub condition: Condition,
+    /// By side: what the column holds where the condition, or for `notIn` its opposite, is true.
+    /// Filled before a comparison.
+    pub known: [BTreeSet<Value>; 2],
 }
 
 /// How rows of one table are recognised on the other side.
@@ -229,6 +291,19 @@ pub struct Referrer {
     pub holder: Table,
     pub columns: Vec<String>,
     pub to_columns: Vec<String>,
+    /// Where a manifest declares it: which rows of the holder refer, and where the ID stands.
+    pub declared: Option<Declared>,
+}
+
+/// A reference that a manifest declares, for reading the rows that hold it.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// The columns to read, which the references and their tests index.
+    pub read: Vec<String>,
+    /// All choices of the place.
+    pub references: Vec<Reference>,
+    /// Which of them it is.
+    pub which: usize,
 }
 
 impl Node {
@@ -264,12 +339,22 @@ impl Node {
     /// Whether the target itself refuses a reference to nothing.
     pub fn is_enforced(&self, reference: &Reference) -> bool {
         let names = self.names(&reference.columns);
-        self.target.foreign_keys.iter().any(|key| key.columns == names)
+        reference.within.is_whole()
+            && self.target.foreign_keys.iter().any(|key| key.columns == names)
     }
 
-    /// The reference that holds a column, if any.
+    /// The reference that a column as a whole is part of, if any.
     pub fn reference_of(&self, column: usize) -> Option<&Reference> {
-        self.references.iter().find(|reference| reference.columns.contains(&column))
+        self.references.iter().find(|reference| reference.holds(column))
+    }
+
+    /// What the children hold of the row above them.
+    pub fn from_parent(parent: &Parent, above: &[Value]) -> Vec<Value> {
+        let values = parent.to.iter().map(|column| &above[*column]);
+        values
+            .zip(&parent.kinds)
+            .map(|(value, kind)| as_kind(value, *kind).unwrap_or(Value::Null))
+            .collect()
     }
 }
 
@@ -306,6 +391,20 @@ impl Column {
             (Presence::SourceOnly { .. }, Side::Target)
             | (Presence::TargetOnly { .. }, Side::Source) => false,
         }
+    }
+}
+
+impl Reference {
+    /// A column is, as a whole, part of it.
+    pub fn holds(&self, column: usize) -> bool {
+        self.within.is_whole() && self.columns.contains(&column)
+    }
+}
+
+impl Through {
+    pub fn holds(&self, side: Side, value: &Value) -> bool {
+        let known = &self.known[usize::from(side == Side::Target)];
+        known.contains(value) != matches!(self.condition, Condition::NotIn(_))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Answers for what people see of a change: identity, label, fields, reasons, dependencies, pin.
 //! Values of redacted columns end here. Pure: it reads loaded values only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -11,6 +11,7 @@ use super::draft::{Case, Draft, Link, Links};
 use super::fingerprint::{PinKey, Pinned, hex, pin};
 use super::model::{Model, Node, Role};
 use super::record::{Record, RecordRow};
+use super::spots::{Within, is_serialized};
 use super::wanted::{Wanted, WantedRow, differing, wanted, written_into};
 use super::{Comparison, Entry, shown_key};
 use crate::catalog::Kind;
@@ -47,6 +48,7 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
     let mut notes = heading.notes;
     notes.extend(model.notes.iter().cloned());
     notes.extend(cut_seconds(model, comparison));
+    notes.extend(serialized(model, comparison));
     notes.extend(comparison.empty_sources.iter().map(|table| {
         format!("the source's {table} has no row at all, so deletions from it are refused")
     }));
@@ -206,8 +208,9 @@ fn shown(node: &Node, links: &Links, row: usize, column: usize, values: &[Value]
         return REDACTED.into();
     }
     for (index, reference) in node.references.iter().enumerate() {
-        if reference.columns.first() == Some(&column)
-            && let Some(Link::Row { name, .. }) = links.get(&(row, index))
+        if reference.within.is_whole()
+            && reference.columns.first() == Some(&column)
+            && let Some(Link::Row { name, .. }) = links.whole(row, index)
         {
             return format!("{} {}", reference.to_table, name.shown).into();
         }
@@ -305,6 +308,31 @@ fn field(
         _ => (from, to),
     };
     Field { table: node.table.clone(), key, column: about.name.clone(), row, form, from, to }
+}
+
+/// Serialized values in columns whose texts hold IDs: those in them stay as they are.
+fn serialized(model: &Model, comparison: &Comparison) -> Vec<String> {
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in
+        comparison.entries.iter().filter_map(|it| it.draft.source.as_ref()).flat_map(|it| &it.rows)
+    {
+        let node = &model.nodes[row.node];
+        let inside = node.references.iter().filter(|it| matches!(it.within, Within::Pattern(_)));
+        let columns: BTreeSet<usize> = inside.map(|reference| reference.columns[0]).collect();
+        for column in columns {
+            if matches!(&row.values[column], Value::Text(text) if is_serialized(text)) {
+                *counts.entry((&node.table, &node.columns[column].name)).or_default() += 1;
+            }
+        }
+    }
+    let note = |((table, column), count): ((&str, &str), u64)| {
+        let (values, are) = if count == 1 { ("value", "is") } else { ("values", "are") };
+        format!(
+            "{count} {values} of {table}.{column} {are} serialized with lengths, so IDs inside stay as \
+             they are: they may stand for other records on the target"
+        )
+    };
+    counts.into_iter().map(note).collect()
 }
 
 /// Times of changed rows whose fraction of a second doesn't fit the other side, counted by column.

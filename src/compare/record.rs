@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{Model, Node, NodeId, Side};
 use super::sides::{Sides, pick};
+use super::spots::holds;
 use crate::database::{self, Row, Value};
 use crate::manifest::filter::passes;
 
@@ -85,12 +86,17 @@ async fn load_owned(
     for (key, record) in &*records {
         for (index, row) in record.rows.iter().enumerate() {
             if row.node == parent.node {
-                wanted.push(pick(&row.values, &parent.to));
+                wanted.push(Node::from_parent(parent, &row.values));
                 places.push((key.clone(), index));
             }
         }
     }
-    let mut found = sides.rows(side, node, &parent.columns, &wanted).await?;
+    let mut found = match node.derived && side == Side::Source {
+        // Never copied, and some application makes many.
+        true => Vec::new(),
+        false => sides.rows(side, node, &parent.columns, &wanted).await?,
+    };
+    found.retain(|(_, row)| belongs(model, node, side, row));
     found.sort_by(|(a, a_row), (b, b_row)| {
         (a, pick(a_row, &node.key)).cmp(&(b, pick(b_row, &node.key)))
     });
@@ -109,6 +115,12 @@ async fn load_owned(
     Ok(())
 }
 
+/// Whether a row of an owned table belongs to such records at all.
+pub fn belongs(model: &Model, node: &Node, side: Side, values: &[Value]) -> bool {
+    node.belongs.iter().all(|test| holds(model, test, side, values))
+}
+
+/// Whether a row is the module's to compare and write.
 pub fn in_filter(node: &Node, values: &[Value]) -> bool {
-    passes(&node.filter, |name| node.column(name).map(|index| &values[index]))
+    !node.derived && passes(&node.filter, |name| node.column(name).map(|index| &values[index]))
 }

@@ -6,17 +6,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{
-    Basis, Column, Matching, MatchingId, Model, Node, NodeId, Parent, Presence, Reference,
-    Referrer, Role, Side,
+    Basis, Column, Declared, Matching, MatchingId, Model, Node, NodeId, Parent, Presence,
+    Reference, Referrer, Role, Side, Test, Tree,
 };
+use super::spots::Within;
 use crate::catalog::{self, Catalog, Kind, Table};
 use crate::database::Value;
-use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec};
+use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
 use crate::manifest::reference::ReferenceRule;
 
 mod columns;
 mod matching;
 mod references;
+
+use references::Sayings;
 
 /// What a model is built from.
 #[derive(Clone, Copy)]
@@ -80,8 +83,9 @@ pub fn resolve(input: Input<'_>) -> Model {
             builder.model.failed.insert(name.clone(), reason);
         }
     }
+    let of_job = builder.model.matchings.len();
     builder.declared();
-    builder.finish()
+    builder.finish(of_job)
 }
 
 impl Builder<'_> {
@@ -118,7 +122,16 @@ impl Builder<'_> {
         let identity = columns::indexes(written.identity, &columns, written.table)?;
         self.assign_roles(written, &mut columns, &key, parent.as_ref())?;
         columns::comparable(pair, &columns)?;
-        let references = self.references(written, &source, &target, &mut columns)?;
+        let names = |columns: &[Column], indexes: &[usize]| -> Vec<String> {
+            indexes.iter().map(|index| columns[*index].name.clone()).collect()
+        };
+        let above_by = parent.as_ref().map(|parent| {
+            let above = &self.model.nodes[parent.node];
+            (names(&columns, &parent.columns), above.table.clone(), above.names(&parent.to))
+        });
+        let references = self.references(written, above_by.as_ref(), &mut columns)?;
+        let belongs = self.belongs(written, &columns)?;
+        let tree = written.tree.map(|spec| tree(spec, &columns, &references, written.table));
         let surrogate_key = columns::is_surrogate(&key, &columns, &references, parent.as_ref());
         if above.is_none() || surrogate_key {
             for index in &key {
@@ -147,7 +160,10 @@ impl Builder<'_> {
             key,
             identity,
             filter: written.rows.clone(),
+            belongs,
+            derived: written.derived,
             references,
+            tree: tree.transpose()?,
             parent,
             owns: Vec::new(),
             label: columns::optional(written.label, &columns, written.table)?,
@@ -203,11 +219,31 @@ impl Builder<'_> {
         let owner = &self.model.nodes[above];
         let (columns, to) = references::parent_link(written, target, source, owner)?;
         let union = columns::union(self.pair(source, target));
+        let kinds = |table: &Table, names: &[String]| self.kinds(&table.name, names);
         Ok(Parent {
             node: above,
+            to_kinds: kinds(&owner.target, &to),
+            kinds: kinds(target, &columns),
             columns: columns::indexes(&columns, &union, written.table)?,
             to: columns::indexes(&to, &owner.columns, &owner.table)?,
         })
+    }
+
+    /// Which rows of the table belong to the record: the constants of `by`.
+    fn belongs(&mut self, written: &Written<'_>, columns: &[Column]) -> Result<Vec<Test>, Refusal> {
+        let sayings = Sayings {
+            table: written.table,
+            declared: written.references,
+            tree: None,
+            parent: None,
+        };
+        let mut tests = Vec::new();
+        for (name, condition) in references::constants(written.by) {
+            let column = columns::indexes(std::slice::from_ref(&name), columns, written.table)?[0];
+            let through = self.through(&sayings, &name, &condition)?;
+            tests.push(Test { column, condition, through });
+        }
+        Ok(tests)
     }
 
     fn assign_roles(
@@ -227,6 +263,12 @@ impl Builder<'_> {
                 KeepRule::Default => Role::KeptDefault,
                 KeepRule::Source => Role::KeptSource,
             };
+        }
+        for name in written.reset {
+            let index = columns::index(name, columns, written.table)?;
+            columns[index].reset =
+                columns::reset_to(&columns[index], self.input.target, written.table)?;
+            columns[index].role = Role::Reset;
         }
         for name in written.redact {
             let index = columns::index(name, columns, written.table)?;
@@ -271,37 +313,9 @@ impl Builder<'_> {
         shape
     }
 
-    /// Declared references of every loaded module, for `still-referenced`.
-    fn declared(&mut self) {
-        let modules = self.input.modules;
-        for record in modules.values().flat_map(|module| &module.records) {
-            self.declared_of(&Written::root(record));
-        }
-    }
-
-    fn declared_of(&mut self, written: &Written<'_>) {
-        let target = self.input.target;
-        for (column, rule) in written.references {
-            let choice = references::only_choice(rule);
-            let found = (target.table(written.table), target.table(&choice.table));
-            if let (Some(holder), Some(referred)) = found
-                && referred.primary_key.len() == 1
-            {
-                let referrer = Referrer {
-                    holder: holder.clone(),
-                    columns: vec![column.clone()],
-                    to_columns: referred.primary_key.clone(),
-                };
-                self.model.declared.push((choice.table.clone(), referrer));
-            }
-        }
-        for owned in written.owns {
-            self.declared_of(&Written::owned(owned));
-        }
-    }
-
-    fn finish(mut self) -> Model {
-        for matching in &self.model.matchings {
+    /// `of_job`: how many matchings the job itself asked for.
+    fn finish(mut self, of_job: usize) -> Model {
+        for matching in &self.model.matchings[..of_job] {
             if matching.basis == Basis::Id {
                 self.model.notes.push(format!(
                     "rows of {} are matched by their ID, since the table has no other unique key",
@@ -316,12 +330,31 @@ impl Builder<'_> {
                 holder: holder.clone(),
                 columns: key.columns.clone(),
                 to_columns: key.to_columns.clone(),
+                declared: None,
             });
             self.model.referrers.insert(node.table.clone(), referrers.collect());
         }
         self.model.notes.dedup();
         self.model
     }
+}
+
+/// The path column of a tree and the reference that its paths are.
+fn tree(
+    spec: &TreeSpec,
+    columns: &[Column],
+    references: &[Reference],
+    table: &str,
+) -> Result<Tree, Refusal> {
+    const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    let path = columns::indexes(std::slice::from_ref(&spec.path), columns, table)?[0];
+    let is_it = |reference: &Reference| {
+        matches!(reference.within, Within::Parent { .. }) && reference.columns == [path]
+    };
+    let reference = references.iter().position(is_it);
+    let reference = reference.ok_or_else(|| format!("{table}.{} can't hold paths", spec.path))?;
+    let alphabet = spec.alphabet.as_deref().unwrap_or(DIGITS).chars().collect();
+    Ok(Tree { path, step: usize::from(spec.step), alphabet, reference })
 }
 
 /// What root and owned tables have in common in a manifest.
@@ -339,6 +372,9 @@ pub(super) struct Written<'a> {
     references: &'a BTreeMap<String, ReferenceRule>,
     owns: &'a [OwnedSpec],
     by: Option<&'a crate::manifest::reference::OwnedBy>,
+    reset: &'a [String],
+    tree: Option<&'a TreeSpec>,
+    derived: bool,
     republish: &'a [String],
 }
 
@@ -358,6 +394,9 @@ impl<'a> Written<'a> {
             references: &spec.references,
             owns: &spec.owns,
             by: None,
+            reset: &spec.reset,
+            tree: spec.tree.as_ref(),
+            derived: false,
             republish: &spec.republish,
         }
     }
@@ -377,6 +416,9 @@ impl<'a> Written<'a> {
             references: &spec.references,
             owns: &spec.owns,
             by: spec.by.as_ref(),
+            reset: &spec.reset,
+            tree: None,
+            derived: spec.derived,
             republish: &[],
         }
     }

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Error;
 use super::model::{Basis, MatchingId, Model, Node, NodeId, Presence, Reference, Role, Side};
-use super::record::in_filter;
+use super::record::{belongs, in_filter};
 use super::sides::{Sides, pick, present, spread};
+use super::spots::{as_kind, spots};
 use super::stretches::{At, Twin, differing};
-use crate::catalog::{Engine, Kind};
+use crate::catalog::{Engine, Kind, Table};
 use crate::database::{Row, Unlike, Value};
 
 /// Root keys of records that may differ, on each side, and how many rows each root table has.
@@ -59,14 +60,20 @@ async fn scan_node(
     candidates: &mut Candidates,
 ) -> Result<(), Error> {
     let node = &model.nodes[id];
+    if node.derived {
+        return Ok(());
+    }
     let mut found: [BTreeSet<Vec<Value>>; 2] = Default::default();
     let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
     let mut look = |source: Option<Row>, target: Option<Row>| {
-        let source = source.map(|row| spread(node, Side::Source, row));
-        let target = target.map(|row| spread(node, Side::Target, row));
+        let owned = |side: Side, row: Option<Row>| {
+            row.map(|row| spread(node, side, row)).filter(|row| belongs(model, node, side, row))
+        };
+        let source = owned(Side::Source, source);
+        let target = owned(Side::Target, target);
         if let (Some(source), Some(target)) = (&source, &target)
             && equal(node, source, target)
-            && !refers_to_moved(&node.references, source, moved)
+            && !refers_to_moved(model, node, source, moved)
         {
             return;
         }
@@ -168,7 +175,7 @@ pub fn is_default(value: &Value, default: Option<&str>) -> bool {
 }
 
 /// The text of a default's constant.
-fn constant(default: &str) -> String {
+pub fn constant(default: &str) -> String {
     // PostgreSQL writes `'x'::text`; SQLite keeps the expression as it was written.
     let constant = default.split("::").next().unwrap_or(default).trim();
     let constant = constant.trim_start_matches('(').trim_end_matches(')');
@@ -190,6 +197,11 @@ async fn climb(
     while let Some(parent) = &model.nodes[id].parent {
         let above = &model.nodes[parent.node];
         let wanted = above.parent.as_ref().map_or(&above.key, |parent| &parent.columns);
+        let kinds = &parent.to_kinds;
+        let typed = |values: Vec<Value>| {
+            values.iter().zip(kinds).map(|(value, kind)| as_kind(value, *kind)).collect()
+        };
+        places = places.into_iter().filter_map(typed).collect();
         if parent.to != *wanted {
             let by: Vec<Vec<Value>> = places.into_iter().collect();
             let rows = sides.rows(side, above, &parent.to, &by).await?;
@@ -226,7 +238,9 @@ fn are_quickly_found(
         let mut keys =
             table.foreign_keys.iter().map(|key| &key.columns).chain([&table.primary_key]);
         let indexed = keys.any(|columns| columns.starts_with(&names));
-        values.len() <= MOST_LOOKUPS && (indexed || engine == Engine::Postgres)
+        reference.within.is_whole()
+            && values.len() <= MOST_LOOKUPS
+            && (indexed || engine == Engine::Postgres)
     })
 }
 
@@ -240,7 +254,9 @@ async fn add_referring(
     found: &mut [BTreeSet<Vec<Value>>; 2],
 ) -> Result<(), Error> {
     let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
-    let values: Vec<_> = values.iter().cloned().collect();
+    let by = node.names(&reference.columns);
+    let values: Vec<Vec<Value>> =
+        values.iter().filter_map(|it| held_as(&node.source, &by, it)).collect();
     let source = sides.rows(Side::Source, node, &reference.columns, &values).await?;
     let source: Vec<_> = source.into_iter().filter(|(_, row)| in_filter(node, row)).collect();
     let keys: Vec<_> = source.iter().map(|(_, row)| pick(row, &node.key)).collect();
@@ -252,11 +268,14 @@ async fn add_referring(
     Ok(())
 }
 
-fn refers_to_moved(references: &[Reference], row: &[Value], moved: &Moved) -> bool {
-    references.iter().any(|reference| {
-        moved.get(&(reference.matching, reference.to_columns.clone())).is_some_and(|moved| {
-            !moved.is_empty() && moved.contains(&pick(row, &reference.columns))
-        })
+fn refers_to_moved(model: &Model, node: &Node, row: &[Value], moved: &Moved) -> bool {
+    if moved.values().all(HashSet::is_empty) {
+        return false;
+    }
+    spots(model, &node.references, Side::Source, row).into_iter().any(|spot| {
+        let reference = &node.references[spot.reference];
+        let place = (reference.matching, reference.to_columns.clone());
+        moved.get(&place).is_some_and(|moved| moved.contains(&spot.values))
     })
 }
 
@@ -268,6 +287,7 @@ async fn moved(sides: &mut Sides, model: &Model) -> Result<Moved, Error> {
         node.references.iter().filter(|reference| {
             // A parent that isn't the same thing makes its whole record a candidate anyway.
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
+            let above = above && reference.within.is_whole() || node.derived;
             let mut roles = reference.columns.iter().map(|column| node.columns[*column].role);
             !above && roles.any(|role| matches!(role, Role::Content | Role::Place))
         })
@@ -350,12 +370,8 @@ async fn dependants(
             let in_identity = reference.columns.iter().all(|c| matching.identity.contains(c));
             let place = (reference.matching, reference.to_columns.clone());
             let (true, Some(values)) = (in_identity, fresh.get(&place)) else { continue };
-            let wanted: Vec<Vec<Value>> = values.iter().cloned().collect();
-            let by = matching.names(&reference.columns);
             for side in [Side::Source, Side::Target] {
-                let table = matching.table(side);
-                let rows = sides.get(side).find(table, &matching.columns, &by, &wanted).await?;
-                for (_, row) in rows {
+                for row in holding(sides, model, side, *id, reference, values).await? {
                     let values = pick(&row, &to);
                     let old = known.get(&(*id, to_columns.clone()));
                     if !old.is_some_and(|old| old.contains(&values)) {
@@ -366,4 +382,46 @@ async fn dependants(
         }
     }
     Ok(more)
+}
+
+/// Rows of a matching's table whose reference holds one of some values.
+async fn holding(
+    sides: &mut Sides,
+    model: &Model,
+    side: Side,
+    id: MatchingId,
+    reference: &Reference,
+    values: &HashSet<Vec<Value>>,
+) -> Result<Vec<Row>, Error> {
+    let matching = &model.matchings[id];
+    let table = matching.table(side);
+    if reference.within.is_whole() {
+        let by = matching.names(&reference.columns);
+        let wanted: Vec<Vec<Value>> =
+            values.iter().filter_map(|it| held_as(table, &by, it)).collect();
+        let rows = sides.get(side).find(table, &matching.columns, &by, &wanted).await?;
+        return Ok(rows.into_iter().map(|(_, row)| row).collect());
+    }
+    // What stands inside a value isn't looked up: every row is read.
+    let key = matching.names(&matching.key);
+    let mut rows = sides.get(side).scan(table, &matching.columns, &key, &BTreeMap::new()).await?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().await? {
+        let mut all = spots(model, std::slice::from_ref(reference), side, &row).into_iter();
+        if all.any(|spot| values.contains(&spot.values)) {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+/// Values of a referred row as columns of the referring table hold them.
+pub fn held_as(table: &Table, by: &[String], values: &[Value]) -> Option<Vec<Value>> {
+    let columns = by.iter().zip(values);
+    columns
+        .map(|(name, value)| {
+            let column = table.column(name)?;
+            as_kind(value, column.carried.unwrap_or(column.kind))
+        })
+        .collect()
 }

@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::draft::{Draft, Link, Links};
+use super::draft::{Draft, Link, Linked, Links};
 use super::model::{Model, Node, NodeId, PairedBy, Presence, Reference, Role};
 use super::record::{Record, RecordRow};
 use super::sides::pick;
+use super::spots::{At, Position, as_kind, like, rewritten};
+use crate::catalog::Kind;
 use crate::database::Value;
 use crate::plan::change::Answer;
 
@@ -23,6 +25,26 @@ pub enum Cell {
 }
 
 impl Cell {
+    /// In the form in which a column of a kind holds it.
+    #[must_use]
+    pub fn as_kind(self, kind: Kind) -> Self {
+        let form = |value: Value| as_kind(&value, kind).unwrap_or(value);
+        match self {
+            Self::Leave => Self::Leave,
+            Self::Value(value) => Self::Value(form(value)),
+            Self::Open(value) => Self::Open(form(value)),
+        }
+    }
+
+    /// In the form of the ID that stood there.
+    #[must_use]
+    pub fn like(self, old: &Self) -> Self {
+        match (self, old.value()) {
+            (Self::Value(new), Some(old)) => Self::Value(like(old, &new)),
+            (new, _) => new,
+        }
+    }
+
     pub fn value(&self) -> Option<&Value> {
         match self {
             Self::Leave => None,
@@ -63,6 +85,7 @@ pub fn wanted_by(model: &Model, draft: &Draft, answer: Option<Answer>) -> Wanted
         Ok(pairing) => pairing,
         Err(removal) => return removal,
     };
+    pairing.rekeyed = draft.takes_new_id(answer).is_some();
     pairing.numbering = match answer {
         Some(Answer::Renumber) => Numbering::Drawn,
         _ => Numbering::Source,
@@ -99,9 +122,13 @@ struct Pairing<'a> {
     model: &'a Model,
     source: &'a Record,
     links: &'a Links,
+    /// What the root's path becomes where another record holds the one it would have.
+    gives_way: Option<&'a Cell>,
     taken_back: &'a BTreeSet<(usize, usize)>,
     current: Option<&'a Record>,
     numbering: Numbering,
+    /// The root takes another ID, so what the application derived from the old one goes.
+    rekeyed: bool,
     wanted: Wanted,
     /// The source's rows by table and key, for references within the record.
     own: HashMap<(&'a str, Vec<Value>), usize>,
@@ -125,9 +152,11 @@ impl<'a> Pairing<'a> {
             model,
             source,
             links: &draft.links,
+            gives_way: draft.gives_way.as_ref(),
             taken_back: &draft.taken_back,
             current,
             numbering: Numbering::Source,
+            rekeyed: false,
             wanted: Wanted::default(),
             own: source.rows.iter().enumerate().map(|(at, row)| (place(row), at)).collect(),
             settled: HashMap::new(),
@@ -160,6 +189,9 @@ impl<'a> Pairing<'a> {
         let above = self.wanted.rows.len() - 1;
         for child in &node.owns {
             self.add_children(*child, source, above, current);
+            if self.rekeyed && source == 0 && self.model.nodes[*child].derived {
+                self.remove_derived(*child);
+            }
         }
     }
 
@@ -175,6 +207,15 @@ impl<'a> Pairing<'a> {
         }
         for gone in currents.into_iter().filter(|current| !pairs.contains(&Some(*current))) {
             self.remove(gone);
+        }
+    }
+
+    fn remove_derived(&mut self, child: NodeId) {
+        let rows = self.current.iter().flat_map(|record| record.rows.iter().enumerate());
+        let derived: Vec<usize> =
+            rows.filter(|(_, row)| row.node == child).map(|(at, _)| at).collect();
+        for row in derived {
+            self.remove(row);
         }
     }
 
@@ -236,34 +277,32 @@ impl<'a> Pairing<'a> {
     }
 
     fn refers_to_any(&self, node: &Node, source: usize, rows: &BTreeSet<usize>) -> bool {
-        (0..node.references.len()).any(|index| {
-            let row = self.own_row(node, source, index);
+        let mut links = (0..node.references.len()).flat_map(|index| self.links.of(source, index));
+        links.any(|linked| {
+            let row = self.own_row(node, linked);
             row.is_some_and(|row| row != source && rows.contains(&row))
         })
     }
 
-    /// The row of the same record that a reference points to.
-    fn own_row(&self, node: &Node, source: usize, index: usize) -> Option<usize> {
-        let Link::Row { key, .. } = self.links.get(&(source, index))? else { return None };
-        self.own.get(&(node.references[index].to_table.as_str(), key.clone())).copied()
+    /// The row of the same record that a link points to.
+    fn own_row(&self, node: &Node, linked: &Linked) -> Option<usize> {
+        let Link::Row { key, .. } = &linked.link else { return None };
+        let table = node.references[linked.reference].to_table.as_str();
+        self.own.get(&(table, key.clone())).copied()
     }
 
-    /// What a reference points to. Within the record the pairing decides what it becomes.
-    fn link(&self, node: &Node, source: usize, index: usize) -> Link {
-        let link = self.links.get(&(source, index)).cloned().unwrap_or(Link::Nothing);
-        let settled = self.own_row(node, source, index).and_then(|row| self.settled.get(&row));
-        match (link, settled) {
-            (Link::Row { name, key, .. }, Some(current)) => {
-                let row = current.and_then(|at| self.current.map(|record| &record.rows[at]));
-                let there = row.and_then(|row| {
-                    let to = &self.model.nodes[row.node];
-                    let columns = node.references[index].to_columns.iter();
-                    columns.map(|name| Some(row.values[to.column(name)?].clone())).collect()
-                });
-                Link::Row { name, key, there }
-            }
-            (link, _) => link,
-        }
+    /// The values that a reference would hold on the target. Within the record the pairing decides.
+    /// The outer `Option` is `None` where it points to no row.
+    fn there(&self, node: &Node, linked: &Linked) -> Option<Option<Vec<Value>>> {
+        let Link::Row { there, .. } = &linked.link else { return None };
+        let settled = self.own_row(node, linked).and_then(|row| self.settled.get(&row));
+        let Some(current) = settled else { return Some(there.clone()) };
+        let row = current.and_then(|at| self.current.map(|record| &record.rows[at]));
+        Some(row.and_then(|row| {
+            let to = &self.model.nodes[row.node];
+            let columns = node.references[linked.reference].to_columns.iter();
+            columns.map(|name| Some(row.values[to.column(name)?].clone())).collect()
+        }))
     }
 
     /// A source row's values as the target would hold them.
@@ -292,6 +331,7 @@ impl<'a> Pairing<'a> {
                     }
                     None => Cell::Value(row.values[index].clone()),
                 },
+                (Presence::Both, Role::Reset) => Cell::Value(column.reset.clone()),
                 (Presence::Both, Role::Content | Role::Ignored) => {
                     Cell::Value(column.cut(&row.values[index]))
                 }
@@ -306,15 +346,34 @@ impl<'a> Pairing<'a> {
                 }
             })
             .collect();
+        let mut inside: BTreeMap<usize, Vec<(&Position, Option<Value>)>> = BTreeMap::new();
         for (index, reference) in node.references.iter().enumerate() {
-            let link = self.link(node, source, index);
-            translate(node, reference, &link, &mut cells, here.is_some());
+            for linked in self.links.of(source, index) {
+                let Some(there) = self.there(node, linked) else { continue };
+                match &linked.at {
+                    At::Whole => {
+                        translate(node, reference, there.as_deref(), &mut cells, here.is_some());
+                    }
+                    At::Inside(place) => inside
+                        .entry(reference.columns[0])
+                        .or_default()
+                        .push((place, there.and_then(|values| values.into_iter().next()))),
+                }
+            }
+        }
+        for (column, ids) in inside {
+            if let Cell::Value(_) = &cells[column] {
+                cells[column] = rewrite(&row.values[column], &ids);
+            }
         }
         if let (Some(link), Some(parent)) = (&node.parent, parent) {
             let above = &self.wanted.rows[parent];
-            for (column, to) in link.columns.iter().zip(&link.to) {
-                cells[*column] = above.cells[*to].clone();
+            for ((column, to), kind) in link.columns.iter().zip(&link.to).zip(&link.kinds) {
+                cells[*column] = above.cells[*to].clone().as_kind(*kind);
             }
+        }
+        if let (Some(tree), Some(path)) = (&node.tree, self.gives_way) {
+            cells[tree.path] = path.clone();
         }
         cells
     }
@@ -329,14 +388,16 @@ impl<'a> Pairing<'a> {
         let (mut open, mut unmet) = (Vec::new(), Vec::new());
         for (index, reference) in node.references.iter().enumerate() {
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
-            let Link::Row { there: None, .. } = self.link(node, source, index) else { continue };
+            let links = self.links.of(source, index).iter();
+            if !links.clone().any(|linked| self.there(node, linked) == Some(None)) {
+                continue;
+            }
             // What isn't written misses nothing: kept columns, and those that one side lacks.
             let left = reference.columns.iter().all(|column| cells[*column] == Cell::Leave);
             if above || left {
                 continue;
             }
-            let only_foreign = reference.foreign && is_foreign(node, reference);
-            if !only_foreign {
+            if !reference.foreign || !reference.within.is_whole() {
                 open.push(index);
             } else if inserted && !reference.nullable && reference.none.is_none() {
                 unmet.push(index);
@@ -346,27 +407,41 @@ impl<'a> Pairing<'a> {
     }
 }
 
-/// The reference isn't content: its columns may be left or emptied.
-fn is_foreign(node: &Node, reference: &Reference) -> bool {
-    reference.columns.iter().any(|column| node.columns[*column].role == Role::Foreign)
-}
-
 /// Puts what a reference becomes on the target into a row's cells.
-fn translate(node: &Node, reference: &Reference, link: &Link, cells: &mut [Cell], matched: bool) {
-    let Link::Row { there, .. } = link else { return };
+fn translate(
+    node: &Node,
+    reference: &Reference,
+    there: Option<&[Value]>,
+    cells: &mut [Cell],
+    matched: bool,
+) {
     for (position, column) in reference.columns.iter().enumerate() {
-        let role = node.columns[*column].role;
-        if matched && matches!(role, Role::Foreign | Role::Place) || cells[*column] == Cell::Leave {
+        let kept = matched && (reference.foreign || node.columns[*column].role == Role::Place);
+        let left =
+            matches!(cells[*column], Cell::Leave) || node.columns[*column].role == Role::Reset;
+        if kept && reference.foreign && node.columns[*column].role == Role::Content {
+            cells[*column] = Cell::Leave;
+        }
+        if kept || left {
             continue;
         }
-        let foreign = reference.foreign && role == Role::Foreign;
         cells[*column] = match (there, cells[*column].value()) {
-            (Some(there), _) => Cell::Value(there[position].clone()),
-            (None, _) if foreign => Cell::Value(reference.none.clone().unwrap_or(Value::Null)),
+            (Some(there), Some(value)) => Cell::Value(like(value, &there[position])),
+            (None, _) if reference.foreign => {
+                Cell::Value(reference.none.clone().unwrap_or(Value::Null))
+            }
             (None, Some(value)) => Cell::Open(value.clone()),
-            (None, None) => Cell::Leave,
+            (_, None) => Cell::Leave,
         };
     }
+}
+
+/// A value with the IDs that its places get; open while one of them isn't known.
+pub fn rewrite(value: &Value, ids: &[(&Position, Option<Value>)]) -> Cell {
+    let known: Vec<(&Position, &Value)> =
+        ids.iter().filter_map(|(place, id)| id.as_ref().map(|id| (*place, id))).collect();
+    let value = rewritten(value, &known);
+    if known.len() == ids.len() { Cell::Value(value) } else { Cell::Open(value) }
 }
 
 /// Pairs some source rows, given as the target would hold them, with free rows of the target: by

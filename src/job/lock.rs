@@ -44,10 +44,10 @@ async fn lock_referred(opened: &mut Opened, approved: &[Approved<'_>]) -> Result
     let mut referred: BTreeMap<(usize, &[String]), BTreeSet<Vec<Value>>> = BTreeMap::new();
     for draft in approved.iter().map(|approved| &approved.entry.draft) {
         let Some(source) = &draft.source else { continue };
-        for ((row, index), link) in &draft.links {
-            let Link::Row { there: Some(values), .. } = link else { continue };
-            let node = &model.nodes[source.rows[*row].node];
-            let reference = &node.references[*index];
+        for linked in draft.links.iter() {
+            let Link::Row { there: Some(values), .. } = &linked.link else { continue };
+            let node = &model.nodes[source.rows[linked.row].node];
+            let reference = &node.references[linked.reference];
             if !node.is_enforced(reference) {
                 let place = (reference.matching, reference.to_columns.as_slice());
                 referred.entry(place).or_default().insert(values.clone());

@@ -3,21 +3,26 @@
 //! Answers for who is source and who is target, for refusing a pair that is one database, and for the
 //! model being built of catalogues read from the same sessions.
 
+use std::collections::BTreeMap;
+
 use super::{Context, Error};
 use crate::apply::ledger::{Image, Ledger, RunRow};
 use crate::apply::undo;
-use crate::catalog::{Catalog, carry};
+use crate::catalog::Catalog;
+use crate::catalog::carry::{self, Carried};
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::{Model, PairedBy};
 use crate::compare::plan::{Heading, build};
 use crate::compare::resolve::{Input, Rules, resolve};
 use crate::compare::sides::Sides;
+use crate::compare::through::settle;
 use crate::compare::{Comparison, Scope, compare};
 use crate::config::Environment;
 use crate::database::{Access, Session, same_database};
 use crate::manifest::SyncJob;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
+use crate::manifest::reference::{Inside, ReferencePlace, ReferenceRule};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::Plan;
 
@@ -29,6 +34,8 @@ pub struct Opened {
     pub mode: Mode,
     pub key: PinKey,
     pub basis: Basis,
+    /// Where the engines differ: what is carried as another kind.
+    pub carried: Option<Carried>,
     /// Committed runs of this job, from the target's ledger.
     pub runs: Vec<RunRow>,
     pub target_catalog: Catalog,
@@ -66,7 +73,11 @@ async fn open_sync(
     let (mut source_catalog, mut target_catalog) =
         (source.catalog().await?, target.catalog().await?);
     carry::carry(&mut source_catalog, &mut target_catalog);
+    let mixed = source_catalog.engine != target_catalog.engine;
+    let carried = mixed.then(|| carry::carried(&target_catalog)).flatten();
     let modules = context.modules();
+    carry_json(&modules, &mut source_catalog);
+    carry_json(&modules, &mut target_catalog);
     let selected = context.selected(job);
     let rules = OperatorRules { context };
     let model = resolve(Input {
@@ -105,6 +116,7 @@ async fn open_sync(
         model,
         direction,
         mode,
+        carried,
         basis: Basis::Source { source_pairs, pairs },
         runs,
         target_catalog,
@@ -129,6 +141,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, as_it_was(spec)));
         let modules = modules.collect();
+        carry_json(&modules, &mut catalog);
         let mut selected: Vec<String> = images.iter().map(|image| image.module.clone()).collect();
         selected.sort();
         selected.dedup();
@@ -152,6 +165,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
             model,
             direction: row.direction,
             mode: Mode::All,
+            carried: row.carried,
             basis: Basis::Images { run: run.to_owned(), job: row.job, images },
             runs,
             target_catalog: catalog,
@@ -160,18 +174,41 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     Err(Error::UnknownRun(run.to_owned()))
 }
 
-/// A restored record takes back what its kept columns held, and all the rows it owned: a deletion
-/// takes those outside the filters, too.
+/// Columns in which references name JSON paths are compared as JSON, whatever their type.
+fn carry_json(modules: &BTreeMap<String, ModuleSpec>, catalog: &mut Catalog) {
+    fn owned(specs: &[OwnedSpec], catalog: &mut Catalog) {
+        for spec in specs {
+            columns(&spec.table, &spec.references, catalog);
+            owned(&spec.owns, catalog);
+        }
+    }
+    fn columns(table: &str, rules: &BTreeMap<String, ReferenceRule>, catalog: &mut Catalog) {
+        for place in rules.keys().filter_map(|key| ReferencePlace::parse(key).ok()) {
+            if let Inside::Path(_) = place.inside {
+                carry::carry_json(catalog, table, place.column);
+            }
+        }
+    }
+    for record in modules.values().flat_map(|module| &module.records) {
+        columns(&record.table, &record.references, catalog);
+        owned(&record.owns, catalog);
+    }
+}
+
+/// A restored record takes back what its kept columns held and its reset ones, and all the rows it owned:
+/// a deletion takes those outside the filters, too.
 fn as_it_was(mut spec: ModuleSpec) -> ModuleSpec {
     fn owned(specs: &mut [OwnedSpec]) {
         for spec in specs {
             spec.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+            spec.keep.extend(spec.reset.drain(..).map(|name| (name, KeepRule::Source)));
             spec.rows.clear();
             owned(&mut spec.owns);
         }
     }
     for record in &mut spec.records {
         record.keep.values_mut().for_each(|rule| *rule = KeepRule::Source);
+        record.keep.extend(record.reset.drain(..).map(|name| (name, KeepRule::Source)));
         record.rows.clear();
         owned(&mut record.owns);
     }
@@ -191,6 +228,7 @@ impl Opened {
 
     /// Compares, whole or in part.
     pub async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
+        settle(&mut self.sides, &mut self.model).await?;
         match &self.basis {
             Basis::Source { pairs, .. } => {
                 Ok(compare(&mut self.sides, &self.model, pairs, self.mode, scope).await?)

@@ -18,7 +18,6 @@ use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, RunFacts, Stage, Watch, apply};
 
-use crate::catalog::carry;
 use crate::compare::scan::Candidates;
 
 use crate::compare::{Comparison, Scope};
@@ -367,7 +366,7 @@ fn facts(
         started_at: now.to_string(),
         asked: job.spec.request,
         fence: 0,
-        carried: carry::carried(&opened.target_catalog),
+        carried: opened.carried.clone(),
         applied: Vec::new(),
     };
     let after_write =

@@ -136,4 +136,7 @@ pub struct TreeSpec {
     pub path: String,
     /// Characters a step takes in the path.
     pub step: u8,
+    /// The digits of a step in their order, for the next free one: `0123456789A…Z` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alphabet: Option<String>,
 }

@@ -1,7 +1,6 @@
 //! The `spec` of a Module, from the tree.
 //!
-//! Answers for its keys and their types, and refuses by position what a later release brings.
-//! Whether tables and columns exist is asked in `validate`.
+//! Answers for its keys and their types. Whether tables and columns exist is asked in `validate`.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +8,13 @@ use super::fields::{At, Fields, Problems, list_of, map_of};
 use super::filter::{Condition, Scalar};
 use super::guess::{Guess, guess};
 use super::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
-use super::problem::{Problem, Span};
-use super::reference::{FileRule, OwnedBy, OwnedByPart, ReferenceChoice, ReferenceRule};
-use super::scalars::{any_text, boolean, name, text, whole_number, word};
+use super::problem::Problem;
+use super::reference::{
+    self, FileRule, OwnedBy, OwnedByPart, ReferenceChoice, ReferencePlace, ReferenceRule,
+};
+use super::scalars::{any_text, bad_name, boolean, name, text, whole_number, word};
 use super::tree::{Content, Style};
+use crate::escape::visible;
 
 /// Reads the `spec` of a Module.
 pub fn module(at: &At<'_>, problems: &mut Problems) -> Option<ModuleSpec> {
@@ -45,8 +47,6 @@ fn record(at: &At<'_>, problems: &mut Problems) -> Option<RecordSpec> {
     let republish = fields.get("republish", problems, list_of(name));
     let referenced_by = fields.get("referencedBy", problems, list_of(name));
     let tree = fields.get("tree", problems, tree);
-    refuse_later(&fields, "referencedBy", problems);
-    refuse_later(&fields, "tree", problems);
     let rows = Rows::read(&mut fields, problems);
     fields.close(problems);
     Some(RecordSpec {
@@ -77,9 +77,6 @@ fn owned(at: &At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
     let by = fields.get("by", problems, owned_by);
     let identity = fields.get("identity", problems, list_of(name));
     let derived = fields.get("derived", problems, boolean).unwrap_or_default();
-    if derived {
-        refuse_later(&fields, "derived", problems);
-    }
     let rows = Rows::read(&mut fields, problems);
     fields.close(problems);
     Some(OwnedSpec {
@@ -114,7 +111,7 @@ impl Rows {
     fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Self {
         const KEEP: &[(&str, KeepRule)] =
             &[("default", KeepRule::Default), ("source", KeepRule::Source)];
-        let rows = Self {
+        Self {
             filter: fields.get("rows", problems, map_of(condition)).unwrap_or_default(),
             ignore: fields.get("ignore", problems, list_of(name)).unwrap_or_default(),
             keep: fields.get("keep", problems, map_of(word(KEEP))).unwrap_or_default(),
@@ -123,27 +120,23 @@ impl Rows {
             references: fields.get("references", problems, references).unwrap_or_default(),
             files: fields.get("files", problems, list_of(file_rule)).unwrap_or_default(),
             owns: fields.get("owns", problems, list_of(owned)).unwrap_or_default(),
-        };
-        refuse_later(fields, "reset", problems);
-        rows
+        }
     }
-}
-
-fn refuse_later(fields: &Fields<'_>, key: &str, problems: &mut Problems) {
-    if fields.has(key) {
-        problems.push(not_yet(&format!("the key `{key}`"), fields.span(key)));
-    }
-}
-
-/// Refused rather than ignored: a job that leaves a part of its manifest out would apply something
-/// else than what was reviewed.
-fn not_yet(what: &str, span: Span) -> Problem {
-    Problem::error("not-yet-supported", format!("{what} is not yet supported")).at(span)
 }
 
 fn tree(at: &At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
     let mut fields = Fields::open(at, problems)?;
     let path = fields.need("path", problems, name);
+    let alphabet = fields.get("alphabet", problems, |at, problems| {
+        let alphabet = text(at, problems)?;
+        let mut seen = std::collections::BTreeSet::new();
+        if alphabet.chars().count() < 2 || !alphabet.chars().all(|digit| seen.insert(digit)) {
+            let message = format!("`{}` needs two or more different characters", at.path);
+            problems.push(at.error("bad-alphabet", message));
+            return None;
+        }
+        Some(alphabet)
+    });
     let step = fields.need("step", problems, |at, problems| {
         let value = whole_number(at, problems)?;
         let step = u8::try_from(value).ok().filter(|step| *step > 0);
@@ -154,7 +147,7 @@ fn tree(at: &At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
         step
     });
     fields.close(problems);
-    Some(TreeSpec { path: path?, step: step? })
+    Some(TreeSpec { path: path?, step: step?, alphabet })
 }
 
 fn condition(at: &At<'_>, problems: &mut Problems) -> Option<Condition> {
@@ -195,18 +188,26 @@ fn scalar(at: &At<'_>, problems: &mut Problems) -> Option<Scalar> {
 }
 
 fn references(at: &At<'_>, problems: &mut Problems) -> Option<BTreeMap<String, ReferenceRule>> {
-    if let Content::Map(entries) = &at.node.content {
-        for entry in entries {
-            let key = &entry.key.text;
-            if key.contains(':') {
-                problems.push(not_yet("a reference inside JSON (`column:PATH`)", entry.key.span));
-            } else if key.contains('~') {
-                problems
-                    .push(not_yet("a reference inside text (`column~PATTERN`)", entry.key.span));
+    let Content::Map(entries) = &at.node.content else {
+        problems.push(at.wrong_type("a map"));
+        return None;
+    };
+    let mut rules = BTreeMap::new();
+    for entry in entries {
+        match ReferencePlace::parse(&entry.key.text) {
+            Ok(place) => {
+                problems.list.extend(bad_name(place.column).map(|it| it.at(entry.key.span)))
+            }
+            Err(why) => {
+                let message = format!("`{}` {why}", visible(&entry.key.text));
+                problems.push(Problem::error("bad-reference", message).at(entry.key.span));
             }
         }
+        if let Some(rule) = reference(&at.key(entry), problems) {
+            rules.insert(entry.key.text.clone(), rule);
+        }
     }
-    map_of(reference)(at, problems)
+    Some(rules)
 }
 
 fn reference(at: &At<'_>, problems: &mut Problems) -> Option<ReferenceRule> {
@@ -214,9 +215,12 @@ fn reference(at: &At<'_>, problems: &mut Problems) -> Option<ReferenceRule> {
         Content::Scalar(_) => name(at, problems).map(ReferenceRule::to_table),
         Content::Map(_) => Some(ReferenceRule { choices: vec![choice(at, problems)?] }),
         Content::List(_) => {
-            let span = at.node.span;
             let choices = list_of(choice)(at, problems)?;
-            problems.push(not_yet("a list of references to choose from", span));
+            if choices.is_empty() {
+                let message = format!("`{}` needs at least one choice", at.path);
+                problems.push(at.error("no-choice", message));
+                return None;
+            }
             Some(ReferenceRule { choices })
         }
     }
@@ -228,7 +232,6 @@ fn choice(at: &At<'_>, problems: &mut Problems) -> Option<ReferenceChoice> {
     let matching = fields.get("match", problems, list_of(name)).unwrap_or_default();
     let none = fields.get("none", problems, scalar);
     let when = fields.get("when", problems, map_of(condition)).unwrap_or_default();
-    refuse_later(&fields, "when", problems);
     fields.close(problems);
     Some(ReferenceChoice { table: table?, matching, none, when })
 }
@@ -237,9 +240,13 @@ fn owned_by(at: &At<'_>, problems: &mut Problems) -> Option<OwnedBy> {
     if !matches!(at.node.content, Content::Map(_)) {
         return name(at, problems).map(OwnedBy::Name);
     }
-    let span = at.node.span;
     let columns = map_of(owned_by_part)(at, problems)?;
-    problems.push(not_yet("`by` as a map of columns and constants", span));
+    if !columns.values().any(|part| matches!(part, OwnedByPart::Column(_))) {
+        let message =
+            format!("`{}` must name a column of the parent, as in `object_id: id`", at.path);
+        problems.push(at.error("no-parent", message));
+        return None;
+    }
     Some(OwnedBy::Columns(columns))
 }
 
@@ -262,8 +269,10 @@ fn file_rule(at: &At<'_>, problems: &mut Problems) -> Option<FileRule> {
     let column = fields.need("column", problems, name);
     let when = fields.get("when", problems, map_of(condition)).unwrap_or_default();
     let pattern = fields.get("pattern", problems, text);
-    refuse_later(&fields, "when", problems);
-    refuse_later(&fields, "pattern", problems);
+    if let Some(Err(why)) = pattern.as_deref().map(reference::one_group) {
+        let message = format!("`{}.pattern` {why}", at.path);
+        problems.push(Problem::error("bad-pattern", message).at(fields.span("pattern")));
+    }
     fields.close(problems);
     Some(FileRule { column: column?, when, pattern })
 }

@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json_path::JsonPath;
 
 use super::filter::{Condition, Scalar};
 
@@ -90,6 +92,64 @@ impl JsonSchema for ReferenceRule {
                 { "type": "array", "items": choice, "minItems": 1 },
             ],
         })
+    }
+}
+
+/// Where a reference stands: the key of `references`, taken apart.
+#[derive(Debug, Clone)]
+pub struct ReferencePlace<'k> {
+    pub column: &'k str,
+    pub inside: Inside,
+}
+
+/// Where in a column's value IDs stand.
+#[derive(Debug, Clone)]
+pub enum Inside {
+    /// The value is one.
+    Whole,
+    /// `column:PATH`: the nodes of a JSON value that an RFC 9535 path selects.
+    Path(JsonPath),
+    /// `column~PATTERN`: what the one group of a regular expression matches, in a text or in every
+    /// string of a JSON value.
+    Pattern(Regex),
+}
+
+impl<'k> ReferencePlace<'k> {
+    /// Takes a key apart at its first `:` or `~`; `Err` says what is wrong with the rest.
+    pub fn parse(key: &'k str) -> Result<Self, String> {
+        let Some((at, mark)) = key.char_indices().find(|(_, c)| matches!(c, ':' | '~')) else {
+            return Ok(Self { column: key, inside: Inside::Whole });
+        };
+        let (column, rest) = (&key[..at], &key[at + 1..]);
+        let inside = match mark {
+            ':' => Inside::Path(JsonPath::parse(rest).map_err(|error| {
+                format!("isn't a column and a JSON path as in `column:$.path`: {error}")
+            })?),
+            _ => Inside::Pattern(one_group(rest)?),
+        };
+        Ok(Self { column, inside })
+    }
+}
+
+/// The column of a key of `references`.
+pub fn column_of(key: &str) -> &str {
+    key.split([':', '~']).next().unwrap_or(key)
+}
+
+/// A regular expression with exactly one group.
+pub fn one_group(pattern: &str) -> Result<Regex, String> {
+    let regex = Regex::new(pattern).map_err(|error| {
+        // The crate draws a picture of several lines; the last one says what is wrong.
+        let error = error.to_string();
+        let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("isn't a regular expression: {what}")
+    })?;
+    match regex.captures_len() {
+        2 => Ok(regex),
+        found => Err(format!(
+            "needs one group that holds the ID, as in `page/(\\d+)`, and has {}",
+            found - 1
+        )),
     }
 }
 
@@ -202,12 +262,19 @@ struct FileRuleMap {
     pattern: Option<String>,
 }
 
+impl FileRule {
+    /// Nothing but a column.
+    pub fn is_plain(&self) -> bool {
+        self.when.is_empty() && self.pattern.is_none()
+    }
+}
+
 impl From<FileRule> for Json {
     fn from(rule: FileRule) -> Self {
-        let FileRule { column, when, pattern } = rule;
-        if when.is_empty() && pattern.is_none() {
-            return Json::String(column);
+        if rule.is_plain() {
+            return Json::String(rule.column);
         }
+        let FileRule { column, when, pattern } = rule;
         serde_json::to_value(FileRuleMap { column, when, pattern })
             .expect("names and constants are JSON")
     }

@@ -70,6 +70,8 @@ pub static CHECKS: &[Check] = &[
     Check { name: "columns exist", run: columns::exist },
     Check { name: "columns take what is asked of them", run: columns::fit },
     Check { name: "inserts can leave kept columns out", run: columns::keep_has_default },
+    Check { name: "what refers to a table exists", run: columns::referenced_by },
+    Check { name: "paths of trees are unique texts", run: columns::trees },
     Check { name: "redacted values aren't compared", run: columns::filters_probe_nothing },
 ];
 

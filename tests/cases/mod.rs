@@ -115,6 +115,11 @@ topics! {
     approving: "approving",
     values: "values",
     wrong_writes: "wrong-writes",
+    polymorphic: "polymorphic",
+    json_and_text: "json-and-text",
+    trees: "trees",
+    other_rows: "other-rows",
+    shared_tables: "shared-tables",
 }
 
 #[test]

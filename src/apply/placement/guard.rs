@@ -97,9 +97,12 @@ fn nothing_refers_to_what_goes(model: &Model, placed: &[Placed]) -> Result<(), E
     for record in placed {
         for row in &record.wanted.rows {
             let references = model.nodes[row.node].references.iter().enumerate();
-            for (index, reference) in references {
-                let link = record.draft.links.get(&(row.source, index));
-                let Some(Link::Row { key, there: Some(there), .. }) = link else { continue };
+            let links = references.flat_map(|(index, reference)| {
+                let links = record.draft.links.of(row.source, index).iter();
+                links.map(move |linked| (reference, linked))
+            });
+            for (reference, linked) in links {
+                let Link::Row { key, there: Some(there), .. } = &linked.link else { continue };
                 let placed_anew = overlay.contains_key(&(reference.to_table.clone(), key.clone()));
                 let left = reference.columns.iter().all(|at| row.cells[*at] == Cell::Leave);
                 let held =

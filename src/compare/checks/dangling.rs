@@ -28,7 +28,7 @@ impl Checks<'_> {
                     let old = row.current.and_then(|at| current.map(|record| &record.rows[at]));
                     let node = &self.model.nodes[row.node];
                     for (index, reference) in node.references.iter().enumerate() {
-                        let link = draft.links.get(&(row.source, index));
+                        let link = draft.links.whole(row.source, index);
                         if link != Some(&Link::Dangling) || !node.is_enforced(reference) {
                             continue;
                         }

@@ -4,16 +4,18 @@
 //! Answers for `still-referenced`, whatever a foreign key's ON DELETE rule says, and for the changes
 //! of the same plan that let go first.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Checks, Choice, changes, read_keys};
 use crate::compare::Error;
 use crate::compare::draft::{Case, Draft, Link};
-use crate::compare::model::{Node, Referrer, Role};
-use crate::compare::record::Record;
+use crate::compare::model::{Declared, Model, Node, Reference, Referrer, Role, Side};
+use crate::compare::record::{Record, RecordRow};
+use crate::compare::scan::held_as;
 use crate::compare::sides::{Sides, pick};
+use crate::compare::spots::spots;
 use crate::compare::wanted::{Cell, WantedRow, written_into};
-use crate::database::Value;
+use crate::database::{Row, Value};
 use crate::plan::change::{Answer, ConflictKind};
 
 /// What a change does to a row, in the eyes of those that refer to it.
@@ -32,15 +34,15 @@ struct Asker {
     fate: Fate,
 }
 
-/// Who holds these values in these columns, with what the referred table is called.
-type Questions = BTreeMap<(String, Vec<String>, String), (Referrer, Vec<Asker>, Vec<Vec<Value>>)>;
+/// Who holds these values in this way, with what the referred table is called.
+type Questions = BTreeMap<(String, String, String), (Referrer, Vec<Asker>, Vec<Vec<Value>>)>;
 
 impl Checks<'_> {
     /// Rows that still refer to a row that would go, lose its ID or the values they know it by.
     pub(super) async fn referrers(&mut self, sides: &mut Sides) -> Result<(), Error> {
-        for ((_, columns, referred), (referrer, askers, wanted)) in self.questions() {
+        for ((_, _, referred), (referrer, askers, wanted)) in self.questions() {
             let mut counts: BTreeMap<(usize, usize, bool), u64> = BTreeMap::new();
-            for (index, key) in read_keys(sides, &referrer.holder, &columns, &wanted).await? {
+            for (index, key) in holding(sides, self.model, &referrer, &wanted).await? {
                 let asker = &askers[index];
                 if !self.lets_go(asker, &referrer, (&key, &wanted[index])) {
                     let changed = matches!(asker.fate, Fate::Changed(_));
@@ -107,9 +109,34 @@ impl Checks<'_> {
         let declared = self.model.declared.iter().filter(|(to, _)| to == table).map(|(_, r)| r);
         let known = self.model.referrers.get(table).into_iter().flatten();
         let mut holders: Vec<Referrer> = known.chain(declared).cloned().collect();
-        holders.sort_by(|a, b| (&a.holder.name, &a.columns).cmp(&(&b.holder.name, &b.columns)));
-        holders.dedup_by(|a, b| a.holder.name == b.holder.name && a.columns == b.columns);
+        let place = |it: &Referrer| (it.holder.name.clone(), label(it));
+        holders.sort_by_cached_key(place);
+        holders.dedup_by_key(|it| place(it));
         holders
+    }
+
+    /// Whether a row that is written would not refer to some values any more.
+    fn releases(
+        &self,
+        row: &WantedRow,
+        current: Option<&RecordRow>,
+        referrer: &Referrer,
+        values: &[Value],
+    ) -> bool {
+        let node = &self.model.nodes[row.node];
+        let (Some(declared), Some(current)) = (&referrer.declared, current) else {
+            return changes(node, row, &referrer.columns, values);
+        };
+        let mut would_be = Vec::with_capacity(declared.read.len());
+        for name in &declared.read {
+            let Some(column) = node.column(name) else { return false };
+            would_be.push(match &row.cells[column] {
+                Cell::Value(value) => value.clone(),
+                Cell::Leave => current.values[column].clone(),
+                Cell::Open(_) => return true,
+            });
+        }
+        !refers(self.model, declared, &would_be, values)
     }
 
     /// Whether the plan deletes or repoints a row that refers; then this change needs that one.
@@ -138,8 +165,13 @@ impl Checks<'_> {
             let below = self.model.nodes[row.node].parent.as_ref().is_some_and(|parent| {
                 self.model.nodes[row.node].names(&parent.columns) == referrer.columns
             });
-            return written.any(|row| below || self.follows(*at, row, referrer, fate))
-                || self.frees(*at, *which, index, &referrer.columns, values);
+            let removed = choice.wanted.removed.contains(&index);
+            return removed
+                || written.any(|it| {
+                    below
+                        || self.follows(*at, it, referrer, fate)
+                        || self.releases(it, Some(row), referrer, values)
+                });
         }
         let Some(effect) = self.effects.get(&(holder.clone(), key.to_vec())) else {
             return false;
@@ -148,7 +180,9 @@ impl Checks<'_> {
             None => true,
             Some(row) => {
                 let row = &self.choices[effect.draft][0].wanted.rows[row];
-                changes(&self.model.nodes[row.node], row, &referrer.columns, values)
+                let current = self.drafts[effect.draft].current.as_ref();
+                let current = current.and_then(|record| Some(&record.rows[row.current?]));
+                self.releases(row, current, referrer, values)
                     || self.follows(effect.draft, row, referrer, fate)
             }
         };
@@ -168,13 +202,78 @@ impl Checks<'_> {
         };
         let mut references = node.references.iter().enumerate();
         references.any(|(index, reference)| {
-            let link = self.drafts[at].links.get(&(row.source, index));
+            let links = self.drafts[at].links.of(row.source, index);
             node.names(&reference.columns) == referrer.columns
                 && reference.to_columns == referrer.to_columns
-                && matches!(link, Some(Link::Row { key, .. }) if key == source)
+                && links.iter().any(|it| matches!(&it.link, Link::Row { key, .. } if key == source))
                 && reference.columns.iter().all(written)
         })
     }
+}
+
+/// How a referrer refers; the same where it does so in the same way.
+fn label(referrer: &Referrer) -> String {
+    let columns = referrer.columns.join(",");
+    let Some(declared) = &referrer.declared else { return columns };
+    let reference = &declared.references[declared.which];
+    let conditions = |it: &Reference| -> Vec<_> {
+        let tests = it.when.iter();
+        tests.map(|test| (declared.read[test.column].clone(), test.condition.clone())).collect()
+    };
+    let alone = declared.references.len() == 1;
+    if reference.within.is_whole() && reference.when.is_empty() && alone {
+        return columns;
+    }
+    let whens: Vec<_> = declared.references.iter().map(conditions).collect();
+    format!("{columns} {:?} {whens:?} {}", reference.within, declared.which)
+}
+
+/// Whether a row of the target, as it was read for a declared reference, refers to some values.
+fn refers(model: &Model, declared: &Declared, row: &[Value], values: &[Value]) -> bool {
+    let found = spots(model, &declared.references, Side::Target, row);
+    found.iter().any(|spot| spot.reference == declared.which && spot.values == values)
+}
+
+/// Keys of the target's rows that refer to wanted values, each with the index of what it refers to.
+async fn holding(
+    sides: &mut Sides,
+    model: &Model,
+    referrer: &Referrer,
+    wanted: &[Vec<Value>],
+) -> Result<Vec<(usize, Vec<Value>)>, Error> {
+    let (holder, columns) = (&referrer.holder, &referrer.columns);
+    let Some(declared) = &referrer.declared else {
+        return read_keys(sides, holder, columns, wanted).await;
+    };
+    let key = if holder.primary_key.is_empty() { columns } else { &holder.primary_key };
+    let read = [&declared.read[..], key].concat();
+    let key_of = |mut row: Row| row.split_off(declared.read.len());
+    if declared.references[declared.which].within.is_whole() {
+        let held: Vec<Option<Vec<Value>>> =
+            wanted.iter().map(|values| held_as(holder, columns, values)).collect();
+        let (places, held): (Vec<usize>, Vec<Vec<Value>>) =
+            held.into_iter().enumerate().filter_map(|(at, it)| Some((at, it?))).unzip();
+        let found = sides.target.find(holder, &read, columns, &held).await?.into_iter();
+        let found = found.map(|(at, row)| (places[at], row));
+        let found = found.filter(|(at, row)| refers(model, declared, row, &wanted[*at]));
+        return Ok(found.map(|(at, row)| (at, key_of(row))).collect());
+    }
+    // What stands inside a value isn't looked up: every row is read, once.
+    let mut places: HashMap<&Vec<Value>, Vec<usize>> = HashMap::new();
+    for (at, values) in wanted.iter().enumerate() {
+        places.entry(values).or_default().push(at);
+    }
+    let mut rows = sides.target.scan(holder, &read, key, &BTreeMap::new()).await?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().await? {
+        let spots = spots(model, &declared.references, Side::Target, &row).into_iter();
+        let of_it = spots.filter(|spot| spot.reference == declared.which);
+        let answered: BTreeSet<usize> =
+            of_it.filter_map(|spot| places.get(&spot.values)).flatten().copied().collect();
+        let key = key_of(row);
+        found.extend(answered.into_iter().map(|at| (at, key.clone())));
+    }
+    Ok(found)
 }
 
 fn indexes(node: &Node, columns: &[String]) -> Vec<usize> {
@@ -188,7 +287,7 @@ fn ask(
     asker: Asker,
     values: Vec<Value>,
 ) {
-    let place = (referrer.holder.name.clone(), referrer.columns.clone(), table.to_owned());
+    let place = (referrer.holder.name.clone(), label(referrer), table.to_owned());
     let question = questions.entry(place).or_insert_with(|| (referrer.clone(), vec![], vec![]));
     question.1.push(asker);
     question.2.push(values);

@@ -4,6 +4,8 @@ use super::{Kind, Node, Parent, Presence, Reference, Refusal, Role, Table, Writt
 use crate::catalog::Engine;
 use crate::catalog::carry::agree;
 use crate::compare::model::Column;
+use crate::compare::scan::constant;
+use crate::database::Value;
 use crate::database::limits;
 
 /// Refuses tables that a transaction doesn't hold together.
@@ -60,6 +62,7 @@ fn plain(column: &catalog::Column, on: Presence) -> Column {
         redacted: false,
         nullable: column.nullable,
         kind: column.kind,
+        reset: crate::database::Value::Null,
         seconds: None,
     }
 }
@@ -185,6 +188,48 @@ fn usable_key(names: &[String], table: &Table) -> Result<(), Refusal> {
     }
 }
 
+/// What `reset` writes into a column: its default where that is a constant, else NULL.
+pub(super) fn reset_to(
+    column: &Column,
+    target: &catalog::Catalog,
+    table: &str,
+) -> Result<Value, Refusal> {
+    let there = target.table(table).and_then(|table| table.column(&column.name));
+    let default = there.and_then(|column| column.default.as_deref());
+    let constant = default.map(constant).filter(|text| !text.eq_ignore_ascii_case("null"));
+    let plain = default.is_some_and(is_constant);
+    match (constant.filter(|_| plain), column.nullable) {
+        (Some(text), _) => Ok(typed(column.kind, text)),
+        (None, true) => Ok(Value::Null),
+        (None, false) => Err(format!(
+            "{table}.{} can't be reset: it is NOT NULL and its default is no constant",
+            column.name
+        )),
+    }
+}
+
+/// A literal, not an expression that the database computes.
+fn is_constant(default: &str) -> bool {
+    let text = default.split("::").next().unwrap_or(default).trim();
+    let number = text.trim_start_matches('-').bytes();
+    let digits =
+        number.clone().count() > 0 && number.clone().all(|b| b.is_ascii_digit() || b == b'.');
+    let quoted = text.starts_with('\'') && text.ends_with('\'') && text.len() > 1;
+    digits || quoted || ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn typed(kind: Kind, text: String) -> Value {
+    match kind {
+        Kind::Integer => text.parse().map_or(Value::Decimal(text), Value::Integer),
+        Kind::Decimal => Value::Decimal(text),
+        Kind::Float => Value::Float(text),
+        Kind::Boolean => Value::Boolean(text.eq_ignore_ascii_case("true") || text == "1"),
+        Kind::Json => Value::Json(text),
+        Kind::Text | Kind::Any => Value::Text(text),
+        _ => Value::Other(text),
+    }
+}
+
 /// A single integer key of an owned row that is neither a reference nor the parent's.
 pub(super) fn is_surrogate(
     key: &[usize],
@@ -196,7 +241,7 @@ pub(super) fn is_surrogate(
     let Some(parent) = parent else { return false };
     columns[*only].kind == Kind::Integer
         && !parent.columns.contains(only)
-        && !references.iter().any(|reference| reference.columns.contains(only))
+        && !references.iter().any(|reference| reference.holds(*only))
 }
 
 /// A single integer primary key of both sides that the manifest passes over for another `key`.
@@ -209,7 +254,7 @@ pub(super) fn number_beside(
 ) -> Option<usize> {
     let [only] = &target.primary_key[..] else { return None };
     let number = columns.iter().position(|column| column.name == *only)?;
-    let refers = references.iter().any(|reference| reference.columns.contains(&number));
+    let refers = references.iter().any(|reference| reference.holds(number));
     let content = columns[number].role == Role::Content && columns[number].kind == Kind::Integer;
     (content && !refers && !key.contains(&number) && source.primary_key == target.primary_key)
         .then_some(number)
@@ -231,7 +276,7 @@ pub(super) fn is_link(
         column.role == Role::Generated
             || (surrogate_key && key.contains(&index))
             || parent.columns.contains(&index)
-            || references.iter().any(|reference| reference.columns.contains(&index))
+            || references.iter().any(|reference| reference.holds(index))
     })
 }
 
@@ -239,7 +284,7 @@ pub(super) fn is_link(
 pub(super) fn link_identity(references: &[Reference], parent: Option<&Parent>) -> Vec<usize> {
     let mut identity: Vec<usize> = references
         .iter()
-        .filter(|reference| !reference.foreign)
+        .filter(|reference| !reference.foreign && reference.within.is_whole())
         .flat_map(|reference| reference.columns.iter().copied())
         .filter(|index| !parent.is_some_and(|parent| parent.columns.contains(index)))
         .collect();

@@ -3,10 +3,13 @@
 //! In this order: the reference's `match`, the operator's `tables.match`, the identity of the
 //! module that holds the table, the first unique key that isn't a surrogate, the internal ID.
 
+use super::references;
 use super::{
-    Basis, Builder, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Table, Written,
+    Basis, Builder, Catalog, Kind, Matching, MatchingId, NodeId, Reference, Refusal, Sayings,
+    Table, Written,
 };
 use crate::manifest::module::{ModuleSpec, OwnedSpec, RecordSpec};
+use crate::manifest::reference::OwnedBy;
 
 /// What a table's matching is made of, as names.
 #[derive(Default)]
@@ -19,6 +22,9 @@ struct Plan {
     filter: std::collections::BTreeMap<String, crate::manifest::filter::Condition>,
     basis: Option<Basis>,
     declared: std::collections::BTreeMap<String, crate::manifest::reference::ReferenceRule>,
+    tree: Option<crate::manifest::module::TreeSpec>,
+    /// The columns that name an owned row's parent where no foreign key does, its table and columns.
+    named_parent: Option<(Vec<String>, String, Vec<String>)>,
     /// Columns that the module redacts besides the operator.
     redact: Vec<String>,
 }
@@ -188,7 +194,8 @@ impl Builder<'_> {
                 return Some(root_plan(record, key));
             }
             for owned in &record.owns {
-                if let Some(plan) = owned_plan(owned, &record.table, target, key) {
+                if let Some(plan) = owned_plan(self.input.target, owned, &record.table, target, key)
+                {
                     return Some(plan);
                 }
             }
@@ -202,39 +209,33 @@ impl Builder<'_> {
         id: MatchingId,
         plan: &Plan,
     ) -> Result<Vec<Reference>, Refusal> {
-        let table = self.model.matchings[id].target.clone();
-        let wanted: Vec<String> = plan.identity.iter().chain(&plan.key).cloned().collect();
-        let mut references = Vec::new();
-        let declared = plan.declared.iter().map(|(column, rule)| {
-            let choice = super::references::only_choice(rule);
-            let keys = self.input.target.table(&choice.table).map(|t| t.primary_key.clone());
-            let matched_by = choice.matching.clone();
-            (vec![column.clone()], choice.table.clone(), keys.unwrap_or_default(), matched_by)
-        });
-        let foreign = table.foreign_keys.iter().map(|key| {
-            (key.columns.clone(), key.to_table.clone(), key.to_columns.clone(), Vec::new())
-        });
-        let all: Vec<_> = declared.chain(foreign).collect();
+        let table = self.model.matchings[id].table.clone();
+        let wanted: Vec<&String> = plan.identity.iter().chain(&plan.key).collect();
+        let sayings = Sayings {
+            table: &table,
+            declared: &plan.declared,
+            tree: plan.tree.as_ref(),
+            parent: plan.named_parent.as_ref(),
+        };
+        let mut references: Vec<Reference> = Vec::new();
+        // A key within another one says nothing more; choices and places inside a value do.
         let mut taken: Vec<String> = Vec::new();
-        for (columns, to_table, to_columns, matched_by) in all {
-            let inside = columns.iter().all(|column| wanted.contains(column));
-            if !inside || columns.iter().any(|column| taken.contains(column)) {
+        for named in self.named(&sayings)? {
+            let inside = named.columns.iter().all(|column| wanted.contains(&column));
+            let known = named.within().is_whole()
+                && named.columns.iter().any(|column| taken.contains(column))
+                && !references.iter().any(|it| it.place == named.place());
+            if !inside || known {
                 continue;
             }
-            taken.extend(columns.iter().cloned());
-            let matching = self.matching(&to_table, &matched_by)?;
-            self.needs(matching, &to_columns)?;
-            let positions =
-                columns.iter().filter_map(|name| self.model.matchings[id].position(name)).collect();
-            references.push(Reference {
-                columns: positions,
-                foreign: self.is_foreign(&to_table),
-                to_table,
-                to_columns,
-                matching,
-                none: None,
-                nullable: false,
-            });
+            if named.within().is_whole() {
+                taken.extend(named.columns.iter().cloned());
+            }
+            let read: Vec<String> = named.read().cloned().collect();
+            self.needs(id, &read)?;
+            let columns = self.model.matchings[id].columns.clone();
+            let position = |name: &str| columns.iter().position(|known| known == name);
+            references.extend(self.reference(&named, &sayings, position)?);
         }
         Ok(references)
     }
@@ -249,6 +250,8 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
         basis: Some(Basis::Module),
         parent: Vec::new(),
         declared: record.references.clone(),
+        tree: record.tree.clone(),
+        named_parent: None,
         redact: record.redact.clone(),
     }
 }
@@ -256,23 +259,47 @@ fn root_plan(record: &RecordSpec, key: &[String]) -> Plan {
 /// An owned row is recognised by its parent and, within it, by its identity; by its ID where
 /// none is declared. Where the key is the parent reference a parent has one row, so the parent says
 /// it all.
-fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) -> Option<Plan> {
+fn owned_plan(
+    catalog: &Catalog,
+    owned: &OwnedSpec,
+    above: &str,
+    target: &Table,
+    key: &[String],
+) -> Option<Plan> {
     if owned.table != target.name {
-        return owned.owns.iter().find_map(|below| owned_plan(below, &owned.table, target, key));
+        let mut below = owned.owns.iter();
+        return below.find_map(|below| owned_plan(catalog, below, &owned.table, target, key));
     }
+    let above_key = catalog.table(above).map(|table| table.primary_key.as_slice());
     let written = Written::owned(owned);
+    let constants = references::constants(written.by).into_keys();
+    let mapped = match written.by {
+        Some(OwnedBy::Columns(columns)) => Some(references::mapped(columns)),
+        _ => None,
+    };
     let link = target
         .foreign_keys
         .iter()
         .find(|foreign| match &written.by {
-            Some(crate::manifest::reference::OwnedBy::Name(name)) => {
+            Some(OwnedBy::Name(name)) => {
                 foreign.name == *name || foreign.columns == [name.as_str()]
             }
-            _ => foreign.to_table == above,
+            Some(OwnedBy::Columns(_)) => false,
+            None => foreign.to_table == above,
         })
         .map(|foreign| foreign.columns.clone());
-    let parent = link.unwrap_or_default();
+    let by_column = match (written.by, &link) {
+        (Some(OwnedBy::Name(name)), None) if target.column(name).is_some() => {
+            above_key.map(|key| (vec![name.clone()], key.to_vec()))
+        }
+        _ => mapped,
+    };
+    let named_parent =
+        by_column.map(|(columns, to)| (columns, above.to_owned(), to)).filter(|_| link.is_none());
+    let by_name = named_parent.as_ref().map(|(columns, _, _)| columns.clone());
+    let parent = link.or(by_name).unwrap_or_default();
     let mut identity = parent.clone();
+    identity.extend(constants);
     let only_one = key.iter().all(|column| identity.contains(column));
     let own = if only_one || owned.identity.is_empty() { key } else { &owned.identity };
     for column in own {
@@ -282,7 +309,8 @@ fn owned_plan(owned: &OwnedSpec, above: &str, target: &Table, key: &[String]) ->
     }
     let basis = Some(Basis::Module);
     let (declared, redact) = (owned.references.clone(), owned.redact.clone());
-    Some(Plan { identity, parent, key: key.to_vec(), basis, declared, redact, ..Plan::default() })
+    let key = key.to_vec();
+    Some(Plan { identity, parent, key, basis, declared, redact, named_parent, ..Plan::default() })
 }
 
 /// A primary key that isn't a mere number or UUID, else the first unique key without NULL that

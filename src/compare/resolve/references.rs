@@ -1,17 +1,66 @@
-//! What columns refer to: foreign keys of either side and declared references.
+//! What columns refer to: foreign keys of either side and what manifests declare.
 
-use super::{Builder, Node, Reference, Refusal, Role, Table, Value, Written};
-use crate::compare::model::{Column, Presence};
-use crate::manifest::filter::Scalar;
-use crate::manifest::reference::{OwnedBy, ReferenceChoice, ReferenceRule};
+use std::collections::BTreeMap;
+
+use super::{Builder, Declared, Node, Reference, Referrer, Refusal, Role, Table, Value, Written};
+use crate::catalog::Kind;
+use crate::compare::model::{Column, Presence, Test, Through};
+use crate::compare::spots::Within;
+use crate::manifest::filter::{Condition, Filter, Scalar};
+use crate::manifest::module::TreeSpec;
+use crate::manifest::reference::{
+    Inside, OwnedBy, OwnedByPart, ReferenceChoice, ReferencePlace, ReferenceRule,
+};
 
 /// A reference before its columns are looked up.
-struct Named {
-    columns: Vec<String>,
-    to_table: String,
-    to_columns: Vec<String>,
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub columns: Vec<String>,
+    within: Within,
+    place: usize,
+    when: Filter,
+    pub to_table: String,
+    pub to_columns: Vec<String>,
     matched_by: Vec<String>,
     none: Option<Value>,
+}
+
+/// What says which references a table has.
+#[derive(Clone, Copy)]
+pub(super) struct Sayings<'a> {
+    pub table: &'a str,
+    pub declared: &'a BTreeMap<String, ReferenceRule>,
+    pub tree: Option<&'a TreeSpec>,
+    /// The columns that name the parent of an owned row, the parent's table and its columns.
+    pub parent: Option<&'a (Vec<String>, String, Vec<String>)>,
+}
+
+impl Named {
+    /// Every column that it reads.
+    pub fn read(&self) -> impl Iterator<Item = &String> {
+        self.columns.iter().chain(self.when.keys())
+    }
+
+    pub fn within(&self) -> &Within {
+        &self.within
+    }
+
+    pub fn place(&self) -> usize {
+        self.place
+    }
+
+    fn whole(columns: &[String], to_table: &str, to_columns: &[String]) -> Self {
+        Self {
+            columns: columns.to_vec(),
+            within: Within::Whole,
+            place: 0,
+            when: Filter::new(),
+            to_table: to_table.to_owned(),
+            to_columns: to_columns.to_vec(),
+            matched_by: Vec::new(),
+            none: None,
+        }
+    }
 }
 
 impl Builder<'_> {
@@ -19,68 +68,150 @@ impl Builder<'_> {
     pub(super) fn references(
         &mut self,
         written: &Written<'_>,
-        source: &Table,
-        target: &Table,
+        parent: Option<&(Vec<String>, String, Vec<String>)>,
         columns: &mut [Column],
     ) -> Result<Vec<Reference>, Refusal> {
-        let mut references = Vec::new();
-        for named in self.named(written, source, target)? {
-            let positions: Option<Vec<usize>> = named
-                .columns
-                .iter()
-                .map(|name| columns.iter().position(|c| c.name == *name && c.on == Presence::Both))
-                .collect();
-            let Some(positions) = positions else { continue };
-            let foreign = self.is_foreign(&named.to_table);
-            let in_identity = named.columns.iter().any(|column| written.identity.contains(column));
-            if foreign && !in_identity {
-                for index in &positions {
+        let table = written.table;
+        let sayings = Sayings { table, declared: written.references, tree: written.tree, parent };
+        let all = self.named(&sayings)?;
+        let mut references: Vec<Reference> = Vec::new();
+        for named in &all {
+            let position = |name: &str| {
+                columns.iter().position(|it| it.name == name && it.on == Presence::Both)
+            };
+            let Some(mut reference) = self.reference(named, &sayings, position)? else { continue };
+            reference.foreign &=
+                !named.columns.iter().any(|column| written.identity.contains(column));
+            reference.nullable = reference.columns.iter().all(|index| columns[*index].nullable);
+            references.push(reference);
+        }
+        for reference in references.iter().filter(|it| it.within.is_whole()) {
+            let mut choices = references.iter().filter(|it| it.place == reference.place);
+            if choices.all(|choice| choice.foreign) {
+                for index in &reference.columns {
                     if columns[*index].role == Role::Content {
                         columns[*index].role = Role::Foreign;
                     }
                 }
             }
-            let matching = self.matching(&named.to_table, &named.matched_by)?;
-            self.needs(matching, &named.to_columns)?;
-            references.push(Reference {
-                nullable: positions.iter().all(|index| columns[*index].nullable),
-                columns: positions,
-                to_table: named.to_table,
-                to_columns: named.to_columns,
-                matching,
-                none: named.none,
-                foreign,
-            });
         }
         Ok(references)
     }
 
-    /// Declared references first; a foreign key over the same columns adds nothing to them.
-    fn named(
-        &self,
-        written: &Written<'_>,
-        source: &Table,
-        target: &Table,
-    ) -> Result<Vec<Named>, Refusal> {
-        let mut found: Vec<Named> = Vec::new();
-        for (column, rule) in written.references {
-            found.push(self.declared_reference(written.table, column, only_choice(rule))?);
-        }
-        for key in target.foreign_keys.iter().chain(&source.foreign_keys) {
-            let known = |named: &Named| {
-                named.columns == key.columns
-                    || (named.columns.len() == 1 && key.columns.contains(&named.columns[0]))
+    /// A reference with its columns and tests looked up; `None` where a side lacks one of them.
+    pub(super) fn reference(
+        &mut self,
+        named: &Named,
+        sayings: &Sayings<'_>,
+        position: impl Fn(&str) -> Option<usize>,
+    ) -> Result<Option<Reference>, Refusal> {
+        let found: Option<Vec<usize>> = named.columns.iter().map(|name| position(name)).collect();
+        let Some(columns) = found else { return Ok(None) };
+        let mut when = Vec::with_capacity(named.when.len());
+        for (name, condition) in &named.when {
+            let Some(column) = position(name) else {
+                return Err(format!(
+                    "{}.{name} doesn't exist on both sides, but a reference's `when` asks it",
+                    sayings.table
+                ));
             };
-            if found.iter().any(known) {
-                continue;
+            let through = self.through(sayings, name, condition)?;
+            when.push(Test { column, condition: condition.clone(), through });
+        }
+        let matching = self.matching(&named.to_table, &named.matched_by)?;
+        self.needs(matching, &named.to_columns)?;
+        Ok(Some(Reference {
+            columns,
+            within: named.within.clone(),
+            place: named.place,
+            when,
+            outside: self.is_foreign(&named.to_table),
+            foreign: self.is_foreign(&named.to_table),
+            to_kinds: self.kinds(&named.to_table, &named.to_columns),
+            to_table: named.to_table.clone(),
+            to_columns: named.to_columns.clone(),
+            matching,
+            none: named.none.clone(),
+            nullable: false,
+        }))
+    }
+
+    /// What columns of the target hold, in the form in which values travel.
+    pub(super) fn kinds(&self, table: &str, columns: &[String]) -> Vec<Kind> {
+        let table = self.input.target.table(table);
+        let column = |name: &String| table.and_then(|table| table.column(name));
+        columns
+            .iter()
+            .map(|name| column(name).map_or(Kind::Any, |it| it.carried.unwrap_or(it.kind)))
+            .collect()
+    }
+
+    /// Where a tested column refers to a row that has a unique key, that key is asked instead.
+    pub(super) fn through(
+        &mut self,
+        sayings: &Sayings<'_>,
+        column: &str,
+        condition: &Condition,
+    ) -> Result<Option<usize>, Refusal> {
+        let refers = |named: &&Named| {
+            named.columns == [column] && named.within.is_whole() && named.when.is_empty()
+        };
+        let all = self.named(&Sayings { parent: None, ..*sayings })?;
+        let Some(named) = all.iter().find(refers) else { return Ok(None) };
+        let matching = self.matching(&named.to_table, &named.matched_by)?;
+        let known = &self.model.matchings[matching];
+        let name = known.names(&known.identity);
+        if name.is_empty() {
+            return Ok(None);
+        }
+        self.needs(matching, &named.to_columns)?;
+        self.model.throughs.push(Through {
+            matching,
+            to_column: named.to_columns[0].clone(),
+            name,
+            condition: condition.clone(),
+            known: Default::default(),
+        });
+        Ok(Some(self.model.throughs.len() - 1))
+    }
+
+    /// Declared references first; a foreign key over the same columns adds nothing to them.
+    pub(super) fn named(&self, sayings: &Sayings<'_>) -> Result<Vec<Named>, Refusal> {
+        let mut found: Vec<Named> = Vec::new();
+        for (place, (key, rule)) in sayings.declared.iter().enumerate() {
+            let written = ReferencePlace::parse(key)
+                .map_err(|why| format!("{}: the reference `{key}` {why}", sayings.table))?;
+            for choice in &rule.choices {
+                let mut named = self.declared_reference(sayings.table, written.column, choice)?;
+                named.place = place;
+                named.within = match &written.inside {
+                    Inside::Whole => Within::Whole,
+                    Inside::Path(path) => Within::Path(path.clone()),
+                    Inside::Pattern(pattern) => Within::Pattern(pattern.clone()),
+                };
+                found.push(named);
             }
-            found.push(Named {
-                columns: key.columns.clone(),
-                to_table: key.to_table.clone(),
-                to_columns: key.to_columns.clone(),
-                matched_by: Vec::new(),
-                none: None,
-            });
+        }
+        if let Some(tree) = sayings.tree {
+            let path = std::slice::from_ref(&tree.path);
+            let within = Within::Parent { step: usize::from(tree.step) };
+            let place = found.len();
+            found.push(Named { within, place, ..Named::whole(path, sayings.table, path) });
+        }
+        let tables = [self.input.target, self.input.source].map(|side| side.table(sayings.table));
+        let keys = tables.into_iter().flatten().flat_map(|table| &table.foreign_keys);
+        let keys = keys.map(|key| (&key.columns, &key.to_table, &key.to_columns));
+        let parent = sayings.parent.iter().map(|(columns, table, to)| (columns, table, to));
+        for (columns, to_table, to_columns) in keys.chain(parent) {
+            let known = |named: &Named| {
+                named.within.is_whole()
+                    && (named.columns == *columns
+                        || (named.columns.len() == 1 && columns.contains(&named.columns[0])))
+            };
+            if !found.iter().any(known) {
+                let place = found.len();
+                found.push(Named { place, ..Named::whole(columns, to_table, to_columns) });
+            }
         }
         Ok(found)
     }
@@ -103,27 +234,112 @@ impl Builder<'_> {
         let holder = self.input.target.table(table);
         let to_columns = match holder.and_then(|t| t.foreign_keys.iter().find(by_key)) {
             Some(key) => key.to_columns.clone(),
-            None if referred.primary_key.len() == 1 => referred.primary_key.clone(),
-            None => {
-                return Err(format!(
+            None => self.id_of(&choice.table).filter(|key| key.len() == 1).ok_or_else(|| {
+                format!(
                     "{table}.{column} can't refer to {}, whose key isn't one column",
-                    choice.table
-                ));
-            }
+                    referred.name
+                )
+            })?,
         };
         Ok(Named {
-            columns: vec![column.to_owned()],
-            to_table: choice.table.clone(),
-            to_columns,
+            when: choice.when.clone(),
             matched_by: choice.matching.clone(),
             none: choice.none.as_ref().map(scalar_value),
+            ..Named::whole(&[column.to_owned()], &choice.table, &to_columns)
         })
     }
-}
 
-/// Manifests are validated to hold exactly one choice until choices by type are supported.
-pub(super) fn only_choice(rule: &ReferenceRule) -> &ReferenceChoice {
-    &rule.choices[0]
+    /// What a table's rows are referred to by: the primary key, where there is none a module's `key`.
+    pub(super) fn id_of(&self, table: &str) -> Option<Vec<String>> {
+        let primary = &self.input.target.table(table)?.primary_key;
+        let records = self.input.modules.values().flat_map(|module| &module.records);
+        let mut keys = records.filter(|it| it.table == table).map(|record| &record.key);
+        match primary.is_empty() {
+            false => Some(primary.clone()),
+            true => keys.find(|key| !key.is_empty()).cloned(),
+        }
+    }
+
+    /// Declared references of every loaded module and what `referencedBy` names, for
+    /// `still-referenced`.
+    pub(super) fn declared(&mut self) {
+        let modules = self.input.modules;
+        for record in modules.values().flat_map(|module| &module.records) {
+            self.declared_of(&Written::root(record));
+            for by in &record.referenced_by {
+                self.referenced_by(&record.table, by);
+            }
+        }
+    }
+
+    fn referenced_by(&mut self, table: &str, by: &str) {
+        let Some((holder, column)) = by.rsplit_once('.') else { return };
+        let (Some(holder), Some(key)) = (self.input.target.table(holder), self.id_of(table)) else {
+            return;
+        };
+        if key.len() != 1 || holder.column(column).is_none() {
+            return;
+        }
+        let declared = BTreeMap::new();
+        let sayings =
+            Sayings { table: &holder.name, declared: &declared, tree: None, parent: None };
+        let named = Named::whole(&[column.to_owned()], table, &key);
+        let holder = holder.clone();
+        self.add_referrer(&holder, &sayings, &[named], 0);
+    }
+
+    fn declared_of(&mut self, written: &Written<'_>) {
+        let Some(holder) = self.input.target.table(written.table).cloned() else { return };
+        let (table, declared) = (written.table, written.references);
+        let sayings = Sayings { table, declared, tree: written.tree, parent: None };
+        // A module outside the job may name tables that aren't there.
+        let all: Vec<Named> = self.named(&sayings).unwrap_or_default();
+        let said = declared.values().map(|rule| rule.choices.len()).sum::<usize>();
+        for which in 0..all.len().min(said + usize::from(written.tree.is_some())) {
+            let place: Vec<Named> =
+                all.iter().filter(|it| it.place == all[which].place).cloned().collect();
+            let before = all[..which].iter().filter(|it| it.place == all[which].place).count();
+            self.add_referrer(&holder, &sayings, &place, before);
+        }
+        for owned in written.owns {
+            self.declared_of(&Written::owned(owned));
+        }
+    }
+
+    /// `place` holds the choices of one place, `which` says which of them it is about.
+    fn add_referrer(
+        &mut self,
+        holder: &Table,
+        sayings: &Sayings<'_>,
+        place: &[Named],
+        which: usize,
+    ) {
+        let mut read: Vec<String> = Vec::new();
+        for name in place.iter().flat_map(Named::read) {
+            if !read.contains(name) {
+                read.push(name.clone());
+            }
+        }
+        let mut references = Vec::with_capacity(place.len());
+        for named in place {
+            let position = |name: &str| read.iter().position(|known| known == name);
+            match self.reference(named, sayings, position) {
+                Ok(Some(reference)) => references.push(reference),
+                // The module that declares it can't be compared either, and says why.
+                Ok(None) | Err(_) => return,
+            }
+        }
+        if read.iter().any(|name| holder.column(name).is_none()) {
+            return;
+        }
+        let referrer = Referrer {
+            holder: holder.clone(),
+            columns: place[which].columns.clone(),
+            to_columns: place[which].to_columns.clone(),
+            declared: Some(Declared { read, references, which }),
+        };
+        self.model.declared.push((place[which].to_table.clone(), referrer));
+    }
 }
 
 pub(super) fn scalar_value(scalar: &Scalar) -> Value {
@@ -156,9 +372,7 @@ pub(super) fn parent_link(
         Some(OwnedBy::Name(name)) => {
             to_owner.iter().find(|key| key.name == *name || key.columns == [name.as_str()])
         }
-        Some(OwnedBy::Columns(_)) => {
-            return Err(format!("{}: a map in `by` is not yet supported", written.table));
-        }
+        Some(OwnedBy::Columns(columns)) => return Ok(mapped(columns)),
         None if to_owner.len() == 1 => to_owner.first(),
         None => None,
     };
@@ -174,4 +388,23 @@ pub(super) fn parent_link(
             owner.table
         )),
     }
+}
+
+/// The columns of a map that name the parent's columns.
+pub(super) fn mapped(columns: &BTreeMap<String, OwnedByPart>) -> (Vec<String>, Vec<String>) {
+    let named = columns.iter().filter_map(|(column, part)| match part {
+        OwnedByPart::Column(to) => Some((column.clone(), to.clone())),
+        OwnedByPart::Equals(_) => None,
+    });
+    named.unzip()
+}
+
+/// The constants of a map, as conditions.
+pub(super) fn constants(by: Option<&OwnedBy>) -> Filter {
+    let Some(OwnedBy::Columns(columns)) = by else { return Filter::new() };
+    let constant = |(column, part): (&String, &OwnedByPart)| match part {
+        OwnedByPart::Equals(scalar) => Some((column.clone(), Condition::Equals(scalar.clone()))),
+        OwnedByPart::Column(_) => None,
+    };
+    columns.iter().filter_map(constant).collect()
 }

@@ -8,6 +8,7 @@ use crate::manifest::Step;
 use crate::manifest::filter::{Condition, Scalar};
 use crate::manifest::module::KeepRule;
 use crate::manifest::problem::Problem;
+use crate::manifest::reference::{OwnedBy, column_of};
 use crate::manifest::words::suggestion;
 
 /// Every column a module names is there, in the table it is named for.
@@ -54,16 +55,52 @@ fn named<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str)> {
             named.extend(column.iter().map(|column| (place.clone(), column.as_str())));
         }
     }
-    for file in part.files() {
-        named.push((vec![Step::Key("files"), Step::Item(&file.column)], file.column.as_str()));
+    for (index, file) in part.files().iter().enumerate() {
+        let item = match file.is_plain() {
+            true => vec![Step::Key("files"), Step::Item(&file.column)],
+            false => vec![Step::Key("files"), Step::Index(index), Step::Key("column"), Step::Value],
+        };
+        named.push((item, file.column.as_str()));
     }
     let keys = part.rows().keys().map(|column| ("rows", column));
     let keys = keys.chain(part.keep().keys().map(|column| ("keep", column)));
     let keys = keys.chain(part.references().keys().map(|column| ("references", column)));
     named.extend(
-        keys.map(|(key, column)| (vec![Step::Key(key), Step::Key(column)], column.as_str())),
+        keys.map(|(key, column)| (vec![Step::Key(key), Step::Key(column)], column_of(column))),
     );
+    named.extend(tested(part).into_iter().map(|(place, column, _)| (place, column)));
+    if let Role::Owned { spec, .. } = part.role
+        && let Some(OwnedBy::Columns(columns)) = &spec.by
+    {
+        let keys = columns.keys();
+        named.extend(keys.map(|name| (vec![Step::Key("by"), Step::Key(name)], name.as_str())));
+    }
     named
+}
+
+/// Every condition of a `when`, with its place and column.
+fn tested<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str, &'a Condition)> {
+    let mut tested = Vec::new();
+    for (key, rule) in part.references() {
+        for (index, choice) in rule.choices.iter().enumerate() {
+            let mut place = vec![Step::Key("references"), Step::Key(key)];
+            if rule.choices.len() > 1 {
+                place.push(Step::Index(index));
+            }
+            for (column, condition) in &choice.when {
+                let place = [&place[..], &[Step::Key("when"), Step::Key(column)]].concat();
+                tested.push((place, column.as_str(), condition));
+            }
+        }
+    }
+    for (index, file) in part.files().iter().enumerate() {
+        let place = [Step::Key("files"), Step::Index(index), Step::Key("when")];
+        for (column, condition) in &file.when {
+            let place = [&place[..], &[Step::Key(column)]].concat();
+            tested.push((place, column.as_str(), condition));
+        }
+    }
+    tested
 }
 
 fn missing(
@@ -73,12 +110,9 @@ fn missing(
     table: &str,
     column: &str,
 ) -> Option<Problem> {
-    // Of a table that isn't there nothing more needs to be said; nor of forms that are refused.
+    // Of a table that isn't there nothing more needs to be said.
     let is_there = |table: &Table| table.column(column).is_some();
     let found = environments_without(context, |catalog| catalog.table(table).is_none_or(is_there))?;
-    if column.contains([':', '~']) {
-        return None;
-    }
     let columns = context.catalogs.values().filter_map(|catalog| catalog.table(table));
     let columns = columns.flat_map(|table| &table.columns).map(|column| column.name.as_str());
     let mut columns: Vec<&str> = columns.collect();
@@ -110,6 +144,14 @@ pub fn fit(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 problems.extend(
                     bad_constant(column, condition).map(|found| part.problem(&place, found)),
                 );
+            }
+            for (place, name, condition) in tested(&part) {
+                // What a reference's row is called is judged when it is read.
+                let refers = part.references().keys().any(|key| key == name)
+                    || table.foreign_keys.iter().any(|key| key.columns == [name]);
+                let Some(column) = table.column(name).filter(|_| !refers) else { continue };
+                let found = bad_constant(column, condition);
+                problems.extend(found.map(|found| part.problem(&place, found)));
             }
             for (name, place) in written(&part) {
                 if table.column(name).is_some_and(|column| column.generated) {
@@ -186,16 +228,77 @@ pub fn filters_probe_nothing(context: &Context<'_>, problems: &mut Vec<Problem>)
             .references()
             .iter()
             .filter(|(_, rule)| rule.choices.iter().any(|choice| choice.none.is_some()));
-        let constants = constants.map(|(column, _)| ("references", column));
-        for (key, column) in filters.chain(constants).filter(|(_, column)| redacted(column)) {
+        let constants = constants.map(|(key, _)| ("references", key.as_str()));
+        let filters = filters.map(|(key, column)| (key, column.as_str()));
+        let asked = filters.chain(constants);
+        let mut asked: Vec<(Vec<Step<'_>>, &str)> = asked
+            .map(|(key, column)| (vec![Step::Key(key), Step::Key(column)], column_of(column)))
+            .collect();
+        asked.extend(tested(part).into_iter().map(|(place, column, _)| (place, column)));
+        for (place, column) in asked.into_iter().filter(|(_, column)| redacted(column)) {
             let message = format!(
                 "`{}.{column}` is redacted: comparing it with constants would tell what it holds",
                 part.table()
             );
             let problem = Problem::error("redacted-filter", message)
                 .help("choose rows by another column, or ask the operator to show this one");
-            let span = part.locate(&[Step::Key(key), Step::Key(column)]);
-            problems.push(part.document.origin.problem(problem, span));
+            problems.push(part.document.origin.problem(problem, part.locate(&place)));
+        }
+    }
+}
+
+/// `referencedBy` names columns that are there, of tables that can be referred to by one column.
+pub fn referenced_by(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        let Role::Root(spec) = part.role else { continue };
+        for by in &spec.referenced_by {
+            let place = [Step::Key("referencedBy"), Step::Item(by)];
+            let Some((table, column)) = by.rsplit_once('.') else {
+                let problem =
+                    Problem::error("bad-reference", format!("`{by}` isn't a table and a column"))
+                        .help("write it as `table.column`");
+                problems.push(part.problem(&place, problem));
+                continue;
+            };
+            if let Some(Missing::Everywhere) =
+                environments_without(context, |catalog| catalog.table(table).is_some())
+            {
+                let tables = context.catalogs.values().flat_map(|catalog| catalog.tables.keys());
+                let names: Vec<&str> = tables.map(String::as_str).collect();
+                let message = format!("there is no table `{table}`");
+                let problem =
+                    Problem::error("unknown-table", message).help_if(suggestion(table, names));
+                problems.push(part.problem(&place, problem));
+            }
+            problems.extend(missing(context, &part, &place, table, column));
+        }
+    }
+}
+
+/// The path of a tree is a text without which no row is, and tells rows apart.
+pub fn trees(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for part in parts(context) {
+        let Role::Root(spec) = part.role else { continue };
+        let Some(tree) = &spec.tree else { continue };
+        let place = [Step::Key("tree"), Step::Key("path"), Step::Value];
+        problems.extend(missing(context, &part, &place, part.table(), &tree.path));
+        for table in context.catalogs.values().filter_map(|catalog| catalog.table(part.table())) {
+            let Some(column) = table.column(&tree.path) else { continue };
+            let only = |columns: &[String]| columns == [column.name.as_str()];
+            let unique = only(&table.primary_key)
+                || table.unique_keys.iter().any(|key| !key.partial && only(&key.columns));
+            let why = if !matches!(column.kind, Kind::Text | Kind::Any) {
+                Some(format!("is {}, not text", column.declared))
+            } else if !unique {
+                Some("isn't unique, so a path doesn't name one row".to_owned())
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                let message = format!("the path `{}` {why}", tree.path);
+                problems.push(part.problem(&place, Problem::error("bad-tree", message)));
+                break;
+            }
         }
     }
 }
@@ -206,7 +309,7 @@ fn written<'a>(part: &Part<'a>) -> Vec<(&'a str, [Step<'a>; 2])> {
     let references = part
         .references()
         .keys()
-        .map(|name| (name.as_str(), [Step::Key("references"), Step::Key(name)]));
+        .map(|name| (column_of(name), [Step::Key("references"), Step::Key(name)]));
     keep.chain(references).collect()
 }
 

@@ -145,6 +145,16 @@ fn contradictions(part: &Part<'_>, problems: &mut Vec<Problem>) {
             refuse("keep", Step::Key(column), column, "ignore");
         }
     }
+    for column in part.reset() {
+        let other = [
+            ("identity", part.identity().contains(column)),
+            ("ignore", part.ignore().contains(column)),
+            ("keep", part.keep().contains_key(column)),
+        ];
+        if let Some((other, _)) = other.into_iter().find(|(_, named)| *named) {
+            refuse("reset", Step::Item(column), column, other);
+        }
+    }
 }
 
 /// Without a key, a redacted value could be guessed from its pin.

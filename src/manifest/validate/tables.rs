@@ -1,6 +1,6 @@
 //! Tables against the catalogues: that they exist, have a key, and owned rows a parent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::Context;
@@ -10,7 +10,7 @@ use crate::config::Environment;
 use crate::manifest::Step;
 use crate::manifest::problem::Problem;
 use crate::manifest::protected::Class;
-use crate::manifest::reference::OwnedBy;
+use crate::manifest::reference::{OwnedBy, OwnedByPart};
 use crate::manifest::words::suggestion;
 
 /// A table is missing from one environment only when that is a release behind; then its module
@@ -197,12 +197,26 @@ pub fn have_parent(context: &Context<'_>, problems: &mut Vec<Problem>) {
                 None => one_key(table, parent, &keys).map(|problem| part.table_problem(problem)),
                 Some(OwnedBy::Name(by)) => named_key(table, parent, &keys, by)
                     .map(|problem| part.problem(&[Step::Key("by")], problem)),
-                // Refused where it is read.
-                Some(OwnedBy::Columns(_)) => None,
+                Some(OwnedBy::Columns(columns)) => {
+                    mapped(parent, columns).map(|problem| part.problem(&[Step::Key("by")], problem))
+                }
             };
             problems.extend(found);
         }
     }
+}
+
+/// A map names columns that the parent has; the table's own are `columns`' finding.
+fn mapped(parent: &Table, columns: &BTreeMap<String, OwnedByPart>) -> Option<Problem> {
+    let named = columns.values().filter_map(|part| match part {
+        OwnedByPart::Column(column) => Some(column.as_str()),
+        OwnedByPart::Equals(_) => None,
+    });
+    let missing = named.into_iter().find(|column| parent.column(column).is_none())?;
+    let message = format!("the parent's table `{}` has no column `{missing}`", parent.name);
+    let names = parent.columns.iter().map(|column| column.name.as_str());
+    let help = suggestion(missing, names.collect::<Vec<_>>());
+    Some(Problem::error("unknown-column", message).help_if(help))
 }
 
 fn one_key(table: &Table, parent: &Table, keys: &[&ForeignKey]) -> Option<Problem> {
