@@ -6,6 +6,7 @@
 
 mod dangling;
 mod referrers;
+mod strays;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -62,6 +63,7 @@ pub async fn check(
     checks.dangling(sides).await?;
     checks.schemas();
     checks.storable(sides);
+    checks.strays(sides).await?;
     checks.doubles();
     checks.unique_keys(sides).await?;
     checks.referrers(sides).await?;
