@@ -5,6 +5,7 @@
 
 mod edits;
 mod failures;
+mod foreign;
 mod laws;
 pub mod random;
 mod regressions;

@@ -148,7 +148,7 @@ impl Imaged {
             (None, None) => return None,
         };
         let mut before = before;
-        if let (Case::New, Some(record)) = (case, &mut before) {
+        if let Some(record) = before.as_mut().filter(|_| case == Case::New || former_id.is_some()) {
             // What the application would make again went with the record and comes back with it.
             record.rows.iter_mut().for_each(|row| row.in_filter = true);
         }

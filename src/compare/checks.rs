@@ -7,6 +7,7 @@
 mod dangling;
 mod drawn;
 mod referrers;
+mod strays;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -64,6 +65,7 @@ pub async fn check(
     checks.dangling(sides).await?;
     checks.schemas();
     checks.storable(sides);
+    checks.strays(sides).await?;
     let drawn = checks.drawn(sides).await?;
     checks.doubles(&drawn);
     checks.unique_keys(sides, &drawn).await?;

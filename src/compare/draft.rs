@@ -166,8 +166,13 @@ async fn partners(
     let matching = &matcher.model.matchings[matcher.model.nodes[root].matching];
     let targets: Vec<_> = targets.iter().cloned().collect();
     let mut partners = Vec::new();
+    let node = &matcher.model.nodes[root];
     for keys in targets.chunks(CHUNK) {
-        for outcome in outcomes(matcher, Side::Target, root, keys).await? {
+        // Without a foreign key a row may name a parent that isn't there.
+        let rows = matcher.rows(Side::Target, node.matching, &node.names(&node.key), keys).await?;
+        let keys = keys.iter().zip(rows).filter(|(_, row)| row.is_some());
+        let keys: Vec<Vec<Value>> = keys.map(|(key, _)| key.clone()).collect();
+        for outcome in outcomes(matcher, Side::Target, root, &keys).await? {
             let rows = outcome.same.iter().chain(&outcome.by_id);
             partners.extend(rows.map(|row| pick(row, &matching.key)));
         }

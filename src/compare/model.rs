@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use regex::Regex;
+
 use super::spots::{Within, as_kind};
 use crate::catalog::{Kind, Table};
 use crate::database::{Value, limits};
@@ -104,6 +106,7 @@ pub struct Node {
     /// Rows the application makes again: never compared or copied, deleted with their parent.
     pub derived: bool,
     pub references: Vec<Reference>,
+    pub files: Vec<NamedFiles>,
     /// Where the rows form a tree: the index of the path column, and how steps are numbered.
     pub tree: Option<Tree>,
     /// For owned rows: the node above and how the row names it.
@@ -121,6 +124,15 @@ pub struct Node {
     /// The matching of this table's rows.
     pub matching: MatchingId,
     pub republish: Vec<String>,
+}
+
+/// A column that holds paths below the gallery's root.
+#[derive(Debug, Clone)]
+pub struct NamedFiles {
+    pub column: usize,
+    pub when: Vec<Test>,
+    /// Its one group finds the paths in a text; none: the text is one.
+    pub pattern: Option<Regex>,
 }
 
 /// Paths that name a row's parent.

@@ -9,9 +9,9 @@ use serde_json::Value as Json;
 
 use super::draft::{Case, Draft, Link, Links};
 use super::fingerprint::{PinKey, Pinned, hex, pin};
-use super::model::{Model, Node, Role};
+use super::model::{Model, Node, Role, Side};
 use super::record::{Record, RecordRow};
-use super::spots::{Within, is_serialized};
+use super::spots::{Within, holds, is_serialized};
 use super::wanted::{Wanted, WantedRow, differing, wanted, written_into};
 use super::{Comparison, Entry, shown_key};
 use crate::catalog::Kind;
@@ -148,10 +148,37 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
             .then(|| draft.current.as_ref().map(|c| identity(node, c, &draft.current_links)))
             .flatten(),
         depends_on,
+        files: files(model, draft),
         target_newer: target_newer(node, draft),
         fields: fields(model, draft, shown, current),
         approved: false,
     }
+}
+
+/// The paths that a record's rows name on the source. Redacted ones aren't told.
+fn files(model: &Model, draft: &Draft) -> Vec<String> {
+    let mut files = BTreeSet::new();
+    let rows = draft.source.iter().flat_map(|record| &record.rows).filter(|row| row.in_filter);
+    for row in rows {
+        let node = &model.nodes[row.node];
+        for named in node.files.iter().filter(|it| !node.columns[it.column].redacted) {
+            if !named.when.iter().all(|test| holds(model, test, Side::Source, &row.values)) {
+                continue;
+            }
+            match (&row.values[named.column], &named.pattern) {
+                (Value::Text(text) | Value::Json(text), Some(pattern)) => {
+                    let groups = pattern.captures_iter(text).filter_map(|found| found.get(1));
+                    files.extend(groups.map(|group| group.as_str().to_owned()));
+                }
+                (Value::Text(path), None) => {
+                    files.insert(path.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+    files.remove("");
+    files.into_iter().collect()
 }
 
 /// `table/ID` of a draft.

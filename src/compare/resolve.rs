@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{
-    Basis, Column, Declared, Matching, MatchingId, Model, Node, NodeId, Parent, Presence,
-    Reference, Referrer, Role, Side, Test, Tree,
+    Basis, Column, Declared, Matching, MatchingId, Model, NamedFiles, Node, NodeId, Parent,
+    Presence, Reference, Referrer, Role, Side, Test, Tree,
 };
 use super::spots::Within;
 use crate::catalog::{self, Catalog, Kind, Table};
 use crate::database::Value;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
-use crate::manifest::reference::ReferenceRule;
+use crate::manifest::reference::{FileRule, ReferenceRule, one_group};
 
 mod columns;
 mod matching;
@@ -131,6 +131,7 @@ impl Builder<'_> {
         });
         let references = self.references(written, above_by.as_ref(), &mut columns)?;
         let belongs = self.belongs(written, &columns)?;
+        let files = self.files(written, &columns)?;
         let tree = written.tree.map(|spec| tree(spec, &columns, &references, written.table));
         let surrogate_key = columns::is_surrogate(&key, &columns, &references, parent.as_ref());
         if above.is_none() || surrogate_key {
@@ -163,6 +164,7 @@ impl Builder<'_> {
             belongs,
             derived: written.derived,
             references,
+            files,
             tree: tree.transpose()?,
             parent,
             owns: Vec::new(),
@@ -244,6 +246,28 @@ impl Builder<'_> {
             tests.push(Test { column, condition, through });
         }
         Ok(tests)
+    }
+
+    fn files(
+        &mut self,
+        written: &Written<'_>,
+        columns: &[Column],
+    ) -> Result<Vec<NamedFiles>, Refusal> {
+        let (table, declared) = (written.table, written.references);
+        let sayings = Sayings { table, declared, tree: None, parent: None };
+        let mut files = Vec::with_capacity(written.files.len());
+        for rule in written.files {
+            let of = |name: &String| columns::indexes(std::slice::from_ref(name), columns, table);
+            let mut when = Vec::new();
+            for (name, condition) in &rule.when {
+                let through = self.through(&sayings, name, condition)?;
+                when.push(Test { column: of(name)?[0], condition: condition.clone(), through });
+            }
+            let pattern = rule.pattern.as_deref().map(one_group).transpose();
+            let pattern = pattern.map_err(|why| format!("{table}: a pattern of `files` {why}"))?;
+            files.push(NamedFiles { column: of(&rule.column)?[0], when, pattern });
+        }
+        Ok(files)
     }
 
     fn assign_roles(
@@ -375,6 +399,7 @@ pub(super) struct Written<'a> {
     reset: &'a [String],
     tree: Option<&'a TreeSpec>,
     derived: bool,
+    files: &'a [FileRule],
     republish: &'a [String],
 }
 
@@ -397,6 +422,7 @@ impl<'a> Written<'a> {
             reset: &spec.reset,
             tree: spec.tree.as_ref(),
             derived: false,
+            files: &spec.files,
             republish: &spec.republish,
         }
     }
@@ -419,6 +445,7 @@ impl<'a> Written<'a> {
             reset: &spec.reset,
             tree: None,
             derived: spec.derived,
+            files: &spec.files,
             republish: &[],
         }
     }

@@ -74,6 +74,9 @@ pub struct Change {
     pub pin: String,
     /// The changes this one needs, as `table/ID`.
     pub depends_on: Vec<String>,
+    /// The gallery's files that the record names on the source: they come with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// The target was edited after the source.
     pub target_newer: bool,
     pub fields: Vec<Field>,

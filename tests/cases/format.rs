@@ -69,6 +69,7 @@ pub struct Case {
     pub notes: Vec<String>,
     #[serde(default)]
     pub fields: Option<Vec<String>>,
+    pub files: Option<Vec<String>>,
     pub no_undo: Option<String>,
 }
 
@@ -111,6 +112,8 @@ pub struct Step {
     pub notes: Vec<String>,
     /// `TABLE/KEY COLUMN: FROM -> TO`, of all changes.
     pub fields: Option<Vec<String>>,
+    /// `TABLE/ID: PATH …`, of all changes that name files.
+    pub files: Option<Vec<String>>,
     /// How the pass ends, where it is neither applied nor refused: part of its words.
     pub ends: Option<String>,
 }
@@ -140,6 +143,7 @@ impl Case {
             next: self.next.clone(),
             notes: self.notes.clone(),
             fields: self.fields.clone(),
+            files: self.files.clone(),
             ..Step::default()
         }]
     }

@@ -225,6 +225,11 @@ fn compare_plan(step: &Step, plan: &Plan) -> Played {
     if let Some(expected) = &step.fields {
         same("the plan's fields", expected, &fields(plan))?;
     }
+    if let Some(expected) = &step.files {
+        let named = plan.changes.iter().filter(|change| !change.files.is_empty());
+        let named = named.map(|it| format!("{}/{}: {}", it.table, it.id, it.files.join(" ")));
+        same("the plan's files", expected, &named.collect::<Vec<_>>())?;
+    }
     let mut said: Vec<String> = plan.notes.clone();
     said.extend(plan.failed_modules.iter().map(|(module, why)| format!("{module}: {why}")));
     for conflict in plan.changes.iter().filter_map(|change| change.conflict.as_ref()) {

@@ -43,6 +43,7 @@ pub fn change(class: Class, table: &str, id: &str) -> Change {
         renamed_from: None,
         pin: format!("{id}@{:016x}", 0x9f2a_c1d0_5b7e_3a10_u64),
         depends_on: Vec::new(),
+        files: Vec::new(),
         target_newer: false,
         fields: Vec::new(),
         approved: false,
