@@ -33,3 +33,9 @@ fn plays(name: &str, needs: &[&str]) {
 fn django_cms_finds_the_promoted_pages_in_order() {
     plays("djangocms", &["RECONCILE_TEST_DJANGOCMS_PYTHON"]);
 }
+
+/// No foreign keys at all, text in columns of bytes, IDs in text, on MariaDB.
+#[test]
+fn mediawiki_finds_the_promoted_revisions_in_order() {
+    plays("mediawiki", &["RECONCILE_TEST_MARIADB", "RECONCILE_TEST_MEDIAWIKI"]);
+}

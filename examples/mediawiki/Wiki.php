@@ -89,10 +89,15 @@ class Wiki {
 		return $told;
 	}
 
-	/** The page as readers see it. */
+	/** The page as readers see it, from the cache where it is still good. */
 	public function html( string $title ): string {
+		return $this->page( $title )->getParserOutput( ParserOptions::newFromAnon() )->getText();
+	}
+
+	/** The page as it will be seen when the jobs that edits leave behind are done. */
+	public function freshHtml( string $title ): string {
 		$page = $this->page( $title );
-		return $page->getParserOutput( ParserOptions::newFromAnon() )->getText();
+		return $page->getParserOutput( ParserOptions::newFromAnon(), null, true )->getText();
 	}
 
 	/** The titles in a category. */

@@ -14,8 +14,8 @@ function go_on( Wiki $wiki ): void {
 		'Summer at the zoo' => 'Summer: young animals',
 		'Next' => 'href="/w/index.php/Lamb"',
 	] as $title => $text ) {
-		if ( strpos( $wiki->html( $title ), $text ) === false ) {
-			$problems[] = "$title doesn't show $text: " . $wiki->html( $title );
+		if ( strpos( $wiki->freshHtml( $title ), $text ) === false ) {
+			$problems[] = "$title doesn't show $text: " . $wiki->freshHtml( $title );
 		}
 	}
 	if ( count( $wiki->history( 'Lamb' ) ) !== 2 || count( $wiki->history( 'Zoo' ) ) !== 4 ) {

@@ -6,7 +6,7 @@ require_once getenv( 'MW_INSTALL_PATH' ) . '/maintenance/Maintenance.php';
 class Step extends Maintenance {
 	public function __construct() {
 		parent::__construct();
-		$this->addArg( 'step', 'fill_prod, edit_test, edit_prod, check_prod or go_on' );
+		$this->addArg( 'step', 'fill_prod, edit_test, edit_prod, digest, check_prod or go_on' );
 	}
 
 	public function execute() {

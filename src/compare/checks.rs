@@ -65,8 +65,8 @@ pub async fn check(
     checks.dangling(sides).await?;
     checks.schemas();
     checks.storable(sides);
-    checks.strays(sides).await?;
     let drawn = checks.drawn(sides).await?;
+    checks.strays(sides, &drawn).await?;
     checks.doubles(&drawn);
     checks.unique_keys(sides, &drawn).await?;
     checks.referrers(sides).await?;

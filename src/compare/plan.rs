@@ -108,6 +108,9 @@ fn digest(direction: Direction, mode: Mode, changes: &[Change]) -> String {
         feed(&json(serde_json::to_string(&change.conflict.as_ref().map(|c| c.kind))));
         feed(&change.pin);
         feed(&json(serde_json::to_string(&change.depends_on)));
+        if let Some(conflict) = change.conflict.as_ref().filter(|it| !it.needs.is_empty()) {
+            feed(&json(serde_json::to_string(&conflict.needs)));
+        }
     }
     hex(&hasher.finalize().as_bytes()[..16])
 }
@@ -127,27 +130,30 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
         Some(source) => (source, &draft.links),
         None => (draft.current.as_ref().expect("a draft has a side"), &draft.current_links),
     };
-    let mut depends_on: Vec<String> = entry
+    let needs: Vec<BTreeSet<String>> = entry
         .choices
         .iter()
-        .flat_map(|choice| &choice.needs)
-        .map(|need| name(model, &entries[*need].draft))
+        .map(|choice| choice.needs.iter().map(|it| name(model, &entries[*it].draft)).collect())
         .collect();
-    depends_on.sort();
-    depends_on.dedup();
+    let depends_on = needs.iter().cloned().reduce(|all, needs| &all & &needs).unwrap_or_default();
+    let besides = entry.choices.iter().zip(&needs).filter_map(|(choice, needs)| {
+        let besides: Vec<String> = needs.difference(&depends_on).cloned().collect();
+        (!besides.is_empty()).then_some((choice.answer?, besides))
+    });
+    let conflict = conflict(model, entry, besides.collect());
     Change {
         module: node.module.clone(),
         table: node.table.clone(),
         pin: format!("{id}@{}", pin(heading.key, model, draft, &pinned)),
         id,
         class: entry.class,
-        conflict: conflict(model, entry),
+        conflict,
         identity: identity(node, own, links),
         label: node.label.and_then(|label| label_of(node, own.root(), label)),
         renamed_from: (draft.case == Case::Renamed)
             .then(|| draft.current.as_ref().map(|c| identity(node, c, &draft.current_links)))
             .flatten(),
-        depends_on,
+        depends_on: depends_on.into_iter().collect(),
         files: files(model, draft),
         target_newer: target_newer(node, draft),
         fields: fields(model, draft, shown, current),
@@ -186,7 +192,11 @@ pub fn name(model: &Model, draft: &Draft) -> String {
     format!("{}/{}", model.nodes[draft.root].table, shown_key(&draft.id))
 }
 
-fn conflict(model: &Model, entry: &Entry) -> Option<Conflict> {
+fn conflict(
+    model: &Model,
+    entry: &Entry,
+    needs: BTreeMap<Answer, Vec<String>>,
+) -> Option<Conflict> {
     let kind = entry.kind?;
     let draft = &entry.draft;
     let node = &model.nodes[draft.root];
@@ -199,6 +209,7 @@ fn conflict(model: &Model, entry: &Entry) -> Option<Conflict> {
         also: entry.reasons.keys().copied().filter(|other| *other != kind).collect(),
         details: entry.reasons.values().flatten().cloned().collect(),
         answers,
+        needs,
     })
 }
 

@@ -150,9 +150,12 @@ fn inside(within: &Within, value: &Value) -> Vec<Found> {
             if end == 0 { Vec::new() } else { vec![(None, Some((0, end)), parent)] }
         }
         (Within::Path(path), Value::Json(text)) => nodes(path, text),
-        // Lengths stand beside its texts, so an ID can't be exchanged by itself.
-        (Within::Pattern(_), Value::Text(text)) if is_serialized(text) => Vec::new(),
-        (Within::Pattern(pattern), Value::Text(text)) => matches(pattern, text, None),
+        (Within::Pattern(pattern), Value::Text(_) | Value::Bytes(_)) => match value.characters() {
+            // Lengths stand beside its texts, so an ID can't be exchanged by itself.
+            Some(text) if is_serialized(&text) => Vec::new(),
+            Some(text) => matches(pattern, &text, None),
+            None => Vec::new(),
+        },
         (Within::Pattern(pattern), Value::Json(text)) => {
             let Ok(json) = serde_json::from_str(text) else { return Vec::new() };
             let mut found = Vec::new();
@@ -282,11 +285,16 @@ fn same_id(a: &Value, b: &Value) -> bool {
 pub fn rewritten(value: &Value, changes: &[(&Position, &Value)]) -> Value {
     let changes: Vec<_> = changes.iter().filter(|(place, new)| place.id != **new).collect();
     match value {
-        Value::Text(text) => {
+        Value::Text(_) | Value::Bytes(_) => {
             let edits = changes.iter().filter_map(|(place, new)| {
                 place.range.map(|(start, end)| (start..end, new.display().into_owned()))
             });
-            Value::Text(spliced(text, edits.collect()))
+            let Some(text) = value.characters() else { return value.clone() };
+            let text = spliced(&text, edits.collect());
+            match value {
+                Value::Bytes(_) => Value::bytes_of(&text),
+                _ => Value::Text(text),
+            }
         }
         Value::Json(text) => {
             let mut by_node: BTreeMap<&str, Vec<(Option<(usize, usize)>, String)>> =
@@ -451,6 +459,15 @@ mod tests {
         let same =
             with_ids(&pattern(r"media/(\d+)"), &Value::Text("media/007".into()), Value::clone);
         assert_eq!(same, Value::Text("media/007".into()), "an ID that stays keeps its spelling");
+    }
+
+    #[test]
+    fn bytes_that_are_text_hold_ids_like_text() {
+        let bytes = |text: &str| Value::bytes_of(text);
+        let address = with_ids(&pattern(r"^tt:(\d+)$"), &bytes("tt:16"), times_hundred);
+        assert_eq!(address, bytes("tt:1600"));
+        let no_text = Value::Bytes("ff74743a3136".into());
+        assert!(positions(&pattern(r"tt:(\d+)"), &no_text).is_empty());
     }
 
     #[test]

@@ -73,6 +73,24 @@ impl Value {
         }
     }
 
+    /// The characters of a text, and of bytes that are UTF-8: some applications keep all their text in
+    /// columns of bytes.
+    pub fn characters(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Text(text) => Some(text.as_str().into()),
+            Self::Bytes(digits) => {
+                let bytes = super::hex::decode(digits)?;
+                String::from_utf8(bytes).ok().map(Into::into)
+            }
+            _ => None,
+        }
+    }
+
+    /// The bytes of a text.
+    pub fn bytes_of(text: &str) -> Self {
+        Self::Bytes(super::hex::encode(text.as_bytes()))
+    }
+
     /// The value as `plan.json` carries it: exact, with numbers as JSON numbers where JSON has them.
     pub fn to_json(&self) -> serde_json::Value {
         use serde_json::Value as Json;

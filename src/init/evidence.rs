@@ -231,17 +231,7 @@ fn number(digits: &str) -> Option<Value> {
 
 /// A value as text; of bytes those that are text.
 pub fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Text(text) => Some(text.clone()),
-        Value::Bytes(digits) => {
-            let bytes = digits.as_bytes().chunks(2).map(|pair| {
-                let pair = std::str::from_utf8(pair).ok()?;
-                u8::from_str_radix(pair, 16).ok()
-            });
-            String::from_utf8(bytes.collect::<Option<Vec<_>>>()?).ok()
-        }
-        _ => None,
-    }
+    value.characters().map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

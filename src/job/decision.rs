@@ -263,11 +263,12 @@ pub fn with_needs(plan: &Plan, selected: &[(usize, Option<Answer>)]) -> BTreeSet
     let places: BTreeMap<String, usize> =
         plan.changes.iter().enumerate().map(|(at, change)| (name(change), at)).collect();
     let mut all: BTreeSet<usize> = BTreeSet::new();
-    let mut open: Vec<usize> = selected.iter().map(|(at, _)| *at).collect();
+    let answers: BTreeMap<usize, Option<Answer>> = selected.iter().copied().collect();
+    let mut open: Vec<usize> = answers.keys().copied().collect();
     while let Some(at) = open.pop() {
         if all.insert(at) {
-            let needs = &plan.changes[at].depends_on;
-            open.extend(needs.iter().filter_map(|need| places.get(need)).copied());
+            let needs = plan.changes[at].needs(answers.get(&at).copied().flatten());
+            open.extend(needs.filter_map(|need| places.get(need)).copied());
         }
     }
     all

@@ -52,6 +52,15 @@ pub enum Selected {
     Answer(Answer),
 }
 
+impl Selected {
+    pub fn answer(self) -> Option<Answer> {
+        match self {
+            Self::AsIs => None,
+            Self::Answer(answer) => Some(answer),
+        }
+    }
+}
+
 /// An approved entry that no longer is what the reviewer saw.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stale {

@@ -72,7 +72,7 @@ pub struct Change {
     pub renamed_from: Option<BTreeMap<String, Json>>,
     /// `ID@` and 16 lower-case hex digits, as it stands in a manifest.
     pub pin: String,
-    /// The changes this one needs, as `table/ID`.
+    /// The changes this one needs, whatever the answer to a conflict, as `table/ID`.
     pub depends_on: Vec<String>,
     /// The gallery's files that the record names on the source: they come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -84,6 +84,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// The changes that this one needs when it is carried out with an answer, or as it is.
+    pub fn needs(&self, answer: Option<Answer>) -> impl Iterator<Item = &String> {
+        let besides = answer.and_then(|answer| self.conflict.as_ref()?.needs.get(&answer));
+        self.depends_on.iter().chain(besides.into_iter().flatten())
+    }
+
     /// The 16 hex digits of the pin.
     pub fn bare_pin(&self) -> &str {
         self.pin.rsplit_once('@').map_or("", |(_, digits)| digits)
@@ -114,6 +120,9 @@ pub struct Conflict {
     pub details: Vec<String>,
     /// Which answers would resolve it; none: it can only be mended.
     pub answers: Vec<Answer>,
+    /// What single answers need besides, as `table/ID`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub needs: BTreeMap<Answer, Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

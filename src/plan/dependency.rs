@@ -29,9 +29,10 @@ pub fn missing_dependencies(
     let mut there: BTreeSet<String> = done.iter().cloned().collect();
     there.extend(selected.iter().map(|(at, _)| name(&plan.changes[*at])));
     let mut missing = Vec::new();
-    for (at, _) in selected {
+    for (at, selected) in selected {
         let change = &plan.changes[*at];
-        for needs in change.depends_on.iter().filter(|needs| !there.contains(*needs)) {
+        let needs = change.needs(selected.answer());
+        for needs in needs.filter(|needs| !there.contains(*needs)) {
             missing.push(Dependency { name: name(change), needs: needs.clone() });
         }
     }
@@ -58,7 +59,8 @@ pub fn with_dependencies(plan: &Plan, selected: &[(usize, Selected)], done: &[St
     let (mut added, mut unanswered) = (BTreeSet::new(), Vec::new());
     while let Some(at) = waiting.pop() {
         let change = &plan.changes[at];
-        for needs in change.depends_on.iter().filter(|needs| !done.contains(needs)) {
+        let answer = all.get(&at).and_then(|selected| selected.answer());
+        for needs in change.needs(answer).filter(|needs| !done.contains(needs)) {
             let place = places.get(needs).copied();
             match place.filter(|place| plan.changes[*place].class != Class::Conflict) {
                 Some(place) if all.contains_key(&place) => {}
@@ -96,9 +98,10 @@ pub fn skip_stale(plan: &Plan, approved: Approved) -> Skipped {
     let mut dependants = Vec::new();
     loop {
         let before = selected.len();
-        selected.retain(|(at, _)| {
+        selected.retain(|(at, chosen)| {
             let change = &plan.changes[*at];
-            let Some(needs) = change.depends_on.iter().find(|needs| left.contains(*needs)) else {
+            let mut needs = change.needs(chosen.answer());
+            let Some(needs) = needs.find(|needs| left.contains(*needs)) else {
                 return true;
             };
             dependants.push(Dependency { name: name(change), needs: needs.clone() });

@@ -276,7 +276,7 @@ pub fn sorted(rows: &[Vec<Json>]) -> Vec<String> {
     lines
 }
 
-/// A plan's changes, a line each: `CLASS TABLE/ID (marks) KIND +ALSO {ANSWERS} needs …`.
+/// A plan's changes, a line each: `CLASS TABLE/ID (marks) KIND +ALSO {ANSWERS} needs … ANSWER needs …`.
 pub fn lines(plan: &Plan) -> Vec<String> {
     plan.changes
         .iter()
@@ -298,6 +298,9 @@ pub fn lines(plan: &Plan) -> Vec<String> {
             }
             if !change.depends_on.is_empty() {
                 line.push_str(&format!(" needs {}", change.depends_on.join(" ")));
+            }
+            for (answer, needs) in change.conflict.iter().flat_map(|conflict| &conflict.needs) {
+                line.push_str(&format!(" {} needs {}", word(answer), needs.join(" ")));
             }
             line
         })

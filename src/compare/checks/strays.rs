@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Checks;
+use super::drawn::Drawn;
 use crate::compare::Error;
 use crate::compare::model::{NodeId, Side};
 use crate::compare::record::belongs;
@@ -19,8 +20,8 @@ use crate::plan::change::ConflictKind;
 type Asked = (Vec<(usize, usize)>, Vec<Vec<Value>>);
 
 impl Checks<'_> {
-    pub(super) async fn strays(&mut self, sides: &mut Sides) -> Result<(), Error> {
-        for (child, (owners, wanted)) in self.inserted_parents() {
+    pub(super) async fn strays(&mut self, sides: &mut Sides, drawn: &Drawn) -> Result<(), Error> {
+        for (child, (owners, wanted)) in self.inserted_parents(drawn) {
             let node = &self.model.nodes[child];
             let Some(parent) = &node.parent else { continue };
             let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
@@ -51,13 +52,15 @@ impl Checks<'_> {
         Ok(())
     }
 
-    /// Rows that would be inserted, by the tables they own without a foreign key.
-    fn inserted_parents(&self) -> BTreeMap<NodeId, Asked> {
+    /// Rows that would be inserted, by the tables they own without a foreign key. One that gets a new
+    /// number has no strays.
+    fn inserted_parents(&self, drawn: &Drawn) -> BTreeMap<NodeId, Asked> {
         let mut asked: BTreeMap<NodeId, Asked> = BTreeMap::new();
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let rekeyed = self.drafts[at].takes_new_id(choice.answer).is_some();
-                for row in &choice.wanted.rows {
+                for (index, row) in choice.wanted.rows.iter().enumerate() {
+                    let new = drawn.get(&(at, which, index));
                     if row.current.is_some() && !(rekeyed && row.parent.is_none()) {
                         continue;
                     }
@@ -72,6 +75,7 @@ impl Checks<'_> {
                             .iter()
                             .zip(&parent.kinds)
                             .map(|(to, kind)| match row.cells[*to].clone().as_kind(*kind) {
+                                _ if new.is_some_and(|new| new.contains(to)) => None,
                                 Cell::Value(value) => Some(value),
                                 Cell::Open(_) | Cell::Leave => None,
                             })

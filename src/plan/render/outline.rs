@@ -183,11 +183,12 @@ impl Outline {
             self.push(1, Sign::None, "can't be approved: mend the data, then compare again");
         }
         for answer in &conflict.answers {
-            self.push(
-                1,
-                Sign::None,
-                format!("to {}:", what_it_does(*answer, conflict.kind, target)),
-            );
+            let mut what = format!("to {}", what_it_does(*answer, conflict.kind, target));
+            if let Some(needs) = conflict.needs.get(answer) {
+                let needs: Vec<_> = needs.iter().map(|id| visible_name(id)).collect();
+                what = format!("{what}, which needs {}", needs.join(", "));
+            }
+            self.push(1, Sign::None, format!("{what}:"));
             self.push(2, Sign::None, command(plan, change, *answer));
         }
     }

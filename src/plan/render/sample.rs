@@ -58,6 +58,7 @@ pub fn conflict(kind: ConflictKind, answers: &[Answer]) -> Conflict {
         also: Vec::new(),
         details: Vec::new(),
         answers: answers.to_vec(),
+        needs: BTreeMap::new(),
     }
 }
 
