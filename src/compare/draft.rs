@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::classify::Verdict;
-use super::matching::{Matcher, Name, Outcome};
+use super::matching::{Matcher, Outcome};
 use super::model::{Model, NodeId, Reference, Side};
+use super::names::Name;
 use super::record::{Record, load};
 use super::scan::Candidates;
 use super::sides::{as_collated, pick};
@@ -169,8 +170,7 @@ async fn partners(
     let node = &matcher.model.nodes[root];
     for keys in targets.chunks(CHUNK) {
         // Without a foreign key a row may name a parent that isn't there.
-        let rows =
-            matcher.rows(Side::Target, node.matching, &node.names(&node.key), keys).await?;
+        let rows = matcher.rows(Side::Target, node.matching, &node.names(&node.key), keys).await?;
         let keys = keys.iter().zip(rows).filter(|(_, row)| row.is_some());
         let keys: Vec<Vec<Value>> = keys.map(|(key, _)| key.clone()).collect();
         for outcome in outcomes(matcher, Side::Target, root, &keys).await? {

@@ -362,7 +362,10 @@ fn held(
         let found = said(after, &table, &target_id).context("the record is on the target")?;
         // What no row stands behind is carried as it is, whatever has the ID there.
         let same = wanted.len() == found.len()
-            && wanted.iter().zip(&found).all(|(ours, theirs)| ours == theirs || ours.starts_with('?'));
+            && wanted
+                .iter()
+                .zip(&found)
+                .all(|(ours, theirs)| ours == theirs || ours.starts_with('?'));
         ensure!(same, "{table} {id}\n  source {wanted:?}\n  target {found:?}");
         let above = parent(source, &id).filter(|slug| table == "page" && !slug.is_empty());
         if let Some(above) = above {

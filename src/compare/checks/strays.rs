@@ -24,9 +24,7 @@ impl Checks<'_> {
             let node = &self.model.nodes[child];
             let Some(parent) = &node.parent else { continue };
             let mut counts: BTreeMap<usize, u64> = BTreeMap::new();
-            for (index, row) in
-                sides.rows(Side::Target, node, &parent.columns, &wanted).await?
-            {
+            for (index, row) in sides.rows(Side::Target, node, &parent.columns, &wanted).await? {
                 let (at, which) = owners[index];
                 let current = written_into(&self.drafts[at], self.choices[at][which].answer);
                 let key: Vec<Value> = node.key.iter().map(|column| row[*column].clone()).collect();
