@@ -30,6 +30,12 @@ impl User {
         Some(Self { folder, prod, test })
     }
 
+    async fn on_mariadb(prod: &str, test: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let (prod, test) = (Place::mariadb(prod).await?, Place::mariadb(test).await?);
+        Some(Self { folder, prod, test })
+    }
+
     fn reconcile(&self, arguments: &[&str]) -> Said {
         let variables = [
             ("PROD_DATABASE_URL", self.prod.url.as_str()),
@@ -63,7 +69,7 @@ async fn the_demo_shop_is_described_and_compared(user: User) {
     insta::allow_duplicates! {
     insta::assert_snapshot!(user.file("manifests/modules/product.yaml"), @r#"
     # yaml-language-server: $schema=../../schemas/reconcile.schema.json
-    # Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.
+    # Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.
     apiVersion: reconcile/v1
     kind: Module
     metadata:
@@ -94,7 +100,7 @@ async fn the_demo_shop_is_described_and_compared(user: User) {
     "#);
     insta::assert_snapshot!(user.file("manifests/modules/cms-page.yaml"), @r#"
     # yaml-language-server: $schema=../../schemas/reconcile.schema.json
-    # Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.
+    # Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.
     apiVersion: reconcile/v1
     kind: Module
     metadata:
@@ -209,7 +215,7 @@ async fn what_cannot_be_decided_is_said() {
     "#);
     insta::assert_snapshot!(user.file("manifests/modules/article.yaml"), @r#"
     # yaml-language-server: $schema=../../schemas/reconcile.schema.json
-    # Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.
+    # Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.
     apiVersion: reconcile/v1
     kind: Module
     metadata:
@@ -229,7 +235,7 @@ async fn what_cannot_be_decided_is_said() {
     "#);
     insta::assert_snapshot!(user.file("manifests/modules/weird-name-1.yaml"), @r#"
     # yaml-language-server: $schema=../../schemas/reconcile.schema.json
-    # Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.
+    # Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.
     apiVersion: reconcile/v1
     kind: Module
     metadata:
@@ -243,7 +249,7 @@ async fn what_cannot_be_decided_is_said() {
     "#);
     insta::assert_snapshot!(user.file("manifests/modules/unique-only.yaml"), @r#"
     # yaml-language-server: $schema=../../schemas/reconcile.schema.json
-    # Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.
+    # Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.
     apiVersion: reconcile/v1
     kind: Module
     metadata:
@@ -268,4 +274,120 @@ async fn one_database_twice_or_none_at_all_is_refused() {
     assert!(said.err.contains("PROD's database isn't named"), "{}", said.err);
     assert!(said.err.contains("PROD_DATABASE_URL"), "{}", said.err);
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
+}
+
+/// A content system without a foreign key: trees, pairs of type and ID, IDs in text.
+const KEYLESS: &str = r#"
+CREATE TABLE app_user (id INTEGER PRIMARY KEY, username VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE categories (id INTEGER PRIMARY KEY, path VARCHAR(40) NOT NULL UNIQUE, numchild INTEGER NOT NULL, name VARCHAR(20) NOT NULL);
+CREATE TABLE product (id INTEGER PRIMARY KEY, sku VARCHAR(20) NOT NULL UNIQUE, category_id INTEGER NOT NULL, author INTEGER NOT NULL, parent_id INTEGER NOT NULL, latest INTEGER, hits INTEGER NOT NULL, warehouse_id INTEGER);
+CREATE TABLE version (id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL, number INTEGER NOT NULL, address VARCHAR(40) NOT NULL);
+CREATE TABLE warehouse (id INTEGER PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE);
+CREATE TABLE note (id INTEGER PRIMARY KEY, owner_type VARCHAR(20) NOT NULL, owner_id INTEGER NOT NULL, words VARCHAR(99));
+CREATE TABLE product_shelf (product_id INTEGER NOT NULL, place VARCHAR(9) NOT NULL, filled_from INTEGER NOT NULL, PRIMARY KEY (product_id, place));
+INSERT INTO app_user VALUES (7, 'ann'), (8, 'ben'), (9, 'cai');
+INSERT INTO categories VALUES (101, '0001', 2, 'a'), (102, '00010001', 0, 'b'), (103, '00010002', 1, 'c'), (104, '000100020001', 0, 'd');
+INSERT INTO warehouse VALUES (501, 'main');
+INSERT INTO product VALUES (11, 'p1', 101, 7, 0, 901, 5, 501), (12, 'p2', 102, 8, 11, 902, 6, 777), (13, 'p3', 104, 9, 0, 904, 7, NULL);
+INSERT INTO version VALUES (901, 11, 1, 'cat:101'), (902, 12, 1, 'cat:102'), (903, 13, 1, 'cat:103'), (904, 13, 2, 'cat:104');
+INSERT INTO note VALUES (1, 'product', 11, 'x'), (2, 'category', 101, 'y'), (3, 'Product', 12, 'z'), (4, 'coupon', 3, 'w');
+INSERT INTO product_shelf VALUES (11, 'a', 11), (12, 'a', 12), (13, 'a', 13), (11, 'b', 901);
+"#;
+
+async fn what_rows_show_is_proposed_with_the_counts(user: User) {
+    user.reconcile(&["init"]).ends_with(0);
+    let said = user.reconcile(&["validate", "--connect"]).ends_with(0);
+    assert!(said.out.ends_with("are valid\n"), "{}", said.out);
+    let body = |name: &str| {
+        let text = user.file(&format!("manifests/modules/{name}.yaml"));
+        text.split_once("records:\n").unwrap().1.to_owned()
+    };
+    insta::allow_duplicates! {
+    insta::assert_snapshot!(body("product"), @r#"
+    - table: product
+      identity: [sku]  # unique
+      label: sku  # what reviewers see
+      references:
+        author: app_user  # named after a person, and its values are keys: PROD 3 of 3, TEST 3 of 3
+        category_id: categories  # named after categories, and its values are keys: PROD 3 of 3, TEST 3 of 3
+        latest: version  # named after the newest version, and its values are keys: PROD 3 of 3, TEST 3 of 3; if the application finds it again by itself, reset it instead
+        parent_id: {table: product, none: 0}  # named after another row of this table, and its values are keys: PROD 1 of 1, TEST 1 of 1
+        # warehouse_id: warehouse  # named after warehouse, but not all its values are keys: PROD 1 of 2, TEST 1 of 2
+      # keep: {hits: source}  # each environment's own?
+      # author refers to app_user (never synchronized: users): its rows are recognised by username
+      owns:
+        - table: product_shelf  # named after product, and never without one
+          by: product_id  # its values are the parent's keys; no foreign key says so
+          identity: [place]  # unique within its parent
+      #   - {table: note, by: {owner_id: id, owner_type: {equals: Product}}}  # its rows name rows of this table: do they belong to them?
+      #   - {table: note, by: {owner_id: id, owner_type: {equals: product}}}  # its rows name rows of this table: do they belong to them?
+    "#);
+    insta::assert_snapshot!(body("version"), @r#"
+    - table: version
+      # no unique key says what makes a row the same thing on both sides, so that is its ID alone;
+      # if you know better: identity: [COLUMN]
+      label: address  # what reviewers see
+      references:
+        product_id: product  # named after product, and its values are keys: PROD 3 of 3, TEST 3 of 3
+        # "address~^cat:(\\d+)$": categories  # its numbers are keys of categories alone: PROD 4 of 4, TEST 4 of 4
+    "#);
+    }
+    let note = body("note");
+    for line in [
+        "- {table: product, when: {owner_type: {equals: Product}}}  # its keys: PROD 1 of 1, TEST 1 of 1\n",
+        "- {table: categories, when: {owner_type: {equals: category}}}  # its keys: PROD 1 of 1, TEST 1 of 1\n",
+        "- {table: TABLE, when: {owner_type: {equals: coupon}}}  # no table is named so\n",
+    ] {
+        assert!(note.contains(line), "{note}");
+    }
+    let categories = body("categories");
+    let tree = "tree: {path: path, step: 4}  # each path less its last step is a row's: PROD 2 of 2, TEST 2 of 2\n";
+    assert!(categories.contains(tree), "{categories}");
+    assert!(categories.contains("no unique key says"), "a path is no identity: {categories}");
+    assert!(categories.contains("# numchild counts the rows below a row"), "{categories}");
+    user.remove().await;
+}
+
+#[tokio::test]
+async fn rows_without_foreign_keys_on_sqlite() {
+    let more = format!("{KEYLESS} INSERT INTO warehouse VALUES (502, 'far');");
+    let user = User::on_sqlite(KEYLESS, &more).await;
+    what_rows_show_is_proposed_with_the_counts(user).await;
+}
+
+#[tokio::test]
+async fn rows_without_foreign_keys_on_postgres() {
+    let more = format!("{KEYLESS} INSERT INTO warehouse VALUES (502, 'far');");
+    let Some(user) = User::on_postgres(KEYLESS, &more).await else { return };
+    what_rows_show_is_proposed_with_the_counts(user).await;
+}
+
+#[tokio::test]
+async fn rows_without_foreign_keys_on_mariadb() {
+    let more = format!("{KEYLESS} INSERT INTO warehouse VALUES (502, 'far');");
+    let Some(user) = User::on_mariadb(KEYLESS, &more).await else { return };
+    what_rows_show_is_proposed_with_the_counts(user).await;
+}
+
+#[tokio::test]
+async fn of_large_tables_both_ends_are_looked_into() {
+    let rows = |table: &str, columns: &str| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
+             INSERT INTO {table} SELECT {columns} FROM n;"
+        )
+    };
+    let script = format!(
+        "CREATE TABLE brand (id INTEGER PRIMARY KEY, code VARCHAR(9) NOT NULL UNIQUE); \
+         CREATE TABLE article (id INTEGER PRIMARY KEY, name VARCHAR(9), brand_id INTEGER NOT NULL); {}{}",
+        rows("brand", "i, 'b' || i"),
+        rows("article", "i, 'a' || i, i"),
+    );
+    // Below the middle nobody looks; the last one is seen.
+    let test = format!("{script} UPDATE article SET brand_id = 9999 WHERE id = 3000;");
+    let user = User::on_sqlite(&script, &test).await;
+    user.reconcile(&["init"]).ends_with(0);
+    let article = user.file("manifests/modules/article.yaml");
+    let told = "#   brand_id: brand  # named after brand, but not all its values are keys: PROD 1000 of 1000, TEST 999 of 1000\n";
+    assert!(article.contains(told), "{article}");
 }

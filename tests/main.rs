@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "all of this is tests, helpers included")]
 #![allow(clippy::pedantic, reason = "tests are written to be read, one by one")]
 
+mod applications;
 mod architecture;
 mod bad_data;
 mod bad_input;

@@ -15,6 +15,8 @@ use super::{Error, Format, Outcome, output, variable};
 use crate::catalog::Catalog;
 use crate::config::{self, Config, Environment};
 use crate::database::{Access, Session, same_database};
+use crate::init::look::{Findings, look};
+use crate::init::references::Tables;
 use crate::init::text::{self, JOB_NAME, Places};
 use crate::init::{Proposal, propose};
 use crate::manifest::load_text;
@@ -47,10 +49,10 @@ const PIN_KEY: &str = "PIN_KEY";
 
 pub fn run(args: &Args) -> Result<Outcome, Error> {
     let (prod, test) = (Database::named(args, 0)?, Database::named(args, 1)?);
-    let catalogs = block_on(read(&prod, &test))?;
-    let (prod_catalog, test_catalog) =
-        (&catalogs[&Environment::Prod], &catalogs[&Environment::Test]);
-    let mut proposal = propose(prod_catalog, test_catalog, &Protection::built_in());
+    let protection = Protection::built_in();
+    let (catalogs, findings) = block_on(read(&prod, &test, &protection))?;
+    let prod_catalog = &catalogs[&Environment::Prod];
+    let mut proposal = propose(&tables(&catalogs, &protection), &findings);
     let places = Places { prod: prod.written(args)?, test: test.written(args)? };
     let operator = loop {
         let operator = text::operator(&proposal, &places, prod_catalog);
@@ -134,8 +136,20 @@ impl Database {
     }
 }
 
-/// Both catalogues, on connections that can't write.
-async fn read(prod: &Database, test: &Database) -> Result<BTreeMap<Environment, Catalog>, Error> {
+fn tables<'a>(
+    catalogs: &'a BTreeMap<Environment, Catalog>,
+    protection: &'a Protection,
+) -> Tables<'a> {
+    let (prod, test) = (&catalogs[&Environment::Prod], &catalogs[&Environment::Test]);
+    Tables { prod, test, protection }
+}
+
+/// Both catalogues and what rows say, on connections that can't write.
+async fn read(
+    prod: &Database,
+    test: &Database,
+    protection: &Protection,
+) -> Result<(BTreeMap<Environment, Catalog>, Findings), Error> {
     let mut prod_session = Session::open(&prod.url, "PROD", Access::ReadOnly).await?;
     let mut test_session = Session::open(&test.url, "TEST", Access::ReadOnly).await?;
     if same_database(&mut prod_session, &mut test_session).await? {
@@ -145,9 +159,11 @@ async fn read(prod: &Database, test: &Database) -> Result<BTreeMap<Environment, 
         (Environment::Prod, prod_session.catalog().await?),
         (Environment::Test, test_session.catalog().await?),
     ]);
+    let tables = tables(&catalogs, protection);
+    let findings = look(&mut prod_session, &mut test_session, &tables).await;
     prod_session.close().await?;
     test_session.close().await?;
-    Ok(catalogs)
+    Ok((catalogs, findings))
 }
 
 /// The operator's file as it will be read.
@@ -164,7 +180,8 @@ fn parse(args: &Args, written: &str, prod: &Database, test: &Database) -> Result
         .map_err(|problems| Error::of_problems(problems, "these databases can't be written down"))
 }
 
-/// Takes modules back that `validate` would refuse, with its reason. True where any was.
+/// Takes back what `validate` would refuse: first what was found in a module's rows, then the module,
+/// with the reason. True where anything was.
 fn drop_refused(
     proposal: &mut Proposal,
     config: &Config,
@@ -190,6 +207,10 @@ fn drop_refused(
         }
     }
     for (at, why) in refused.iter().rev() {
+        // Perhaps only what rows said is refused.
+        if proposal.modules[*at].doubt(why) {
+            continue;
+        }
         let module = proposal.modules.remove(*at);
         for table in module.tables() {
             proposal.left_out.insert(table.to_owned(), why.clone());

@@ -5,11 +5,13 @@
 //! is decided before, in `classify.rs`.
 
 mod dangling;
+mod drawn;
 mod referrers;
 mod strays;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use self::drawn::Drawn;
 use super::Error;
 use super::draft::{Case, Draft, Link};
 use super::model::{Model, Node, Presence, Role};
@@ -64,8 +66,9 @@ pub async fn check(
     checks.schemas();
     checks.storable(sides);
     checks.strays(sides).await?;
-    checks.doubles();
-    checks.unique_keys(sides).await?;
+    let drawn = checks.drawn(sides).await?;
+    checks.doubles(&drawn);
+    checks.unique_keys(sides, &drawn).await?;
     checks.referrers(sides).await?;
     Ok(checks.choices)
 }
@@ -234,15 +237,16 @@ impl Checks<'_> {
     }
 
     /// Unique values that two changes of this plan both want.
-    fn doubles(&mut self) {
+    fn doubles(&mut self, drawn: &Drawn) {
         let mut wanted: BTreeMap<(String, Vec<String>, Vec<Value>), BTreeSet<usize>> =
             BTreeMap::new();
         for (at, choices) in self.choices.iter().enumerate() {
             let [choice] = &choices[..] else { continue };
-            for row in &choice.wanted.rows {
+            for (index, row) in choice.wanted.rows.iter().enumerate() {
                 let node = &self.model.nodes[row.node];
+                let new = drawn.get(&(at, 0, index));
                 for columns in unique_keys(node) {
-                    if let Some(mut values) = unique_values(node, row, &columns, None) {
+                    if let Some(mut values) = unique_values((node, row), &columns, None, new) {
                         as_collated(&node.target, &columns, &mut values);
                         let place = (node.table.clone(), columns, values);
                         wanted.entry(place).or_default().insert(at);
@@ -262,19 +266,21 @@ impl Checks<'_> {
     }
 
     /// Unique values that rows of the target hold.
-    async fn unique_keys(&mut self, sides: &mut Sides) -> Result<(), Error> {
+    async fn unique_keys(&mut self, sides: &mut Sides, drawn: &Drawn) -> Result<(), Error> {
         type Asked = (Vec<(usize, usize, Option<Vec<Value>>)>, Vec<Vec<Value>>);
         let mut asked: BTreeMap<(String, Vec<String>), Asked> = BTreeMap::new();
         let mut tables: BTreeMap<String, Table> = BTreeMap::new();
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let current = written_into(&self.drafts[at], choice.answer);
-                for row in &choice.wanted.rows {
+                for (index, row) in choice.wanted.rows.iter().enumerate() {
                     let node = &self.model.nodes[row.node];
+                    let new = drawn.get(&(at, which, index));
                     let old = row.current.and_then(|i| current.map(|record| &record.rows[i]));
                     for columns in unique_keys(node) {
                         let old_values = old.map(|row| &row.values);
-                        let Some(values) = unique_values(node, row, &columns, old_values) else {
+                        let Some(values) = unique_values((node, row), &columns, old_values, new)
+                        else {
                             continue;
                         };
                         tables.entry(node.table.clone()).or_insert_with(|| node.target.clone());
@@ -392,17 +398,20 @@ fn unique_keys(node: &Node) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The unique values a row would hold, unless it holds them already or one is NULL or open.
+/// The unique values a row would hold, unless it holds them already or one is NULL, open or new.
 fn unique_values(
-    node: &Node,
-    row: &WantedRow,
+    (node, row): (&Node, &WantedRow),
     columns: &[String],
     old: Option<&Vec<Value>>,
+    new: Option<&BTreeSet<usize>>,
 ) -> Option<Vec<Value>> {
     let mut values = Vec::with_capacity(columns.len());
     let mut changed = old.is_none();
     for name in columns {
         let column = node.column(name)?;
+        if new.is_some_and(|new| new.contains(&column)) {
+            return None;
+        }
         let value = match &row.cells[column] {
             Cell::Value(value) => value.clone(),
             Cell::Open(_) => return None,

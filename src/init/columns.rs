@@ -4,12 +4,13 @@ use crate::catalog::{Kind, Table};
 use crate::manifest::module::KeepRule;
 use crate::manifest::words::parts;
 
-pub const UPDATED: [&str; 5] = ["updated", "modified", "changed", "update", "modification"];
+pub const UPDATED: [&str; 7] =
+    ["updated", "modified", "changed", "update", "modification", "touched", "lastmod"];
 pub const CREATED: [&str; 5] = ["created", "inserted", "added", "creation", "joined"];
 const LABELS: [&str; 8] =
     ["title", "name", "label", "headline", "heading", "subject", "caption", "description"];
 /// Numbers that each environment counts for itself.
-const COUNTS: [&str; 14] = [
+const COUNTS: [&str; 15] = [
     "view",
     "views",
     "click",
@@ -18,6 +19,7 @@ const COUNTS: [&str; 14] = [
     "hits",
     "visits",
     "impressions",
+    "numviews",
     "downloads",
     "counter",
     "count",
@@ -25,6 +27,8 @@ const COUNTS: [&str; 14] = [
     "sold",
     "popularity",
 ];
+const CHILD_COUNTS: [&str; 5] =
+    ["numchild", "numchildren", "childcount", "childrencount", "childscount"];
 const PATHS: [&str; 8] =
     ["image", "photo", "picture", "thumbnail", "file", "filename", "icon", "logo"];
 /// Values that reviews shouldn't show.
@@ -54,12 +58,34 @@ pub fn label(table: &Table, identity: &[String]) -> Option<String> {
         .or_else(|| table.columns.iter().find(|c| is_text(&c.name)).map(|c| c.name.clone()))
 }
 
+/// Whether a name says that the column tells of changes.
+pub fn moves(name: &str) -> bool {
+    holds(name, &UPDATED)
+}
+
+/// Columns that the database sets anew with every write.
+pub fn set_by_database(table: &Table) -> Vec<String> {
+    let columns = table.columns.iter().filter(|column| column.updates_itself);
+    columns.map(|column| column.name.clone()).collect()
+}
+
+/// Columns that count the rows below a row: another row's change changes them.
+pub fn child_counts(table: &Table) -> Vec<String> {
+    let columns = table.columns.iter().filter(|column| column.kind == Kind::Integer);
+    let named = columns.filter(|column| {
+        let name = parts(&column.name).concat();
+        CHILD_COUNTS.contains(&name.as_str())
+    });
+    named.map(|column| column.name.clone()).collect()
+}
+
 /// Counters, each with what an insert takes: the default, or the source's value where there is none.
 pub fn own_counts(table: &Table) -> Vec<(String, KeepRule)> {
     let is_number = |kind| matches!(kind, Kind::Integer | Kind::Decimal);
     let columns = table.columns.iter();
     columns
         .filter(|column| is_number(column.kind) && holds(&column.name, &COUNTS))
+        .filter(|column| !child_counts(table).contains(&column.name))
         .filter(|column| !table.foreign_keys.iter().any(|key| key.columns.contains(&column.name)))
         .map(|column| {
             let has_default = column.nullable || column.default.is_some();

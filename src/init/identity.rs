@@ -39,6 +39,10 @@ pub fn identity(
 }
 
 fn of_root(table: &Table, there: &dyn Fn(&str) -> bool) -> (Vec<String>, String) {
+    let refers = |name: &String| table.foreign_keys.iter().any(|key| key.columns.contains(name));
+    if table.primary_key.len() > 1 && table.primary_key.iter().any(refers) {
+        return (table.primary_key.clone(), "its key, with what it refers to".to_owned());
+    }
     if !table.primary_key.is_empty() && !is_surrogate(table, &table.primary_key) {
         let key = table.primary_key.join(", ");
         return (Vec::new(), format!("no identity needed: {key} means the same on both sides"));

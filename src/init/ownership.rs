@@ -8,14 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::catalog::{Catalog, ForeignKey, OnDelete, Table};
 use crate::manifest::words::parts;
 
+/// The name of what isn't a foreign key, but was seen to be used like one.
+pub const SEEN: &str = "";
+
 /// The parent of an owned table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     pub table: String,
     /// The columns that hold the parent's key.
     pub columns: Vec<String>,
-    /// For `by`, where the table refers to the parent more than once.
-    pub by: Option<String>,
+    /// For `by`, where no foreign key or more than one leads to the parent, and why.
+    pub by: Option<(String, &'static str)>,
     pub why: String,
 }
 
@@ -64,16 +67,21 @@ fn owner(table: &Table, candidates: &BTreeSet<&str>) -> Option<Owner> {
     }
     let (reason, key) = best?;
     let same = table.foreign_keys.iter().filter(|other| other.to_table == key.to_table).count();
-    let by = match key.columns.as_slice() {
+    let name = match key.columns.as_slice() {
         [column] => column.clone(),
         _ => key.name.clone(),
+    };
+    let by = match (key.name == SEEN, same > 1) {
+        (true, _) => Some((name, "its values are the parent's keys; no foreign key says so")),
+        (_, true) => Some((name, "it refers to its parent more than once")),
+        _ => None,
     };
     Some(Owner {
         table: key.to_table.clone(),
         columns: key.columns.clone(),
-        by: (same > 1).then_some(by),
+        by,
         why: match key.on_delete {
-            OnDelete::Cascade => Reason::Cascade.told(&key.to_table),
+            OnDelete::Cascade if reason != Reason::Extends => Reason::Cascade.told(&key.to_table),
             _ => reason.told(&key.to_table),
         },
     })
@@ -86,6 +94,8 @@ enum Reason {
     Cascade,
     /// Named after the parent, with so many words in common.
     Name(usize),
+    /// Its key is the parent's.
+    Extends,
 }
 
 impl Reason {
@@ -93,12 +103,16 @@ impl Reason {
         match self {
             Self::Link => format!("links {parent} to something else"),
             Self::Cascade => format!("deleted with its {parent}"),
+            Self::Extends => format!("its key is its {parent}'s"),
             Self::Name(_) => format!("named after {parent}, and never without one"),
         }
     }
 }
 
 fn rate(table: &Table, key: &ForeignKey) -> Option<Reason> {
+    if table.primary_key == key.columns {
+        return Some(Reason::Extends);
+    }
     if let Some(words) = named_after(&table.name, &key.to_table) {
         return Some(Reason::Name(words));
     }
@@ -116,7 +130,7 @@ fn named_after(name: &str, parent: &str) -> Option<usize> {
     (is_longer && same).then_some(parent.len())
 }
 
-fn singular(word: &str) -> String {
+pub(super) fn singular(word: &str) -> String {
     match word.strip_suffix("ies") {
         Some(stem) => format!("{stem}y"),
         None => word.strip_suffix('s').unwrap_or(word).to_owned(),

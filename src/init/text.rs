@@ -1,5 +1,6 @@
 //! A proposal as files that read like ones written by hand.
 
+use super::text_found::{self, Place};
 use super::{Module, Proposal, Record};
 use crate::catalog::Catalog;
 use crate::escape::visible;
@@ -25,7 +26,7 @@ pub fn module(module: &Module) -> String {
     comment(
         &mut out,
         0,
-        "Proposed by `reconcile init` from the tables alone. Read it and change it: it is yours now.",
+        "Proposed by `reconcile init` from tables and samples of rows. Read it and change it: it is yours.",
     );
     let title = title(&module.record.table);
     put!(out, "apiVersion: reconcile/v1\nkind: Module\nmetadata:\n  name: {}\n", key(&module.name));
@@ -57,7 +58,7 @@ fn record(out: &mut String, record: &Record, indent: usize) {
     }
     let inner = indent + 2;
     if let Some(by) = &record.by {
-        entry(out, inner, "by", &key(by), "it refers to its parent more than once");
+        entry(out, inner, "by", &key(&by.0), by.1);
     }
     if !record.key.is_empty() {
         entry(out, inner, "key", &list(&record.key), "there is no primary key");
@@ -69,15 +70,29 @@ fn record(out: &mut String, record: &Record, indent: usize) {
     if !owned {
         times_and_label(out, record, inner);
     }
-    if let Some(updated) = &record.updated {
-        let why = "saving without a change is no difference";
-        entry(out, inner, "ignore", &list(std::slice::from_ref(updated)), why);
+    if let Some(tree) = &record.tree {
+        text_found::tree(out, inner, tree, if owned { Place::Owned } else { Place::Root });
     }
+    ignored(out, record, inner);
+    text_found::references(out, inner, &record.references);
     suggestions(out, record, inner);
     if !record.owns.is_empty() {
         put!(out, "{}owns:\n", " ".repeat(inner));
         for owned in &record.owns {
             self::record(out, owned, inner + 2);
+        }
+    }
+    text_found::may_own(out, inner, record);
+}
+
+fn ignored(out: &mut String, record: &Record, indent: usize) {
+    let names: Vec<String> = record.ignore.iter().map(|(name, _)| name.clone()).collect();
+    match record.ignore.as_slice() {
+        [] => {}
+        [(_, why)] => entry(out, indent, "ignore", &list(&names), why),
+        several => {
+            let whys = several.iter().map(|(name, why)| format!("{name}: {why}"));
+            entry(out, indent, "ignore", &list(&names), &whys.collect::<Vec<_>>().join("; "));
         }
     }
 }
