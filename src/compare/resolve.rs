@@ -218,11 +218,14 @@ impl Builder<'_> {
         let owner = &self.model.nodes[above];
         let (columns, to) = references::parent_link(written, target, source, owner)?;
         let union = columns::union(self.pair(source, target));
-        let kinds = |table: &Table, names: &[String]| self.kinds(&table.name, names);
+        let (own, above_them) = (self.kinds(&target.name, &columns), self.kinds(&owner.table, &to));
+        let (mut kinds, mut to_kinds) = (own.clone(), above_them.clone());
+        references::as_they_are(&above_them, &mut kinds);
+        references::as_they_are(&own, &mut to_kinds);
         Ok(Parent {
             node: above,
-            to_kinds: kinds(&owner.target, &to),
-            kinds: kinds(target, &columns),
+            to_kinds,
+            kinds,
             columns: columns::indexes(&columns, &union, written.table)?,
             to: columns::indexes(&to, &owner.columns, &owner.table)?,
         })

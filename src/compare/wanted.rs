@@ -432,8 +432,9 @@ fn translate(
         }
         cells[*column] = match (there, cells[*column].value()) {
             (Some(there), Some(value)) => Cell::Value(like(value, &there[position])),
-            (None, _) if reference.foreign => {
-                Cell::Value(reference.none.clone().unwrap_or(Value::Null))
+            (None, Some(value)) if reference.foreign => {
+                let none = reference.none.as_ref().map(|none| like(value, none));
+                Cell::Value(none.unwrap_or(Value::Null))
             }
             (None, Some(value)) => Cell::Open(value.clone()),
             (_, None) => Cell::Leave,
