@@ -8,7 +8,7 @@ use reconcile::compare::model::Model;
 use reconcile::compare::resolve::{Input, Rules, resolve};
 use reconcile::compare::scan::{Candidates, scan};
 use reconcile::compare::sides::{Reading, Sides, Sizes};
-use reconcile::database::Value;
+use reconcile::database::{Twins, Value, begin_both};
 use serde_json::{Value as Json, json};
 
 use crate::places::Place;
@@ -62,7 +62,8 @@ impl Shops {
 
     /// The candidates of these records, and the model they are of.
     async fn scan(&self, records: &Json, reading: Reading) -> (Model, Candidates) {
-        let (mut source, mut target) = (self.source.read().await, self.target.read().await);
+        let (mut source, mut target) = (self.source.open().await, self.target.open().await);
+        let both = begin_both(&mut source, &mut target).await.unwrap();
         let (ours, theirs) = (source.catalog().await.unwrap(), target.catalog().await.unwrap());
         let module = serde_json::from_value(json!({"records": records})).unwrap();
         let model = resolve(Input {
@@ -74,6 +75,7 @@ impl Shops {
         });
         assert!(model.failed.is_empty(), "{:?}", model.failed);
         let mut sides = Sides::new(source, target);
+        sides.both = both;
         sides.reading = reading;
         sides.connections = 3;
         let candidates = scan(&mut sides, &model).await.unwrap();
@@ -548,4 +550,57 @@ async fn equal_rows_are_left_unread_on_postgres() {
 #[tokio::test]
 async fn equal_rows_are_left_unread_on_mariadb() {
     equal_rows_are_left_unread(Engine::Mariadb).await;
+}
+
+/// An index under one side's collation leads to no row by the other's.
+#[tokio::test]
+async fn keys_of_different_collations_are_compared_as_well() {
+    let table = |key: &str| {
+        format!(
+            "CREATE TABLE product (id integer PRIMARY KEY, code text NOT NULL{key}, name text);
+             INSERT INTO product SELECT i, 'c' || i, 'n' FROM {};",
+            counted(300)
+        )
+    };
+    let edits = "UPDATE product SET name = 'N' WHERE id = 7; DELETE FROM product WHERE id = 8;
+        INSERT INTO product VALUES (900, 'c900', 'n'); UPDATE product SET code = 'C9' WHERE id = 9;";
+    let (plain, nocase) = (" UNIQUE", " COLLATE NOCASE UNIQUE");
+    for (ours, theirs) in [(plain, plain), (plain, nocase), (nocase, plain), (nocase, nocase)] {
+        let (source, target) = (table(ours), table(theirs) + edits);
+        let shops = Shops::make(Engine::Sqlite, &source, &target).await.unwrap();
+        let (_, found) =
+            shops.same_by_checksums(&json!([{"table": "product", "key": ["code"]}])).await;
+        let found: Vec<_> = found.source[&0].union(&found.target[&0]).collect();
+        assert_eq!(found.len(), 5, "{ours}, {theirs}: {found:?}");
+        shops.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn files_are_compared_as_they_were_when_the_sessions_began() {
+    let script = format!("PRAGMA journal_mode = WAL; {}", shop(Engine::Sqlite, 50));
+    let shops = Shops::make(Engine::Sqlite, &script, &script).await.unwrap();
+    let (mut source, mut target) = (shops.source.open().await, shops.target.open().await);
+    let mut both = begin_both(&mut source, &mut target).await.unwrap().unwrap();
+    shops.source.run("UPDATE product SET sku = 'later' WHERE id = 3").await;
+    shops
+        .target
+        .run("DELETE FROM product_text WHERE product_id = 4; DELETE FROM product WHERE id = 4")
+        .await;
+    let catalog = source.catalog().await.unwrap();
+    let (product, filter) = (catalog.table("product").unwrap(), BTreeMap::new());
+    let (key, columns) = (["id".to_owned()], ["sku".to_owned()]);
+    let tables = [product, product];
+    let twins = Twins { tables, key: &key, columns: &columns, filter: &filter, unlike: &[] };
+    assert_eq!(both.unequal(&twins).await.unwrap(), Some(Vec::new()));
+    both.close().await.unwrap();
+    source.rollback().await.unwrap();
+    target.rollback().await.unwrap();
+    let mut both = begin_both(&mut source, &mut target).await.unwrap().unwrap();
+    let of = |id| vec![Value::Integer(id)];
+    let unequal = vec![(of(3), [true, true]), (of(4), [true, false])];
+    assert_eq!(both.unequal(&twins).await.unwrap(), Some(unequal));
+    assert_eq!(both.only_on_target(&twins).await.unwrap(), Some(Vec::new()));
+    both.close().await.unwrap();
+    shops.remove().await;
 }

@@ -65,8 +65,13 @@ impl Place {
         self.url.starts_with("mysql:")
     }
 
+    /// A session that reads, outside any transaction.
+    pub async fn open(&self) -> Session {
+        Session::open(&self.url, "TEST", Access::ReadOnly).await.unwrap()
+    }
+
     pub async fn read(&self) -> Session {
-        let mut session = Session::open(&self.url, "TEST", Access::ReadOnly).await.unwrap();
+        let mut session = self.open().await;
         session.begin().await.unwrap();
         session
     }

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::classify::Verdict;
-use super::matching::{Matcher, Name, Outcome};
+use super::matching::{Matcher, Outcome};
 use super::model::{Model, NodeId, Reference, Side};
+use super::names::Name;
 use super::record::{Record, load};
 use super::scan::Candidates;
 use super::sides::{as_collated, pick};

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use super::Error;
 use super::classify::{Facts, IdHolder, Identity, Verdict, classify};
 use super::model::{Matching, MatchingId, Model, Reference, Side};
+use super::names::Name;
 use super::sides::{Sides, pick};
-use super::spots::{At, Position, Spot, feed_inside, like, rewritten, spots};
+use super::spots::{At, Position, Spot, like, rewritten, spots};
 use crate::database::{Row, Value};
 use crate::manifest::filter::passes;
 
@@ -52,16 +53,8 @@ pub struct Outcome {
     pub claimed: bool,
 }
 
-/// What a row's identity is, for fingerprints and for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Name {
-    pub hash: [u8; 16],
-    /// The parts of the identity, a reference as what it points to, joined with `/`.
-    pub shown: String,
-}
-
 /// Values of a reference, and the side, table and columns they stand for.
-type Place = (Side, MatchingId, Vec<String>, Vec<Value>);
+pub(super) type Place = (Side, MatchingId, Vec<String>, Vec<Value>);
 
 /// Looks rows up on both sides, and remembers what it found.
 pub struct Matcher<'a> {
@@ -72,7 +65,7 @@ pub struct Matcher<'a> {
     pairs: &'a Pairs,
     rows: HashMap<Place, Option<Arc<Row>>>,
     counterparts: HashMap<Place, Option<Row>>,
-    names: HashMap<Place, Option<Name>>,
+    pub(super) names: HashMap<Place, Option<Name>>,
     /// On these sides outer rows are settled right now, so inner calls find them.
     preparing: BTreeSet<Side>,
 }
@@ -82,7 +75,7 @@ type Above = BTreeMap<(MatchingId, Vec<String>), BTreeSet<Vec<Value>>>;
 
 /// What is worked out ahead for the rows that identities refer to.
 #[derive(Clone, Copy)]
-enum Prepared {
+pub(super) enum Prepared {
     Counterparts,
     Names,
 }
@@ -194,7 +187,7 @@ impl<'a> Matcher<'a> {
 
     /// Settles what the rows' identities refer to, from the outermost rows down to these, so that a
     /// deep tree is walked level by level and not by one nested call for each of its levels.
-    async fn prepare(
+    pub(super) async fn prepare(
         &mut self,
         from: Side,
         id: MatchingId,
@@ -428,7 +421,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// What some rows refer to from within some columns, by reference, each with its row's index.
-    fn spots_by_reference(
+    pub(super) fn spots_by_reference(
         &self,
         id: MatchingId,
         side: Side,
@@ -460,74 +453,6 @@ impl<'a> Matcher<'a> {
             .iter()
             .map(|name| matching.position(name).map_or(Value::Null, |index| row[index].clone()))
             .collect()
-    }
-
-    /// The names of the rows that values of `side` refer to; `None` where no row stands behind them.
-    pub async fn names(
-        &mut self,
-        side: Side,
-        id: MatchingId,
-        by: &[String],
-        wanted: &[Vec<Value>],
-    ) -> Result<Vec<Option<Name>>, Error> {
-        let rows = self.rows(side, id, by, wanted).await?;
-        let place = |values: &Vec<Value>| (side, id, by.to_vec(), values.clone());
-        let mut open: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
-        for (values, row) in wanted.iter().zip(&rows) {
-            if self.names.contains_key(&place(values)) {
-                continue;
-            }
-            match row {
-                Some(row) => {
-                    open.insert(values.clone(), row.as_ref().clone());
-                }
-                None => {
-                    self.names.insert(place(values), None);
-                }
-            }
-        }
-        if !open.is_empty() {
-            let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
-            self.prepare(side, id, &open, Prepared::Names).await?;
-            let named = Box::pin(self.names_of(side, id, &open)).await?;
-            for (values, name) in values.iter().zip(named) {
-                self.names.insert(place(values), Some(name));
-            }
-        }
-        Ok(wanted.iter().map(|values| self.names[&place(values)].clone()).collect())
-    }
-
-    async fn names_of(
-        &mut self,
-        side: Side,
-        id: MatchingId,
-        rows: &[Row],
-    ) -> Result<Vec<Name>, Error> {
-        let model = self.model;
-        let matching = &model.matchings[id];
-        let mut referred: Vec<Referred> = rows.iter().map(|_| Referred::default()).collect();
-        for (index, found) in self.spots_by_reference(id, side, rows, &matching.identity) {
-            let reference = &matching.references[index];
-            let wanted: Vec<_> = found.iter().map(|(_, spot)| spot.values.clone()).collect();
-            let names =
-                self.names(side, reference.matching, &reference.to_columns, &wanted).await?;
-            for ((at, spot), name) in found.into_iter().zip(names) {
-                let Some(name) = name else { continue };
-                if let At::Inside(place) = spot.at {
-                    let inside = referred[at].inside.entry(reference.columns[0]).or_default();
-                    inside.push((*place, name.hash));
-                    continue;
-                }
-                // The further columns of a composite reference say nothing more to people.
-                for column in &reference.columns[1..] {
-                    let silent = Name { hash: name.hash, shown: String::new() };
-                    referred[at].whole.insert(*column, silent);
-                }
-                referred[at].whole.insert(reference.columns[0], name);
-            }
-        }
-        let named = rows.iter().zip(referred);
-        Ok(named.map(|(row, referred)| name(matching, row, &referred)).collect())
     }
 
     /// At most one row for each wanted tuple of values.
@@ -565,14 +490,6 @@ impl<'a> Matcher<'a> {
     }
 }
 
-/// What the rows are that an identity refers to.
-#[derive(Default)]
-struct Referred {
-    whole: BTreeMap<usize, Name>,
-    /// By column, with the names' hashes.
-    inside: BTreeMap<usize, Vec<(Position, [u8; 16])>>,
-}
-
 /// [`whole`] for identities, [`complete`] for keys.
 type Usable = fn(&Row, &[usize]) -> Option<Vec<Value>>;
 
@@ -583,7 +500,7 @@ fn complete(row: &Row, columns: &[usize]) -> Option<Vec<Value>> {
 }
 
 /// The values of some columns; `None` where there are none or a part is NULL or empty.
-fn whole(row: &Row, columns: &[usize]) -> Option<Vec<Value>> {
+pub(super) fn whole(row: &Row, columns: &[usize]) -> Option<Vec<Value>> {
     let values = pick(row, columns);
     (!values.is_empty() && !values.iter().any(Value::is_empty)).then_some(values)
 }
@@ -594,40 +511,4 @@ fn identity_state(row: &Row, matching: &Matching) -> Identity {
         Some(_) => Identity::Whole,
         None => Identity::NullPart,
     }
-}
-
-/// A row whose identity has a NULL part stands for its ID.
-fn name(matching: &Matching, row: &Row, referred: &Referred) -> Name {
-    let (kind, columns) = match whole(row, &matching.identity) {
-        Some(_) => ("identity", &matching.identity),
-        None => ("id", &matching.key),
-    };
-    let mut hasher = blake3::Hasher::new();
-    for text in [kind, &matching.table] {
-        hasher.update(&(text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    }
-    let mut shown = Vec::new();
-    for index in columns {
-        if let Some(name) = referred.whole.get(index) {
-            hasher.update(b"r");
-            hasher.update(&name.hash);
-            shown.extend((!name.shown.is_empty()).then(|| name.shown.clone()));
-        } else {
-            match referred.inside.get(index) {
-                Some(inside) => feed_inside(&mut hasher, &row[*index], inside),
-                None => {
-                    hasher.update(b"v");
-                    row[*index].feed(&mut hasher);
-                }
-            }
-            shown.push(match matching.redacted[*index] {
-                true => "(redacted)".into(),
-                false => row[*index].display().into_owned(),
-            });
-        }
-    }
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    Name { hash, shown: shown.join("/") }
 }

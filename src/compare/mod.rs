@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod matching;
 pub mod merge;
 pub mod model;
+pub mod names;
 pub mod plan;
 pub mod record;
 pub mod resolve;

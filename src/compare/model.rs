@@ -151,9 +151,8 @@ pub struct Tree {
 #[derive(Debug, Clone)]
 pub struct Parent {
     pub node: NodeId,
-    /// What the parent's columns hold.
+    /// What the parent's columns hold, and what the child's do; `Any` where it is the same.
     pub to_kinds: Vec<Kind>,
-    /// What the child's columns hold.
     pub kinds: Vec<Kind>,
     /// Indexes into the child's columns.
     pub columns: Vec<usize>,
@@ -226,7 +225,7 @@ pub struct Reference {
     pub to_table: String,
     /// Column names there, in the same order.
     pub to_columns: Vec<String>,
-    /// What those columns hold.
+    /// What those columns hold, where it isn't what these hold, too.
     pub to_kinds: Vec<Kind>,
     pub matching: MatchingId,
     /// The value that means "no reference" besides NULL.

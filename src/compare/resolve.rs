@@ -122,32 +122,18 @@ impl Builder<'_> {
         let identity = columns::indexes(written.identity, &columns, written.table)?;
         self.assign_roles(written, &mut columns, &key, parent.as_ref())?;
         columns::comparable(pair, &columns)?;
-        let names = |columns: &[Column], indexes: &[usize]| -> Vec<String> {
-            indexes.iter().map(|index| columns[*index].name.clone()).collect()
-        };
-        let above_by = parent.as_ref().map(|parent| {
-            let above = &self.model.nodes[parent.node];
-            (names(&columns, &parent.columns), above.table.clone(), above.names(&parent.to))
-        });
-        let references = self.references(written, above_by.as_ref(), &mut columns)?;
+        let named_parent = parent.as_ref().map(|parent| self.named_parent(parent, &columns));
+        let references = self.references(written, named_parent.as_ref(), &mut columns)?;
         let belongs = self.belongs(written, &columns)?;
         let files = self.files(written, &columns)?;
         let tree = written.tree.map(|spec| tree(spec, &columns, &references, written.table));
-        let surrogate_key = columns::is_surrogate(&key, &columns, &references, parent.as_ref());
-        if above.is_none() || surrogate_key {
-            for index in &key {
-                columns[*index].role = Role::Place;
-            }
-        }
-        let number = match surrogate_key {
-            true => Some(key[0]),
-            false => columns::number_beside(&key, &columns, &references, &source, &target),
+        let numbered = columns::Numbered {
+            key: &key,
+            references: &references,
+            parent: parent.as_ref(),
+            tables: [&source, &target],
         };
-        if let Some(number) = number {
-            columns[number].role = Role::Place;
-        }
-        let link = above.is_some()
-            && columns::is_link(&key, &columns, &references, parent.as_ref(), surrogate_key);
+        let (number, link) = numbered.roles(&mut columns);
         let identity = if link && identity.is_empty() {
             columns::link_identity(&references, parent.as_ref())
         } else {
@@ -187,6 +173,17 @@ impl Builder<'_> {
         Ok(id)
     }
 
+    /// The columns that name a parent, its table and what they name there.
+    fn named_parent(
+        &self,
+        parent: &Parent,
+        columns: &[Column],
+    ) -> (Vec<String>, String, Vec<String>) {
+        let above = &self.model.nodes[parent.node];
+        let names = parent.columns.iter().map(|index| columns[*index].name.clone()).collect();
+        (names, above.table.clone(), above.names(&parent.to))
+    }
+
     /// References to the table aren't content. One that a module holds (translations of a page, the
     /// mobile app's settings) was let in, whatever its name says.
     fn is_foreign(&self, table: &str) -> bool {
@@ -221,11 +218,14 @@ impl Builder<'_> {
         let owner = &self.model.nodes[above];
         let (columns, to) = references::parent_link(written, target, source, owner)?;
         let union = columns::union(self.pair(source, target));
-        let kinds = |table: &Table, names: &[String]| self.kinds(&table.name, names);
+        let (own, above_them) = (self.kinds(&target.name, &columns), self.kinds(&owner.table, &to));
+        let (mut kinds, mut to_kinds) = (own.clone(), above_them.clone());
+        references::as_they_are(&above_them, &mut kinds);
+        references::as_they_are(&own, &mut to_kinds);
         Ok(Parent {
             node: above,
-            to_kinds: kinds(&owner.target, &to),
-            kinds: kinds(target, &columns),
+            to_kinds,
+            kinds,
             columns: columns::indexes(&columns, &union, written.table)?,
             to: columns::indexes(&to, &owner.columns, &owner.table)?,
         })

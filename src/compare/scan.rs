@@ -421,7 +421,10 @@ pub fn held_as(table: &Table, by: &[String], values: &[Value]) -> Option<Vec<Val
     columns
         .map(|(name, value)| {
             let column = table.column(name)?;
-            as_kind(value, column.carried.unwrap_or(column.kind))
+            match column.carried.unwrap_or(column.kind) {
+                kind @ (Kind::Integer | Kind::Decimal | Kind::Text) => as_kind(value, kind),
+                _ => Some(value.clone()),
+            }
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::model::{Node, Side};
 use crate::catalog::Table;
-use crate::database::{self, Row, Session, Value};
+use crate::database::{self, Both, Row, Session, Value};
 
 /// The source is only read; the target is read, and written by `apply`.
 pub struct Sides {
@@ -18,6 +18,8 @@ pub struct Sides {
     pub connections: usize,
     /// Pairs of further sessions that read the same snapshots.
     pub more: Vec<[Session; 2]>,
+    /// Two SQLite files, as one connection sees them.
+    pub both: Option<Both>,
     /// Whether both servers hash rows alike, once they were asked.
     hash_alike: Option<bool>,
 }
@@ -53,7 +55,15 @@ impl Default for Sizes {
 impl Sides {
     pub fn new(source: Session, target: Session) -> Self {
         let reading = Reading::Checksums(Sizes::default());
-        Self { source, target, reading, connections: 1, more: Vec::new(), hash_alike: None }
+        Self {
+            source,
+            target,
+            reading,
+            connections: 1,
+            more: Vec::new(),
+            both: None,
+            hash_alike: None,
+        }
     }
 
     /// Opens further sessions, as many as are allowed and to be had on both sides.
@@ -66,11 +76,14 @@ impl Sides {
         Ok(())
     }
 
-    /// Closes the further sessions.
+    /// Closes the further sessions; on SQLite they would hold up a commit.
     pub async fn narrow(&mut self) -> Result<(), database::Error> {
         for [source, target] in self.more.drain(..) {
             source.close().await?;
             target.close().await?;
+        }
+        if let Some(both) = self.both.take() {
+            both.close().await?;
         }
         Ok(())
     }

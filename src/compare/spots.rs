@@ -237,10 +237,11 @@ fn strings(json: &serde_json::Value, pointer: &mut String, take: &mut impl FnMut
     }
 }
 
-/// A value as a column of a kind holds it; `None` where it can't be one of its values. An ID may stand
-/// as digits in a text.
+/// A value as a column of a kind holds it (`Any`: as it is); `None` where it can't be one of its values.
+/// An ID may stand as digits in a text.
 pub fn as_kind(value: &Value, kind: Kind) -> Option<Value> {
     match (kind, value) {
+        (Kind::Any, _) => Some(value.clone()),
         (Kind::Integer | Kind::Decimal, Value::Text(text)) => {
             let digits = text.strip_prefix('-').unwrap_or(text);
             let whole = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());

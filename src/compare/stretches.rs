@@ -13,9 +13,9 @@ use futures_util::lock::Mutex;
 use super::Error;
 use super::merge::{Merge, positions};
 use super::sides::{Reading, Sides, Sizes};
-use crate::catalog::{Engine, Table};
+use crate::catalog::Table;
 use crate::database::{
-    Buckets, Hashing, Row, Session, Slice, Stretch, Unlike, Value, spells_alike,
+    Buckets, Hashing, Row, Session, Slice, Stretch, Twins, Unlike, Value, same_kinds,
 };
 use crate::manifest::filter::Filter;
 
@@ -68,8 +68,8 @@ pub async fn differing(
     look: Look<'_>,
 ) -> Result<Looked, Error> {
     let look = Mutex::new(look);
-    if let Some(compared) = spelled(sides, twin) {
-        return read_spelled(sides, twin, compared, &look).await;
+    if let Some(looked) = look_at_unequal(sides, twin, &look).await? {
+        return Ok(looked);
     }
     let Some((hashing, start)) = hashing(sides, twin).await? else {
         let everything = Slice { stretch: &Stretch::default(), buckets: None };
@@ -111,55 +111,44 @@ async fn hashing(sides: &mut Sides, twin: &Twin<'_>) -> Result<Option<(Hashing, 
     Ok(hashing.map(|hashing| (hashing, start)))
 }
 
-/// The columns to spell rows out by, where both sides are SQLite.
-fn spelled<'a>(sides: &Sides, twin: &'a Twin<'_>) -> Option<&'a [String]> {
-    let sqlite = |session: &Session| session.engine() == Engine::Sqlite;
-    let both = sqlite(&sides.source) && sqlite(&sides.target) && sides.reading != Reading::Streams;
-    let compared = twin.compared.as_deref().filter(|_| both)?;
-    spells_alike(twin.tables, compared).then_some(compared)
-}
-
-/// Streams the rows of both sides as one text each, and reads those whose texts differ by their keys.
-async fn read_spelled(
+/// Two SQLite files are compared where they lie; `None` where they can't be.
+async fn look_at_unequal(
     sides: &mut Sides,
     twin: &Twin<'_>,
-    compared: &[String],
     look: &Mutex<Look<'_>>,
-) -> Result<Looked, Error> {
+) -> Result<Option<Looked>, Error> {
     let Twin { tables, key, filter, unlike, .. } = twin;
-    let mut looked = Looked { source_rows: 0, read: 0, at: At::Differing };
-    let mut differing: Vec<Differing> = Vec::new();
-    let scans = [
-        sides.source.scan_spelled(tables[0], compared, key, filter, unlike).await?,
-        sides.target.scan_spelled(tables[1], compared, key, filter, &[]).await?,
-    ];
-    let places: Vec<usize> = (0..key.len()).collect();
-    let mut merge = Merge::new(scans, [places.clone(), places]);
-    while let Some(met) = merge.next().await? {
-        looked.source_rows += u64::from(met.0.is_some());
-        if met.0.is_some() && met.0 == met.1 {
-            continue;
+    let compared = twin.compared.as_deref().filter(|_| sides.reading != Reading::Streams);
+    let compared = compared.filter(|columns| same_kinds(*tables, columns));
+    let (Some(both), Some(columns)) = (&mut sides.both, compared) else { return Ok(None) };
+    let twins = Twins { tables: *tables, key, columns, filter, unlike };
+    let (unequal, source_rows, target_rows) = tokio::try_join!(
+        both.unequal(&twins),
+        sides.source.count(tables[0], filter),
+        sides.target.count(tables[1], filter),
+    )?;
+    let Some(mut unequal) = unequal else { return Ok(None) };
+    let missing = unequal.iter().filter(|(_, on)| !on[1]).count() as u64;
+    if source_rows - missing != target_rows {
+        let Some(only_there) = both.only_on_target(&twins).await? else { return Ok(None) };
+        if source_rows - missing + only_there.len() as u64 != target_rows {
+            return Err(Error::ShortRead { table: tables[0].name.clone() });
         }
-        let on = [met.0.is_some(), met.1.is_some()];
-        looked.read += on.iter().filter(|on| **on).count() as u64;
-        let row = met.0.or(met.1);
-        differing.extend(row.map(|row| (row.into_iter().take(key.len()).collect(), on)));
+        unequal.extend(only_there);
     }
-    drop(merge);
-    for differing in differing.chunks(LOOKED_UP) {
-        look_up(sides, twin, differing, look).await?;
+    let mut looked = Looked { source_rows, read: 0, at: At::Differing };
+    for unequal in unequal.chunks(LOOKED_UP) {
+        looked.read += unequal.iter().flat_map(|(_, on)| on).filter(|on| **on).count() as u64;
+        look_up(sides, twin, unequal, look).await?;
     }
-    Ok(looked)
+    Ok(Some(looked))
 }
-
-/// A key, and which sides have a row of it.
-type Differing = (Vec<Value>, [bool; 2]);
 
 /// Hands on the rows of some keys.
 async fn look_up(
     sides: &mut Sides,
     twin: &Twin<'_>,
-    differing: &[Differing],
+    differing: &[(Vec<Value>, [bool; 2])],
     look: &Mutex<Look<'_>>,
 ) -> Result<(), Error> {
     let Twin { tables, read, key, .. } = twin;

@@ -346,26 +346,7 @@ impl<'a> Pairing<'a> {
                 }
             })
             .collect();
-        let mut inside: BTreeMap<usize, Vec<(&Position, Option<Value>)>> = BTreeMap::new();
-        for (index, reference) in node.references.iter().enumerate() {
-            for linked in self.links.of(source, index) {
-                let Some(there) = self.there(node, linked) else { continue };
-                match &linked.at {
-                    At::Whole => {
-                        translate(node, reference, there.as_deref(), &mut cells, here.is_some());
-                    }
-                    At::Inside(place) => inside
-                        .entry(reference.columns[0])
-                        .or_default()
-                        .push((place, there.and_then(|values| values.into_iter().next()))),
-                }
-            }
-        }
-        for (column, ids) in inside {
-            if let Cell::Value(_) = &cells[column] {
-                cells[column] = rewrite(&row.values[column], &ids);
-            }
-        }
+        self.refer(node, source, &mut cells, here.is_some());
         if let (Some(link), Some(parent)) = (&node.parent, parent) {
             let above = &self.wanted.rows[parent];
             for ((column, to), kind) in link.columns.iter().zip(&link.to).zip(&link.kinds) {
@@ -376,6 +357,30 @@ impl<'a> Pairing<'a> {
             cells[tree.path] = path.clone();
         }
         cells
+    }
+
+    /// Puts what a row's references become on the target into its cells.
+    fn refer(&self, node: &Node, source: usize, cells: &mut [Cell], matched: bool) {
+        let mut inside: BTreeMap<usize, Vec<(&Position, Option<Value>)>> = BTreeMap::new();
+        for (index, reference) in node.references.iter().enumerate() {
+            for linked in self.links.of(source, index) {
+                let Some(there) = self.there(node, linked) else { continue };
+                match &linked.at {
+                    At::Whole => translate(node, reference, there.as_deref(), cells, matched),
+                    At::Inside(position) => {
+                        let id = there.and_then(|values| values.into_iter().next());
+                        inside.entry(reference.columns[0]).or_default().push((position, id));
+                    }
+                }
+            }
+        }
+        for (column, ids) in inside {
+            let role = node.columns[column].role;
+            let stays = role == Role::Reset || (matched && role == Role::Place);
+            if let (Cell::Value(_), false) = (&cells[column], stays) {
+                cells[column] = rewrite(&self.source.rows[source].values[column], &ids);
+            }
+        }
     }
 
     fn unresolved(
@@ -427,8 +432,9 @@ fn translate(
         }
         cells[*column] = match (there, cells[*column].value()) {
             (Some(there), Some(value)) => Cell::Value(like(value, &there[position])),
-            (None, _) if reference.foreign => {
-                Cell::Value(reference.none.clone().unwrap_or(Value::Null))
+            (None, Some(value)) if reference.foreign => {
+                let none = reference.none.as_ref().map(|none| like(value, none));
+                Cell::Value(none.unwrap_or(Value::Null))
             }
             (None, Some(value)) => Cell::Open(value.clone()),
             (_, None) => Cell::Leave,

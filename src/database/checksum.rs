@@ -12,11 +12,8 @@ use super::connection::{Cell, Cells, Parameter, Statement};
 use super::dialect::quote;
 use super::error::Result;
 use super::filter::{conditions, push_all};
-use super::read::{Scan, Shape};
-use super::{
-    Session, Value, checksum_mariadb as mariadb, checksum_postgres as postgres,
-    checksum_sqlite as sqlite,
-};
+use super::read::Shape;
+use super::{Session, Value, checksum_mariadb as mariadb, checksum_postgres as postgres};
 use crate::catalog::{Column, Engine, Kind, Table};
 use crate::manifest::filter::Filter;
 
@@ -101,8 +98,9 @@ impl Seed {
     }
 }
 
-/// Whether rows of two SQLite tables that are spelled alike are equal.
-pub fn spells_alike(tables: [&Table; 2], columns: &[String]) -> bool {
+/// Whether both tables have these columns, of the same kinds: then what two SQLite files store alike is
+/// read as equal values.
+pub fn same_kinds(tables: [&Table; 2], columns: &[String]) -> bool {
     let kind = |table: &Table, name: &String| table.column(name).map(|column| column.kind);
     columns.iter().all(|name| {
         let kinds = tables.map(|table| kind(table, name));
@@ -264,29 +262,6 @@ impl Session {
         })
     }
 
-    /// SQLite: the key of each row that passes `filter`, and all of these columns in one text, which only
-    /// equal rows share. Rows that `unlike` describes share theirs with no row of a session without it.
-    pub async fn scan_spelled<'s>(
-        &'s mut self,
-        table: &Table,
-        columns: &[String],
-        key: &[String],
-        filter: &Filter,
-        unlike: &[Unlike],
-    ) -> Result<Scan<'s>> {
-        let shape = Shape::new(self, table, key, key)?;
-        let columns = columns.iter().filter(|name| !key.contains(name));
-        let columns = columns.map(|name| self.column(table, name)).collect::<Result<Vec<_>>>()?;
-        let mut statement = Statement::once(String::new());
-        let spelled = sqlite::row(&columns, &self.mark(&mut statement, table, unlike)?);
-        let (selected, name) = (shape.select("t."), quote(&table.name));
-        statement.sql = format!("SELECT {selected}, {spelled} FROM {name} AS t");
-        let all = conditions(&mut statement, self.dialect(), table, filter)
-            .map_err(|what| self.unsupported(what))?;
-        push_all(&mut statement, &all);
-        self.in_order(statement, shape).await
-    }
-
     /// The conditions of a slice, bound to the statement.
     pub(super) fn slice(
         &self,
@@ -405,7 +380,12 @@ impl Hashing {
 
 impl Session {
     /// 1 in rows that `unlike` describes, else 0.
-    fn mark(&self, statement: &mut Statement, table: &Table, unlike: &[Unlike]) -> Result<String> {
+    pub(super) fn mark(
+        &self,
+        statement: &mut Statement,
+        table: &Table,
+        unlike: &[Unlike],
+    ) -> Result<String> {
         let mut any = Vec::with_capacity(unlike.len());
         for it in unlike {
             let (Unlike::Empty(name) | Unlike::Other(name, _)) = it;

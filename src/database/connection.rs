@@ -12,8 +12,6 @@ use sqlx::{
     Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
-use super::hex;
-use super::value::Value;
 use crate::catalog::Engine;
 
 pub(super) enum Connection {
@@ -97,15 +95,6 @@ impl Cell {
             Self::Integer(value) => Some(*value),
             Self::Text(_) => self.text()?.parse().ok(),
             _ => None,
-        }
-    }
-
-    /// Text of a row spelled out, where bytes may stand among it.
-    pub fn spelled(self) -> Value {
-        match self {
-            Self::Text(bytes) => String::from_utf8(bytes)
-                .map_or_else(|error| Value::Bytes(hex::encode(error.as_bytes())), Value::Text),
-            _ => Value::Null,
         }
     }
 

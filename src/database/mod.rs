@@ -5,6 +5,7 @@
 //! and in which order, is decided elsewhere.
 
 mod batch;
+mod both;
 mod carry;
 mod catalog_mariadb;
 mod catalog_postgres;
@@ -12,7 +13,6 @@ mod catalog_sqlite;
 mod checksum;
 mod checksum_mariadb;
 mod checksum_postgres;
-mod checksum_sqlite;
 mod connection;
 mod ddl;
 mod dialect;
@@ -40,7 +40,8 @@ mod write;
 use std::path::PathBuf;
 
 pub use batch::{Alike, AlikeRow, Write};
-pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, spells_alike};
+pub use both::{Both, Twins, Unequal, begin_both};
+pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, same_kinds};
 pub use ddl::create_table_sql;
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;

@@ -320,8 +320,6 @@ impl Scan<'_> {
         let Some(cells) = cells.map_err(|error| self.shape.doing().failed(&error))? else {
             return Ok(None);
         };
-        // Where rows are spelled out, that comes behind the columns.
-        let spelled = cells.get(self.shape.columns.len()).cloned();
         let mut row = self.shape.row(cells)?;
         let key: Vec<_> = self.shape.key.iter().map(|place| row[*place].clone()).collect();
         let disordered = self.previous.as_ref().is_some_and(|last| *last >= key);
@@ -330,7 +328,6 @@ impl Scan<'_> {
         }
         self.previous = Some(key);
         row.truncate(self.shape.visible);
-        row.extend(spelled.map(Cell::spelled));
         Ok(Some(row))
     }
 }
@@ -408,7 +405,7 @@ impl Shape {
         Ok(parts.join(", "))
     }
 
-    fn doing(&self) -> Doing<'_> {
+    pub(super) fn doing(&self) -> Doing<'_> {
         Doing { environment: &self.environment, action: "read", table: Some(&self.table) }
     }
 
@@ -441,7 +438,7 @@ impl Shape {
         text.chars().take(80).collect()
     }
 
-    fn disordered(&self, key: &[Value]) -> Error {
+    pub(super) fn disordered(&self, key: &[Value]) -> Error {
         let names = self.key.iter().map(|place| self.columns[*place].name.as_str());
         Error::Order {
             environment: self.environment.clone(),

@@ -19,7 +19,7 @@ use crate::compare::sides::Sides;
 use crate::compare::through::settle;
 use crate::compare::{Comparison, Scope, compare};
 use crate::config::Environment;
-use crate::database::{Access, Session, same_database};
+use crate::database::{Access, Session, begin_both, same_database};
 use crate::manifest::SyncJob;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
 use crate::manifest::reference::{Inside, ReferencePlace, ReferenceRule};
@@ -92,8 +92,7 @@ async fn open_sync(
             model.failed.iter().map(|(module, reason)| format!("{module}: {reason}")).collect();
         return Err(Error::NothingComparable(reasons.join("; ")));
     }
-    source.begin().await?;
-    target.begin().await?;
+    let both = begin_both(&mut source, &mut target).await?;
     let ledger = Ledger::default();
     let mut source_pairs = Pairs::default();
     if ledger.exists(&source_catalog) {
@@ -108,6 +107,7 @@ async fn open_sync(
         false => Vec::new(),
     };
     let mut sides = Sides::new(source, target);
+    sides.both = both;
     let allowed = [from, to].map(|side| context.config.environment(side).connections);
     sides.connections = allowed[0].min(allowed[1]);
     Ok(Opened {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -122,13 +122,37 @@ impl<'k> ReferencePlace<'k> {
         };
         let (column, rest) = (&key[..at], &key[at + 1..]);
         let inside = match mark {
-            ':' => Inside::Path(JsonPath::parse(rest).map_err(|error| {
-                format!("isn't a column and a JSON path as in `column:$.path`: {error}")
-            })?),
+            ':' => Inside::Path(json_path(rest)?),
             _ => Inside::Pattern(one_group(rest)?),
         };
         Ok(Self { column, inside })
     }
+}
+
+/// A pattern or path of more characters is a mistake or an attack.
+const LONGEST: usize = 1_000;
+/// Bytes that a compiled pattern may take.
+const MOST_BYTES: usize = 1 << 20;
+/// Brackets that may stand within each other in a path: it is read recursively.
+const DEEPEST: usize = 32;
+
+fn json_path(path: &str) -> Result<JsonPath, String> {
+    if path.len() > LONGEST {
+        return Err(format!("has a path of more than {LONGEST} characters"));
+    }
+    let mut depth = 0_usize;
+    for character in path.chars() {
+        match character {
+            '(' | '[' | '!' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(format!("has a path with more than {DEEPEST} brackets within each other"));
+        }
+    }
+    JsonPath::parse(path)
+        .map_err(|error| format!("isn't a column and a JSON path as in `column:$.path`: {error}"))
 }
 
 /// The column of a key of `references`.
@@ -138,7 +162,11 @@ pub fn column_of(key: &str) -> &str {
 
 /// A regular expression with exactly one group.
 pub fn one_group(pattern: &str) -> Result<Regex, String> {
-    let regex = Regex::new(pattern).map_err(|error| {
+    if pattern.len() > LONGEST {
+        return Err(format!("is a pattern of more than {LONGEST} characters"));
+    }
+    let built = RegexBuilder::new(pattern).size_limit(MOST_BYTES).build();
+    let regex = built.map_err(|error| {
         // The crate draws a picture of several lines; the last one says what is wrong.
         let error = error.to_string();
         let what = error.lines().last().unwrap_or_default().trim_start_matches("error: ");

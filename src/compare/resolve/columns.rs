@@ -230,8 +230,40 @@ fn typed(kind: Kind, text: String) -> Value {
     }
 }
 
+/// What decides which columns are mere numbers.
+pub(super) struct Numbered<'a> {
+    pub key: &'a [usize],
+    pub references: &'a [Reference],
+    pub parent: Option<&'a Parent>,
+    /// The source's and the target's.
+    pub tables: [&'a Table; 2],
+}
+
+impl Numbered<'_> {
+    /// Says of key columns and numbers that they are places; returns the number's column and whether
+    /// the row is a link.
+    pub fn roles(&self, columns: &mut [Column]) -> (Option<usize>, bool) {
+        let Self { key, references, parent, tables: [source, target] } = *self;
+        let surrogate_key = is_surrogate(key, columns, references, parent);
+        if parent.is_none() || surrogate_key {
+            for index in key {
+                columns[*index].role = Role::Place;
+            }
+        }
+        let number = match surrogate_key {
+            true => Some(key[0]),
+            false => number_beside(key, columns, references, source, target),
+        };
+        if let Some(number) = number {
+            columns[number].role = Role::Place;
+        }
+        let link = parent.is_some() && is_link(key, columns, references, parent, surrogate_key);
+        (number, link)
+    }
+}
+
 /// A single integer key of an owned row that is neither a reference nor the parent's.
-pub(super) fn is_surrogate(
+fn is_surrogate(
     key: &[usize],
     columns: &[Column],
     references: &[Reference],
@@ -245,7 +277,7 @@ pub(super) fn is_surrogate(
 }
 
 /// A single integer primary key of both sides that the manifest passes over for another `key`.
-pub(super) fn number_beside(
+fn number_beside(
     key: &[usize],
     columns: &[Column],
     references: &[Reference],
@@ -261,7 +293,7 @@ pub(super) fn number_beside(
 }
 
 /// Nothing but key and references, or the key is the parent reference.
-pub(super) fn is_link(
+fn is_link(
     key: &[usize],
     columns: &[Column],
     references: &[Reference],

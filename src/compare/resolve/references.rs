@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Builder, Declared, Node, Reference, Referrer, Refusal, Role, Table, Value, Written};
-use crate::catalog::Kind;
+use crate::catalog::{Engine, Kind};
 use crate::compare::model::{Column, Presence, Test, Through};
 use crate::compare::spots::Within;
 use crate::manifest::filter::{Condition, Filter, Scalar};
@@ -120,6 +120,10 @@ impl Builder<'_> {
         }
         let matching = self.matching(&named.to_table, &named.matched_by)?;
         self.needs(matching, &named.to_columns)?;
+        let mut to_kinds = self.kinds(&named.to_table, &named.to_columns);
+        if named.within.is_whole() {
+            as_they_are(&self.kinds(sayings.table, &named.columns), &mut to_kinds);
+        }
         Ok(Some(Reference {
             columns,
             within: named.within.clone(),
@@ -127,7 +131,7 @@ impl Builder<'_> {
             when,
             outside: self.is_foreign(&named.to_table),
             foreign: self.is_foreign(&named.to_table),
-            to_kinds: self.kinds(&named.to_table, &named.to_columns),
+            to_kinds,
             to_table: named.to_table.clone(),
             to_columns: named.to_columns.clone(),
             matching,
@@ -139,11 +143,20 @@ impl Builder<'_> {
     /// What columns of the target hold, in the form in which values travel.
     pub(super) fn kinds(&self, table: &str, columns: &[String]) -> Vec<Kind> {
         let table = self.input.target.table(table);
-        let column = |name: &String| table.and_then(|table| table.column(name));
-        columns
-            .iter()
-            .map(|name| column(name).map_or(Kind::Any, |it| it.carried.unwrap_or(it.kind)))
-            .collect()
+        let kind = |name: &String| {
+            let Some(column) = table.and_then(|table| table.column(name)) else { return Kind::Any };
+            let spelled = !matches!(
+                column.kind,
+                Kind::Integer | Kind::Decimal | Kind::Float | Kind::Boolean | Kind::Text | Kind::Json
+            );
+            match column.carried {
+                Some(carried) => carried,
+                // What it has no type for stands there as somebody wrote it.
+                None if self.input.target.engine == Engine::Sqlite && spelled => Kind::Any,
+                None => column.kind,
+            }
+        };
+        columns.iter().map(kind).collect()
     }
 
     /// Where a tested column refers to a row that has a unique key, that key is asked instead.
@@ -339,6 +352,15 @@ impl Builder<'_> {
             declared: Some(Declared { read, references, which }),
         };
         self.model.declared.push((place[which].to_table.clone(), referrer));
+    }
+}
+
+/// Where both columns hold the same kind, values need no other form.
+pub(super) fn as_they_are(own: &[Kind], to: &mut [Kind]) {
+    for (own, to) in own.iter().zip(to) {
+        if own == to {
+            *to = Kind::Any;
+        }
     }
 }
 
