@@ -90,34 +90,36 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
 
 /// A row that is deleted and one that is inserted under the same key become one update, since other
 /// rows may refer to the key all the while, rows that it owns among them.
-fn in_place(model: &Model, operations: Vec<Operation>) -> Vec<Operation> {
-    let place =
-        |operation: &Operation| (operation.table(model).name.clone(), operation.key.clone());
-    let mut old: BTreeMap<_, _> = operations
-        .iter()
-        .filter(|operation| operation.verb == Verb::Delete)
-        .map(|operation| (place(operation), operation.old.clone()))
-        .collect();
-    let inserted: BTreeSet<_> =
-        operations.iter().filter(|operation| operation.verb == Verb::Insert).map(place).collect();
-    let mut kept = Vec::with_capacity(operations.len());
-    for mut operation in operations {
-        let place = place(&operation);
-        match operation.verb {
-            Verb::Insert => {
-                if let Some(old) = old.remove(&place) {
-                    operation.verb = Verb::Update;
-                    operation.set.retain(|name, value| old.get(name) != Some(value));
-                    operation.old = old;
-                }
-                kept.push(operation);
-            }
-            Verb::Delete if inserted.contains(&place) => {}
-            _ => kept.push(operation),
+fn in_place(model: &Model, mut operations: Vec<Operation>) -> Vec<Operation> {
+    let of = |verb: Verb| operations.iter().enumerate().filter(move |(_, it)| it.verb == verb);
+    let deleted: BTreeMap<_, usize> =
+        of(Verb::Delete).map(|(at, operation)| (place(model, operation), at)).collect();
+    let replaces =
+        of(Verb::Insert).filter_map(|(at, it)| Some((at, *deleted.get(&place(model, it))?)));
+    let replaces: Vec<(usize, usize)> = replaces.collect();
+    let taken_over: BTreeSet<usize> = replaces.iter().map(|(_, deleted)| *deleted).collect();
+    let is_taken_over =
+        |operation: &Operation| taken_over.contains(&deleted[&place(model, operation)]);
+    let gone: BTreeSet<usize> =
+        of(Verb::Delete).filter(|(_, it)| is_taken_over(it)).map(|(at, _)| at).collect();
+    for (inserted, deleted) in replaces {
+        let old = std::mem::take(&mut operations[deleted].old);
+        if old.is_empty() {
+            continue;
         }
+        let operation = &mut operations[inserted];
+        operation.verb = Verb::Update;
+        operation.set.retain(|name, value| old.get(name) != Some(value));
+        operation.old = old;
     }
-    kept.retain(|operation| operation.verb != Verb::Update || !operation.set.is_empty());
-    kept
+    let is_kept = |(at, operation): &(usize, Operation)| {
+        !gone.contains(at) && (operation.verb != Verb::Update || !operation.set.is_empty())
+    };
+    operations.into_iter().enumerate().filter(is_kept).map(|(_, operation)| operation).collect()
+}
+
+fn place<'o>(model: &'o Model, operation: &'o Operation) -> (&'o str, &'o BTreeMap<String, Value>) {
+    (&operation.table(model).name, &operation.key)
 }
 
 /// A new row. One that replaces a row under another ID takes over what isn't written anew.

@@ -192,7 +192,7 @@ async fn from_source(
         .into_iter()
         .filter(|(_, record)| record.rows[0].in_filter)
         .collect();
-    let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
+    let found = noted(matcher, Side::Source, root, &records);
     let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
     let targets = targets(matcher, root, &outcomes).await?;
     let mut drafts = Vec::with_capacity(records.len());
@@ -237,6 +237,23 @@ async fn from_source(
     }
     link(matcher, &mut drafts).await?;
     Ok(drafts)
+}
+
+/// The keys of records, whose rows needn't be read again to be matched.
+fn noted(
+    matcher: &mut Matcher<'_>,
+    side: Side,
+    root: NodeId,
+    records: &[(Vec<Value>, Record)],
+) -> Vec<Vec<Value>> {
+    let node = &matcher.model.nodes[root];
+    let columns = &matcher.model.matchings[node.matching].columns;
+    let read = |name: &String| node.column(name).filter(|index| node.columns[*index].is_on(side));
+    if let Some(places) = columns.iter().map(read).collect::<Option<Vec<_>>>() {
+        let rows = records.iter().map(|(key, record)| (key.clone(), pick(record.root(), &places)));
+        matcher.note((side, node.matching, &node.names(&node.key)), rows);
+    }
+    records.iter().map(|(key, _)| key.clone()).collect()
 }
 
 /// A record that the target's collation can't tell from another one of the source, which is the
@@ -364,7 +381,7 @@ async fn deletions(
     let records = load(matcher.sides, Side::Target, model, root, keys).await?;
     let records: Vec<_> =
         records.into_iter().filter(|(_, record)| record.rows[0].in_filter).collect();
-    let found: Vec<Vec<Value>> = records.iter().map(|(key, _)| key.clone()).collect();
+    let found = noted(matcher, Side::Target, root, &records);
     let outcomes = outcomes(matcher, Side::Target, root, &found).await?;
     let mut drafts = Vec::new();
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {

@@ -4,7 +4,7 @@
 //! remembered for one comparison. References in an identity are followed, so the parent of a
 //! category is recognised before the category is.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Error;
@@ -15,6 +15,8 @@ use super::sides::{Sides, pick};
 use super::spots::{At, Position, Spot, like, rewritten, spots};
 use crate::database::{Row, Value};
 use crate::manifest::filter::passes;
+
+mod rows;
 
 /// Identities that refer to each other deeper than this go round in a circle.
 const MAX_DEPTH: usize = 4096;
@@ -53,8 +55,11 @@ pub struct Outcome {
     pub claimed: bool,
 }
 
-/// Values of a reference, and the side, table and columns they stand for.
-pub(super) type Place = (Side, MatchingId, Vec<String>, Vec<Value>);
+/// A side, and the table and columns of it that values stand for.
+pub(super) type Place = (Side, MatchingId, Vec<String>);
+
+/// What is known of a place's values.
+pub(super) type Known<T> = HashMap<Place, HashMap<Vec<Value>, T>>;
 
 /// Looks rows up on both sides, and remembers what it found.
 pub struct Matcher<'a> {
@@ -63,9 +68,9 @@ pub struct Matcher<'a> {
     /// Rows that both sides have may be written.
     pub moves: bool,
     pairs: &'a Pairs,
-    rows: HashMap<Place, Option<Arc<Row>>>,
-    counterparts: HashMap<Place, Option<Row>>,
-    pub(super) names: HashMap<Place, Option<Name>>,
+    rows: Known<Option<Arc<Row>>>,
+    counterparts: Known<Option<Row>>,
+    pub(super) names: Known<Option<Name>>,
     /// On these sides outer rows are settled right now, so inner calls find them.
     preparing: BTreeSet<Side>,
 }
@@ -97,48 +102,11 @@ impl<'a> Matcher<'a> {
     /// Forgets what was read once it is much, so that memory doesn't grow with the tables.
     pub fn forget(&mut self) {
         const MUCH: usize = 50_000;
-        if self.rows.len() > MUCH {
+        if self.rows.values().map(HashMap::len).sum::<usize>() > MUCH {
             self.rows.clear();
             self.counterparts.clear();
             self.names.clear();
         }
-    }
-
-    /// Rows of `side` whose `by` columns hold the values, with the matching's columns.
-    pub async fn rows(
-        &mut self,
-        side: Side,
-        id: MatchingId,
-        by: &[String],
-        wanted: &[Vec<Value>],
-    ) -> Result<Vec<Option<Arc<Row>>>, Error> {
-        let place = |values: &Vec<Value>| (side, id, by.to_vec(), values.clone());
-        let unknown: HashSet<&Vec<Value>> =
-            wanted.iter().filter(|values| !self.rows.contains_key(&place(values))).collect();
-        let unknown: Vec<Vec<Value>> = unknown.into_iter().cloned().collect();
-        let matching = &self.model.matchings[id];
-        let found = self.find(side, matching, by, &unknown).await?;
-        for values in &unknown {
-            self.rows.insert(place(values), None);
-        }
-        for (index, row) in found {
-            self.rows.insert(place(&unknown[index]), Some(Arc::new(row)));
-        }
-        Ok(wanted.iter().map(|values| self.rows[&place(values)].clone()).collect())
-    }
-
-    async fn find(
-        &mut self,
-        side: Side,
-        matching: &Matching,
-        by: &[String],
-        wanted: &[Vec<Value>],
-    ) -> Result<Vec<(usize, Row)>, Error> {
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let table = matching.table(side);
-        Ok(self.sides.get(side).find(table, &matching.columns, by, wanted).await?)
     }
 
     /// For values that refer to rows of `from`: the same things' rows on the other side. The outer
@@ -151,24 +119,23 @@ impl<'a> Matcher<'a> {
         wanted: &[Vec<Value>],
     ) -> Result<Vec<Option<Option<Row>>>, Error> {
         let rows = self.rows(from, id, by, wanted).await?;
-        let place = |values: &Vec<Value>| (from, id, by.to_vec(), values.clone());
-        let mut open: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
+        let place: Place = (from, id, by.to_vec());
+        let known = self.counterparts.entry(place.clone()).or_default();
+        let mut open: BTreeMap<&Vec<Value>, Row> = BTreeMap::new();
         for (values, row) in wanted.iter().zip(&rows) {
             if let Some(row) = row
-                && !self.counterparts.contains_key(&place(values))
+                && !known.contains_key(values)
             {
-                open.insert(values.clone(), row.as_ref().clone());
+                open.entry(values).or_insert_with(|| row.as_ref().clone());
             }
         }
         let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
-        for (values, outcome) in values.iter().zip(self.outcomes(from, id, &open).await?) {
-            self.counterparts.insert(place(values), outcome.same);
-        }
-        Ok(wanted
-            .iter()
-            .zip(rows)
-            .map(|(values, row)| row.map(|_| self.counterparts[&place(values)].clone()))
-            .collect())
+        let outcomes = self.outcomes(from, id, &open).await?;
+        let known = self.counterparts.entry(place).or_default();
+        let same = outcomes.into_iter().map(|outcome| outcome.same);
+        known.extend(values.into_iter().cloned().zip(same));
+        let found = wanted.iter().zip(rows);
+        Ok(found.map(|(values, row)| row.map(|_| known[values].clone())).collect())
     }
 
     /// Looks for each row of `from` on the other side and decides what it is there.
@@ -267,9 +234,8 @@ impl<'a> Matcher<'a> {
         let keys = self.translate(from, id, rows, &matching.key, complete).await?;
         let by_id = self.one_each(other, matching, &matching.key, &keys).await?;
         let identities = self.translate(from, id, rows, &matching.identity, whole).await?;
-        let by_identity = self.all_each(other, matching, &matching.identity, &identities).await?;
-        let own: Vec<_> = rows.iter().map(|row| whole(row, &matching.identity)).collect();
-        let here = self.all_each(from, matching, &matching.identity, &own).await?;
+        let by_identity = self.by_identity(other, matching, &identities, &by_id).await?;
+        let here = self.bearers(from, matching, rows).await?;
         let partners: Vec<_> = rows
             .iter()
             .map(|row| {
@@ -283,7 +249,7 @@ impl<'a> Matcher<'a> {
                 identity: identity_state(row, matching),
                 paired: partners[index].is_some(),
                 by_id: None,
-                here: here[index].len(),
+                here: here[index],
                 there: by_identity[index].len(),
             };
             if let Some(holder) = &by_id[index] {
@@ -453,40 +419,6 @@ impl<'a> Matcher<'a> {
             .iter()
             .map(|name| matching.position(name).map_or(Value::Null, |index| row[index].clone()))
             .collect()
-    }
-
-    /// At most one row for each wanted tuple of values.
-    async fn one_each(
-        &mut self,
-        side: Side,
-        matching: &Matching,
-        by: &[usize],
-        wanted: &[Option<Vec<Value>>],
-    ) -> Result<Vec<Option<Row>>, Error> {
-        let found = self.all_each(side, matching, by, wanted).await?;
-        Ok(found.into_iter().map(|rows| rows.into_iter().next()).collect())
-    }
-
-    async fn all_each(
-        &mut self,
-        side: Side,
-        matching: &Matching,
-        by: &[usize],
-        wanted: &[Option<Vec<Value>>],
-    ) -> Result<Vec<Vec<Row>>, Error> {
-        let mut answers = vec![Vec::new(); wanted.len()];
-        if by.is_empty() {
-            return Ok(answers);
-        }
-        let (places, values): (Vec<usize>, Vec<Vec<Value>>) = wanted
-            .iter()
-            .enumerate()
-            .filter_map(|(index, values)| values.clone().map(|values| (index, values)))
-            .unzip();
-        for (index, row) in self.find(side, matching, &matching.names(by), &values).await? {
-            answers[places[index]].push(row);
-        }
-        Ok(answers)
     }
 }
 

@@ -119,6 +119,8 @@ pub async fn compare(
         let rows = candidates.source_rows.get(root).copied().unwrap_or(changed);
         found.counts.unchanged += rows.saturating_sub(changed);
     }
+    // Of many changes both are much.
+    drop((matcher, candidates));
     let Found { mut drafts, counts, total } = found;
     bearers.tell_apart(model, &mut drafts);
     let empty_sources = empty_sources(sides, model, &drafts).await?;

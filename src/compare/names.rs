@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Error;
-use super::matching::{Matcher, Prepared, whole};
+use super::matching::{Matcher, Place, Prepared, whole};
 use super::model::{Matching, MatchingId, Side};
 use super::spots::{At, Position, feed_inside};
 use crate::database::{Row, Value};
@@ -29,18 +29,19 @@ impl Matcher<'_> {
         wanted: &[Vec<Value>],
     ) -> Result<Vec<Option<Name>>, Error> {
         let rows = self.rows(side, id, by, wanted).await?;
-        let place = |values: &Vec<Value>| (side, id, by.to_vec(), values.clone());
-        let mut open: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
+        let place: Place = (side, id, by.to_vec());
+        let known = self.names.entry(place.clone()).or_default();
+        let mut open: BTreeMap<&Vec<Value>, Row> = BTreeMap::new();
         for (values, row) in wanted.iter().zip(&rows) {
-            if self.names.contains_key(&place(values)) {
+            if known.contains_key(values) {
                 continue;
             }
             match row {
                 Some(row) => {
-                    open.insert(values.clone(), row.as_ref().clone());
+                    open.entry(values).or_insert_with(|| row.as_ref().clone());
                 }
                 None => {
-                    self.names.insert(place(values), None);
+                    known.insert(values.clone(), None);
                 }
             }
         }
@@ -48,11 +49,11 @@ impl Matcher<'_> {
             let (values, open): (Vec<_>, Vec<_>) = open.into_iter().unzip();
             self.prepare(side, id, &open, Prepared::Names).await?;
             let named = Box::pin(self.names_of(side, id, &open)).await?;
-            for (values, name) in values.iter().zip(named) {
-                self.names.insert(place(values), Some(name));
-            }
+            let known = self.names.entry(place.clone()).or_default();
+            known.extend(values.into_iter().cloned().zip(named.into_iter().map(Some)));
         }
-        Ok(wanted.iter().map(|values| self.names[&place(values)].clone()).collect())
+        let known = self.names.entry(place).or_default();
+        Ok(wanted.iter().map(|values| known[values].clone()).collect())
     }
 
     async fn names_of(

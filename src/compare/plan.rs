@@ -30,6 +30,15 @@ pub struct Heading<'a> {
     pub key: &'a PinKey,
     /// Besides what the model has to say.
     pub notes: Vec<String>,
+    pub detail: Detail,
+}
+
+/// How much a plan says of each change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    Fields,
+    /// As much as tells whether a change is still the one that was approved.
+    Pins,
 }
 
 /// Makes the plan. `changes` stand in the comparison's order, so that an index into one is an index
@@ -141,6 +150,10 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
         (!besides.is_empty()).then_some((choice.answer?, besides))
     });
     let conflict = conflict(model, entry, besides.collect());
+    let fields = match heading.detail {
+        Detail::Fields => fields(model, draft, shown, current),
+        Detail::Pins => Vec::new(),
+    };
     Change {
         module: node.module.clone(),
         table: node.table.clone(),
@@ -156,7 +169,7 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
         depends_on: depends_on.into_iter().collect(),
         files: files(model, draft),
         target_newer: target_newer(node, draft),
-        fields: fields(model, draft, shown, current),
+        fields,
         approved: false,
     }
 }

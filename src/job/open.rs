@@ -13,7 +13,7 @@ use crate::catalog::carry::{self, Carried};
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::{Model, PairedBy};
-use crate::compare::plan::{Heading, build};
+use crate::compare::plan::{Detail, Heading, build};
 use crate::compare::resolve::{Input, Rules, resolve};
 use crate::compare::sides::Sides;
 use crate::compare::through::settle;
@@ -247,8 +247,14 @@ impl Opened {
         scope: Scope,
         notes: Vec<String>,
     ) -> Result<(Plan, Comparison), Error> {
+        // What is compared again was shown before.
+        let detail = match scope {
+            Scope::Everything => Detail::Fields,
+            Scope::Only(_) => Detail::Pins,
+        };
         let mut comparison = self.compare(scope).await?;
         let heading = Heading {
+            detail,
             job: &job.name,
             direction: self.direction,
             mode: self.mode,
