@@ -96,7 +96,7 @@ async fn scan_node(
             add_referring(sides, node, source, &mut found).await?;
         }
         if !inside.is_empty() {
-            let source = referring_inside(sides, model, node, &moved).await?;
+            let source = referring_inside(sides, model, node, moved).await?;
             add_referring(sides, node, source, &mut found).await?;
         }
     }
@@ -247,8 +247,7 @@ fn are_quickly_found(
         let indexed = keys.any(|columns| columns.starts_with(&names));
         // What stands inside a value is found by reading those columns of the source alone.
         !reference.within.is_whole()
-            || values.len() <= MOST_LOOKUPS
-            && (indexed || engine == Engine::Postgres)
+            || values.len() <= MOST_LOOKUPS && (indexed || engine == Engine::Postgres)
     })
 }
 
@@ -308,7 +307,8 @@ async fn add_referring(
     let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
     let keys: Vec<_> = source.iter().map(|row| pick(row, &node.key)).collect();
     let target = sides.rows(Side::Target, node, &node.key, &keys).await?;
-    let target = target.into_iter().map(|(_, row)| row).filter(|row| in_filter(node, row)).collect();
+    let target =
+        target.into_iter().map(|(_, row)| row).filter(|row| in_filter(node, row)).collect();
     for (rows, found) in [source, target].into_iter().zip(found) {
         found.extend(rows.iter().map(|row| pick(row, place)));
     }
