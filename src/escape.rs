@@ -10,6 +10,9 @@ use std::path::{Component, Path, PathBuf};
 /// text direction, zero width, unusual spaces, line separators, tags. Two values that differ must
 /// look different, and no value may act.
 pub fn is_invisible(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || (c.is_whitespace() && c != ' ')
         || matches!(c,

@@ -4,7 +4,8 @@
 //! commits, this store remembers the rest. Plans that were shown are kept as files beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::plan::change::Plan;
+use crate::plan::render::write_pretty;
 use crate::put::put;
 
 /// Why the state can't be kept.
@@ -126,11 +128,10 @@ impl State {
 pub fn keep_plan(config: &Config, plan: &Plan) -> Result<PathBuf, Error> {
     let directory = plans(config, &plan.job);
     make(&directory)?;
-    let json = crate::plan::render::json(plan);
     let kept = directory.join(format!("{}.json", &plan.digest[..16]));
-    write_whole(&kept, &json)?;
+    write_whole_by(&kept, |out| write_pretty(plan, out))?;
     let latest = directory.join("plan.json");
-    also_as(&kept, &latest, &json)?;
+    also_as(&kept, &latest)?;
     forget_oldest(&directory)?;
     Ok(latest)
 }
@@ -189,24 +190,32 @@ fn create_file(path: &Path) -> Result<(), Error> {
 
 /// Writes a file under another name first, so that nobody reads half of it.
 fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |source| Error::File { path: path.to_owned(), source };
+    write_whole_by(path, |out| out.write_all(text.as_bytes()))
+}
+
+fn write_whole_by(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+) -> Result<(), Error> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
-    let mut file = std::fs::File::create(&temporary).map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&temporary, path).map_err(failed)
+    let written = File::create(&temporary).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 16, file);
+        write(&mut out)?;
+        out.into_inner()?.sync_all()?;
+        std::fs::rename(&temporary, path)
+    });
+    written.map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Gives a file that was just written another name as well: a large plan is stored once. Where files
-/// can't be linked it is written again. Neither is ever written in place.
-fn also_as(kept: &Path, path: &Path, text: &str) -> Result<(), Error> {
+/// can't be linked it is copied. Neither is ever written in place.
+fn also_as(kept: &Path, path: &Path) -> Result<(), Error> {
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     let _ = std::fs::remove_file(&temporary);
-    match std::fs::hard_link(kept, &temporary) {
-        Ok(()) => std::fs::rename(&temporary, path)
-            .map_err(|source| Error::File { path: path.to_owned(), source }),
-        Err(_) => write_whole(path, text),
-    }
+    std::fs::hard_link(kept, &temporary)
+        .or_else(|_| std::fs::copy(kept, &temporary).map(|_| ()))
+        .and_then(|()| std::fs::rename(&temporary, path))
+        .map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Lower-case hex digits that no other call draws again.

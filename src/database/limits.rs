@@ -3,6 +3,8 @@
 //! Answers for naming such a value before anything is written. Servers cut or round some of them
 //! without a word; what isn't known here they refuse themselves.
 
+use std::borrow::Cow;
+
 use super::sqlite;
 use super::value::{self, Value};
 use crate::catalog::{Column, Engine, Kind};
@@ -52,25 +54,29 @@ pub fn cut_seconds(text: &str, kept: usize) -> String {
 }
 
 /// `decimal(10,2) unsigned` taken apart.
-struct Declared {
-    whole: String,
+struct Declared<'c> {
+    whole: &'c str,
     /// In lower case, without modifiers: `decimal`, `character varying`.
-    name: String,
+    name: Cow<'c, str>,
     modifiers: Vec<i64>,
     unsigned: bool,
 }
 
-impl Declared {
-    fn read(declared: &str) -> Self {
-        let lower = declared.to_ascii_lowercase();
-        let (name, rest) = lower.split_once('(').unwrap_or((&lower, ""));
+impl<'c> Declared<'c> {
+    /// Asked for every value that is written, so nothing is copied that needn't be.
+    fn read(declared: &'c str) -> Self {
+        let (name, rest) = declared.split_once('(').unwrap_or((declared, ""));
         let inside = rest.split(')').next().unwrap_or_default();
-        Self {
-            whole: declared.to_owned(),
-            name: name.split(" unsigned").next().unwrap_or_default().trim().to_owned(),
-            modifiers: inside.split(',').filter_map(|part| part.trim().parse().ok()).collect(),
-            unsigned: lower.contains("unsigned"),
-        }
+        let unsigned = match declared.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => declared.to_ascii_lowercase().contains("unsigned"),
+            false => declared.contains("unsigned"),
+        };
+        let name = match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(without_sign(&name.to_ascii_lowercase()).to_owned()),
+            false => Cow::Borrowed(without_sign(name)),
+        };
+        let modifiers = inside.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+        Self { whole: declared, name, modifiers, unsigned }
     }
 
     fn first(&self) -> Option<usize> {
@@ -78,9 +84,13 @@ impl Declared {
     }
 }
 
-fn integer(declared: &Declared, value: &Value) -> Option<String> {
+fn without_sign(name: &str) -> &str {
+    name.split(" unsigned").next().unwrap_or_default().trim()
+}
+
+fn integer(declared: &Declared<'_>, value: &Value) -> Option<String> {
     let text = value.display();
-    let bits = match declared.name.as_str() {
+    let bits = match &*declared.name {
         "tinyint" => 8,
         "smallint" => 16,
         "mediumint" => 24,
@@ -104,7 +114,7 @@ fn integer(declared: &Declared, value: &Value) -> Option<String> {
     }
 }
 
-fn decimal(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
+fn decimal(engine: Engine, declared: &Declared<'_>, text: &str) -> Option<String> {
     if !is_finite(text) {
         let refused = engine == Engine::Mariadb;
         return refused.then(|| format!("isn't finite, which {} can't hold", declared.whole));
@@ -128,7 +138,7 @@ fn decimal(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
         .then(|| format!("is out of range for {}", declared.whole))
 }
 
-fn float(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
+fn float(engine: Engine, declared: &Declared<'_>, text: &str) -> Option<String> {
     if !is_finite(text) {
         let refused = engine == Engine::Mariadb;
         return refused.then(|| format!("isn't finite, which {} can't hold", declared.whole));
@@ -136,8 +146,7 @@ fn float(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
     if declared.modifiers.len() == 2 {
         return decimal(engine, declared, value::plain(text).as_deref().unwrap_or(text));
     }
-    let single =
-        matches!((engine, declared.name.as_str()), (_, "real") | (Engine::Mariadb, "float"));
+    let single = matches!((engine, &*declared.name), (_, "real") | (Engine::Mariadb, "float"));
     let rounded = text.parse::<f32>().ok()?.to_string();
     let differs = Value::Float(rounded) != Value::Float(text.to_owned());
     (single && differs).then(|| format!("has more digits than {} keeps", declared.whole))
@@ -175,8 +184,8 @@ fn is_finite(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_digit())
 }
 
-fn text_length(engine: Engine, declared: &Declared, text: &str) -> Option<String> {
-    let too_long = match (declared.name.as_str(), engine) {
+fn text_length(engine: Engine, declared: &Declared<'_>, text: &str) -> Option<String> {
+    let too_long = match (&*declared.name, engine) {
         ("character varying" | "varchar" | "char" | "character" | "bpchar", _) => {
             declared.first().is_some_and(|length| text.chars().count() > length)
         }
@@ -188,7 +197,7 @@ fn text_length(engine: Engine, declared: &Declared, text: &str) -> Option<String
     if too_long {
         return Some(format!("is longer than {} holds", declared.whole));
     }
-    let cuts_spaces = matches!(declared.name.as_str(), "char" | "character" | "bpchar");
+    let cuts_spaces = matches!(&*declared.name, "char" | "character" | "bpchar");
     (cuts_spaces && text.ends_with(' '))
         .then(|| format!("ends in spaces, which {} doesn't keep", declared.whole))
 }
@@ -214,11 +223,11 @@ fn in_latin1(character: char) -> bool {
     character.is_ascii() || ('\u{a0}'..='\u{ff}').contains(&character) || BEYOND.contains(character)
 }
 
-fn bytes(declared: &Declared, length: usize) -> Option<String> {
+fn bytes(declared: &Declared<'_>, length: usize) -> Option<String> {
     if declared.name == "binary" && length < declared.first()? {
         return Some(format!("is shorter than {}, which would fill it up", declared.whole));
     }
-    let most = match declared.name.as_str() {
+    let most = match &*declared.name {
         "binary" | "varbinary" => declared.first()?,
         "tinyblob" => 255,
         "blob" => 65_535,

@@ -8,6 +8,8 @@ use std::hash::{Hash, Hasher};
 
 use serde::{Deserialize, Serialize};
 
+use crate::put::put;
+
 /// A value as it was read. Equality, order and hash go by value, not by spelling: the decimals
 /// `1.0` and `1.00` are equal, and so are `{"a":1,"b":2}` and `{"b": 2, "a": 1}` as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -122,7 +124,7 @@ impl Value {
         match self {
             Self::Null => (0, (&[][..]).into()),
             Self::Boolean(value) => (1, vec![u8::from(*value)].into()),
-            Self::Integer(value) => (2, Number::integer(*value).canonical().into_bytes().into()),
+            Self::Integer(value) => (2, canonical_integer(*value).into_bytes().into()),
             Self::Decimal(text) | Self::Float(text) => {
                 (2, Number::parse(text).canonical().into_bytes().into())
             }
@@ -152,6 +154,10 @@ impl PartialEq for Value {
             | (Self::Other(a), Self::Other(b))
             | (Self::Bytes(a), Self::Bytes(b)) => a == b,
             (Self::Json(a), Self::Json(b)) => a == b || canonical_json(a) == canonical_json(b),
+            // What is written alike needn't be taken apart.
+            (Self::Decimal(a), Self::Decimal(b)) | (Self::Float(a), Self::Float(b)) if a == b => {
+                true
+            }
             _ => match (self.number(), other.number()) {
                 (Some(a), Some(b)) => a == b,
                 _ => false,
@@ -164,7 +170,14 @@ impl Eq for Value {}
 
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.canonical().hash(state);
+        match self {
+            Self::Integer(value) => value.hash(state),
+            Self::Decimal(text) | Self::Float(text) => match Number::parse(text).whole() {
+                Some(value) => value.hash(state),
+                None => self.canonical().hash(state),
+            },
+            _ => self.canonical().hash(state),
+        }
     }
 }
 
@@ -180,6 +193,7 @@ impl Ord for Value {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Integer(a), Self::Integer(b)) => a.cmp(b),
+            (Self::Text(a), Self::Text(b)) | (Self::Other(a), Self::Other(b)) => a.cmp(b),
             _ => match (self.number(), other.number()) {
                 (Some(a), Some(b)) => a.cmp(&b),
                 _ => self.canonical().cmp(&other.canonical()),
@@ -271,6 +285,17 @@ impl Number {
         Self::Finite { negative, magnitude, digits: leading.trim_end_matches('0').to_owned() }
     }
 
+    /// The number where it is an integer of 64 bits.
+    fn whole(&self) -> Option<i64> {
+        let Self::Finite { negative, magnitude, digits } = self else { return None };
+        let zeros = usize::try_from(magnitude + 1).ok()?.checked_sub(digits.len())?;
+        let number = digits.bytes().try_fold(0_i128, |number, digit| {
+            number.checked_mul(10)?.checked_add(i128::from(digit - b'0'))
+        })?;
+        let number = 10_i128.checked_pow(u32::try_from(zeros).ok()?)?.checked_mul(number)?;
+        i64::try_from(if *negative { -number } else { number }).ok()
+    }
+
     fn canonical(&self) -> String {
         match self {
             Self::Finite { negative, magnitude, digits } => {
@@ -323,6 +348,18 @@ impl Ord for Number {
     }
 }
 
+/// What [`Number::canonical`] says of an integer.
+fn canonical_integer(value: i64) -> String {
+    if value == 0 {
+        return "e0".into();
+    }
+    let mut text = value.to_string();
+    let digits = text.len() - usize::from(value < 0);
+    text.truncate(text.trim_end_matches('0').len());
+    put!(text, "e{}", digits - 1);
+    text
+}
+
 fn length(digits: &str) -> i64 {
     i64::try_from(digits.len()).unwrap_or(i64::MAX)
 }
@@ -372,6 +409,32 @@ mod tests {
 
     fn decimal(text: &str) -> Value {
         Value::Decimal(text.into())
+    }
+
+    #[test]
+    fn what_is_equal_hashes_and_feeds_alike() {
+        let hash = |value: &Value| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            value.hash(&mut hasher);
+            let mut fed = blake3::Hasher::new();
+            value.feed(&mut fed);
+            (hasher.finish(), fed.finalize())
+        };
+        let integers = [0, 1, -1, 10, -100, 1_200, 1_000_000_007, i64::MAX, i64::MIN];
+        for integer in integers {
+            let integer = Value::Integer(integer);
+            let text = integer.display().into_owned();
+            for other in [text.clone(), format!("{text}.00"), format!("{text}e0")] {
+                for other in [Value::Decimal(other.clone()), Value::Float(other)] {
+                    assert_eq!(integer, other);
+                    assert_eq!(hash(&integer), hash(&other), "{text}");
+                }
+            }
+        }
+        assert_eq!(hash(&decimal("1.50")), hash(&Value::Float("1.5".into())));
+        assert_ne!(hash(&decimal("1.5")), hash(&decimal("15")));
+        assert_eq!(hash(&decimal("1e400")), hash(&decimal("10e399")));
+        assert_eq!(hash(&decimal("9223372036854775808")), hash(&decimal("9223372036854775808.0")));
     }
 
     #[test]

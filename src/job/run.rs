@@ -253,7 +253,9 @@ async fn decision(
             rows.insert(table, count);
         }
     }
-    let stored = kept_plans(context.config, &job.name, &named_plans(&job.spec.approved));
+    let mut named = named_plans(&job.spec.approved);
+    named.retain(|digest| !plan.digest.starts_with(digest));
+    let stored = kept_plans(context.config, &job.name, &named);
     let others = context.manifests.jobs.values().filter(|other| other.name != job.name);
     let elsewhere: BTreeSet<String> =
         others.flat_map(|other| named_records(&other.spec.approved)).collect();

@@ -325,14 +325,13 @@ fn pin(change: &Change) -> Approval {
 
 /// What the approvals select; those by the digest of this very plan are known too.
 fn selected(plan: &Plan, approved: &ApprovalMap) -> Vec<(usize, Selected)> {
-    let digest = plan.digest.chars().take(16).collect();
     let approving = Approving {
         plan,
         approved,
         done: &BTreeSet::new(),
         missing: Missing::Keep,
         elsewhere: &BTreeSet::new(),
-        stored: &BTreeMap::from([(digest, plan.clone())]),
+        stored: &BTreeMap::new(),
     };
     approve(&approving).selected
 }

@@ -12,7 +12,7 @@ mod pins;
 mod text;
 pub mod words;
 
-pub use json::{json, pretty};
+pub use json::{json, pretty, write_pretty};
 pub use markdown::markdown;
 
 pub use text::{Colour, Style, text};
