@@ -26,7 +26,7 @@ mediawiki_install() {
         flock 8
         mediawiki_ready && exit
         rm -rf "${folder:?}"/*
-        cd "$folder"
+        cd "$folder" || exit
         # Lists of packages may be old, or not there at all.
         if ! mediawiki_download; then
             apt-get update -qq

@@ -51,18 +51,14 @@ fn row(
         content.then_some(index)
     }) {
         text(&mut hasher, &node.columns[column].name);
-        match referred(node, links, at, column) {
-            Some(hash) => {
-                hasher.update(b"reference");
-                hasher.update(&hash);
-            }
-            None => {
-                let inside = referred_inside(node, links, at, column);
-                match inside.is_empty() {
-                    true => values[column].feed(&mut hasher),
-                    false => feed_inside(&mut hasher, &values[column], &inside),
-                }
-            }
+        let inside = referred_inside(node, links, at, column);
+        if let Some(hash) = referred(node, links, at, column) {
+            hasher.update(b"reference");
+            hasher.update(&hash);
+        } else if inside.is_empty() {
+            values[column].feed(&mut hasher);
+        } else {
+            feed_inside(&mut hasher, &values[column], &inside);
         }
     }
     for child in &node.owns {

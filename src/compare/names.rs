@@ -116,12 +116,11 @@ fn name(matching: &Matching, row: &Row, referred: &Referred) -> Name {
             hasher.update(&name.hash);
             shown.extend((!name.shown.is_empty()).then(|| name.shown.clone()));
         } else {
-            match referred.inside.get(index) {
-                Some(inside) => feed_inside(&mut hasher, &row[*index], inside),
-                None => {
-                    hasher.update(b"v");
-                    row[*index].feed(&mut hasher);
-                }
+            if let Some(inside) = referred.inside.get(index) {
+                feed_inside(&mut hasher, &row[*index], inside);
+            } else {
+                hasher.update(b"v");
+                row[*index].feed(&mut hasher);
             }
             shown.push(match matching.redacted[*index] {
                 true => "(redacted)".into(),

@@ -89,8 +89,15 @@ async fn scan_node(
     let looked = differing(sides, &twin, &mut look).await?;
     candidates.read += looked.read;
     if looked.at == At::Differing {
-        for (reference, values) in &referring {
-            add_referring(sides, node, reference, values, &mut found).await?;
+        let (whole, inside): (Vec<_>, Vec<_>) =
+            referring.iter().partition(|(reference, _)| reference.within.is_whole());
+        for (reference, values) in whole {
+            let source = referring_whole(sides, node, reference, values).await?;
+            add_referring(sides, node, source, &mut found).await?;
+        }
+        if !inside.is_empty() {
+            let source = referring_inside(sides, model, node, moved).await?;
+            add_referring(sides, node, source, &mut found).await?;
         }
     }
     if node.parent.is_none() {
@@ -238,32 +245,72 @@ fn are_quickly_found(
         let mut keys =
             table.foreign_keys.iter().map(|key| &key.columns).chain([&table.primary_key]);
         let indexed = keys.any(|columns| columns.starts_with(&names));
-        reference.within.is_whole()
-            && values.len() <= MOST_LOOKUPS
-            && (indexed || engine == Engine::Postgres)
+        // What stands inside a value is found by reading those columns of the source alone.
+        !reference.within.is_whole()
+            || values.len() <= MOST_LOOKUPS && (indexed || engine == Engine::Postgres)
     })
 }
 
-/// Adds the rows of the source that refer to what moved, and the target's with their keys: they may be
-/// equal as read.
-async fn add_referring(
+/// Rows of the source that refer to what moved by a whole column.
+async fn referring_whole(
     sides: &mut Sides,
     node: &Node,
     reference: &Reference,
     values: &HashSet<Vec<Value>>,
-    found: &mut [BTreeSet<Vec<Value>>; 2],
-) -> Result<(), Error> {
-    let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
+) -> Result<Vec<Row>, Error> {
     let by = node.names(&reference.columns);
     let values: Vec<Vec<Value>> =
         values.iter().filter_map(|it| held_as(&node.source, &by, it)).collect();
-    let source = sides.rows(Side::Source, node, &reference.columns, &values).await?;
-    let source: Vec<_> = source.into_iter().filter(|(_, row)| in_filter(node, row)).collect();
-    let keys: Vec<_> = source.iter().map(|(_, row)| pick(row, &node.key)).collect();
+    let rows = sides.rows(Side::Source, node, &reference.columns, &values).await?;
+    Ok(rows.into_iter().map(|(_, row)| row).filter(|row| in_filter(node, row)).collect())
+}
+
+/// Rows of the source that refer to what moved by an ID inside a value: all are read, but only the
+/// columns that matter; the others stay NULL.
+async fn referring_inside(
+    sides: &mut Sides,
+    model: &Model,
+    node: &Node,
+    moved: &Moved,
+) -> Result<Vec<Row>, Error> {
+    let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
+    let mut read: BTreeSet<usize> = node.key.iter().chain(place).copied().collect();
+    for reference in &node.references {
+        read.extend(&reference.columns);
+        read.extend(reference.when.iter().map(|test| test.column));
+    }
+    read.extend(node.belongs.iter().map(|test| test.column));
+    let read: Vec<usize> = read.into_iter().collect();
+    let (names, key) = (node.names(&read), node.names(&node.key));
+    let mut rows = sides.source.scan(&node.source, &names, &key, &node.filter).await?;
+    let mut found = Vec::new();
+    while let Some(narrow) = rows.next().await? {
+        let mut row = vec![Value::Null; node.columns.len()];
+        for (column, value) in read.iter().zip(narrow) {
+            row[*column] = value;
+        }
+        if refers_to_moved(model, node, &row, moved) && belongs(model, node, Side::Source, &row) {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+/// Adds rows of the source that refer to what moved, and the target's with their keys: they may be
+/// equal as read.
+async fn add_referring(
+    sides: &mut Sides,
+    node: &Node,
+    source: Vec<Row>,
+    found: &mut [BTreeSet<Vec<Value>>; 2],
+) -> Result<(), Error> {
+    let place = node.parent.as_ref().map_or(&node.key, |parent| &parent.columns);
+    let keys: Vec<_> = source.iter().map(|row| pick(row, &node.key)).collect();
     let target = sides.rows(Side::Target, node, &node.key, &keys).await?;
-    let target = target.into_iter().filter(|(_, row)| in_filter(node, row)).collect();
+    let target =
+        target.into_iter().map(|(_, row)| row).filter(|row| in_filter(node, row)).collect();
     for (rows, found) in [source, target].into_iter().zip(found) {
-        found.extend(rows.iter().map(|(_, row)| pick(row, place)));
+        found.extend(rows.iter().map(|row| pick(row, place)));
     }
     Ok(())
 }

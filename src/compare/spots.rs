@@ -83,7 +83,9 @@ pub fn spots(model: &Model, references: &[Reference], side: Side, row: &[Value])
         } else {
             let column = reference.columns[0];
             for (node, range, held) in inside(&reference.within, &row[column]) {
-                if is_none(reference, &held) || overlaps(&found, references, column, &node, range) {
+                if is_none(reference, &held)
+                    || overlaps(&found, references, column, node.as_deref(), range)
+                {
                     continue;
                 }
                 let Some(id) = as_kind(&held, reference.to_kinds[0]) else { continue };
@@ -123,12 +125,12 @@ fn overlaps(
     found: &[Spot],
     references: &[Reference],
     column: usize,
-    node: &Option<String>,
+    node: Option<&str>,
     range: Option<(usize, usize)>,
 ) -> bool {
     found.iter().any(|spot| match &spot.at {
         At::Inside(place) if references[spot.reference].columns == [column] => {
-            place.node == *node
+            place.node.as_deref() == node
                 && match (place.range, range) {
                     (Some((from, to)), Some((start, end))) => start < to && from < end,
                     _ => true,
@@ -137,6 +139,9 @@ fn overlaps(
         _ => false,
     })
 }
+
+/// Ranges of a node's text, or all of it, and the IDs that come there.
+type News = Vec<(Option<(usize, usize)>, String)>;
 
 /// A node, a range of its text and what stands there.
 type Found = (Option<String>, Option<(usize, usize)>, Value);
@@ -298,8 +303,7 @@ pub fn rewritten(value: &Value, changes: &[(&Position, &Value)]) -> Value {
             }
         }
         Value::Json(text) => {
-            let mut by_node: BTreeMap<&str, Vec<(Option<(usize, usize)>, String)>> =
-                BTreeMap::new();
+            let mut by_node: BTreeMap<&str, News> = BTreeMap::new();
             for (place, new) in changes {
                 let node = place.node.as_deref().unwrap_or_default();
                 let new = new.display().into_owned();
@@ -344,9 +348,11 @@ fn raw_node<'t>(text: &'t str, pointer: &str) -> Option<&'t str> {
 }
 
 /// A node with other IDs: as a string where it is one.
-fn new_node(raw: &str, news: Vec<(Option<(usize, usize)>, String)>) -> Option<String> {
+fn new_node(raw: &str, news: News) -> Option<String> {
     let Ok(held) = serde_json::from_str::<String>(raw) else {
-        return news.into_iter().next().map(|(_, new)| new);
+        let (_, new) = news.into_iter().next()?;
+        let is_number = serde_json::from_str::<serde_json::Number>(&new).is_ok();
+        return if is_number { Some(new) } else { serde_json::to_string(&new).ok() };
     };
     if let [(None, new)] = &news[..] {
         return serde_json::to_string(new).ok();

@@ -137,13 +137,12 @@ impl Leading<'_> {
                 led.insert(path.clone(), own);
                 continue;
             }
-            match candidate(path, self.tree.step, led) {
-                Some(wanted) => open.push((path.clone(), key, wanted, there)),
+            if let Some(wanted) = candidate(path, self.tree.step, led) {
+                open.push((path.clone(), key, wanted, there));
+            } else {
                 // The row above gets its path when the run draws it.
-                None => {
-                    let own = Led { key, path: None, gives_way: false, by_plan: true };
-                    led.insert(path.clone(), own);
-                }
+                let own = Led { key, path: None, gives_way: false, by_plan: true };
+                led.insert(path.clone(), own);
             }
         }
         let wanted: Vec<Vec<Value>> =

@@ -291,18 +291,16 @@ impl<'a> Pairing<'a> {
         self.own.get(&(table, key.clone())).copied()
     }
 
-    /// The values that a reference would hold on the target. Within the record the pairing decides.
-    /// The outer `Option` is `None` where it points to no row.
-    fn there(&self, node: &Node, linked: &Linked) -> Option<Option<Vec<Value>>> {
+    /// The values that a reference to a row would hold on the target; `None` where the row has no
+    /// counterpart. Within the record the pairing decides.
+    fn there(&self, node: &Node, linked: &Linked) -> Option<Vec<Value>> {
         let Link::Row { there, .. } = &linked.link else { return None };
         let settled = self.own_row(node, linked).and_then(|row| self.settled.get(&row));
-        let Some(current) = settled else { return Some(there.clone()) };
-        let row = current.and_then(|at| self.current.map(|record| &record.rows[at]));
-        Some(row.and_then(|row| {
-            let to = &self.model.nodes[row.node];
-            let columns = node.references[linked.reference].to_columns.iter();
-            columns.map(|name| Some(row.values[to.column(name)?].clone())).collect()
-        }))
+        let Some(current) = settled else { return there.clone() };
+        let row = &self.current?.rows[(*current)?];
+        let to = &self.model.nodes[row.node];
+        let columns = node.references[linked.reference].to_columns.iter();
+        columns.map(|name| Some(row.values[to.column(name)?].clone())).collect()
     }
 
     /// A source row's values as the target would hold them.
@@ -364,7 +362,10 @@ impl<'a> Pairing<'a> {
         let mut inside: BTreeMap<usize, Vec<(&Position, Option<Value>)>> = BTreeMap::new();
         for (index, reference) in node.references.iter().enumerate() {
             for linked in self.links.of(source, index) {
-                let Some(there) = self.there(node, linked) else { continue };
+                if linked.link == Link::Dangling {
+                    continue;
+                }
+                let there = self.there(node, linked);
                 match &linked.at {
                     At::Whole => translate(node, reference, there.as_deref(), cells, matched),
                     At::Inside(position) => {
@@ -394,7 +395,10 @@ impl<'a> Pairing<'a> {
         for (index, reference) in node.references.iter().enumerate() {
             let above = node.parent.as_ref().is_some_and(|p| p.columns == reference.columns);
             let links = self.links.of(source, index).iter();
-            if !links.clone().any(|linked| self.there(node, linked) == Some(None)) {
+            let is_open = |linked: &Linked| {
+                linked.link != Link::Dangling && self.there(node, linked).is_none()
+            };
+            if !links.clone().any(is_open) {
                 continue;
             }
             // What isn't written misses nothing: kept columns, and those that one side lacks.
@@ -433,8 +437,8 @@ fn translate(
         cells[*column] = match (there, cells[*column].value()) {
             (Some(there), Some(value)) => Cell::Value(like(value, &there[position])),
             (None, Some(value)) if reference.foreign => {
-                let none = reference.none.as_ref().map(|none| like(value, none));
-                Cell::Value(none.unwrap_or(Value::Null))
+                let nothing = reference.none.as_ref().map(|none| like(value, none));
+                Cell::Value(nothing.unwrap_or(Value::Null))
             }
             (None, Some(value)) => Cell::Open(value.clone()),
             (_, None) => Cell::Leave,

@@ -44,6 +44,7 @@ impl<'a> At<'a> {
         Self { node, path: path.into() }
     }
 
+    #[must_use]
     pub fn key(&self, entry: &'a Entry) -> Self {
         let key = visible(&entry.key.text);
         let path = if self.path.is_empty() { key.into() } else { format!("{}.{key}", self.path) };

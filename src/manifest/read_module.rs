@@ -196,7 +196,8 @@ fn references(at: &At<'_>, problems: &mut Problems) -> Option<BTreeMap<String, R
     for entry in entries {
         match ReferencePlace::parse(&entry.key.text) {
             Ok(place) => {
-                problems.list.extend(bad_name(place.column).map(|it| it.at(entry.key.span)))
+                let bad = bad_name(place.column);
+                problems.list.extend(bad.map(|problem| problem.at(entry.key.span)));
             }
             Err(why) => {
                 let message = format!("`{}` {why}", visible(&entry.key.text));

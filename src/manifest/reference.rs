@@ -175,7 +175,7 @@ pub fn one_group(pattern: &str) -> Result<Regex, String> {
     match regex.captures_len() {
         2 => Ok(regex),
         found => Err(format!(
-            "needs one group that holds the ID, as in `page/(\\d+)`, and has {}",
+            "needs one group for what is meant, as in `page/(\\d+)`, and has {}",
             found - 1
         )),
     }

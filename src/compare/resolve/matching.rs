@@ -310,7 +310,7 @@ fn owned_plan(
     let basis = Some(Basis::Module);
     let (declared, redact) = (owned.references.clone(), owned.redact.clone());
     let key = key.to_vec();
-    Some(Plan { identity, parent, key, basis, declared, redact, named_parent, ..Plan::default() })
+    Some(Plan { identity, parent, key, basis, declared, named_parent, redact, ..Plan::default() })
 }
 
 /// A primary key that isn't a mere number or UUID, else the first unique key without NULL that

@@ -147,7 +147,12 @@ impl Builder<'_> {
             let Some(column) = table.and_then(|table| table.column(name)) else { return Kind::Any };
             let spelled = !matches!(
                 column.kind,
-                Kind::Integer | Kind::Decimal | Kind::Float | Kind::Boolean | Kind::Text | Kind::Json
+                Kind::Integer
+                    | Kind::Decimal
+                    | Kind::Float
+                    | Kind::Boolean
+                    | Kind::Text
+                    | Kind::Json
             );
             match column.carried {
                 Some(carried) => carried,

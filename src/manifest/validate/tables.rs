@@ -208,11 +208,11 @@ pub fn have_parent(context: &Context<'_>, problems: &mut Vec<Problem>) {
 
 /// A map names columns that the parent has; the table's own are `columns`' finding.
 fn mapped(parent: &Table, columns: &BTreeMap<String, OwnedByPart>) -> Option<Problem> {
-    let named = columns.values().filter_map(|part| match part {
+    let wanted = columns.values().filter_map(|part| match part {
         OwnedByPart::Column(column) => Some(column.as_str()),
         OwnedByPart::Equals(_) => None,
     });
-    let missing = named.into_iter().find(|column| parent.column(column).is_none())?;
+    let missing = wanted.into_iter().find(|column| parent.column(column).is_none())?;
     let message = format!("the parent's table `{}` has no column `{missing}`", parent.name);
     let names = parent.columns.iter().map(|column| column.name.as_str());
     let help = suggestion(missing, names.collect::<Vec<_>>());
