@@ -195,6 +195,8 @@ fn nodes(path: &JsonPath, text: &str) -> Vec<Found> {
                 serde_json::Value::String(text) => Value::Text(text.clone()),
                 serde_json::Value::Number(number) => match number.as_i64() {
                     Some(number) => Value::Integer(number),
+                    // What has a fraction is no ID.
+                    None if number.to_string().contains(['.', 'e', 'E']) => return None,
                     None => Value::Decimal(number.to_string()),
                 },
                 _ => return None,
