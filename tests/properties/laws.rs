@@ -154,7 +154,9 @@ pub fn choose<'p>(
     loop {
         let lacking: Vec<String> = chosen
             .iter()
-            .filter(|(_, (change, _))| change.depends_on.iter().any(|it| !chosen.contains_key(it)))
+            .filter(|(_, (change, answer))| {
+                change.needs(*answer).any(|needed| !chosen.contains_key(needed))
+            })
             .map(|(name, _)| name.clone())
             .collect();
         if lacking.is_empty() {
