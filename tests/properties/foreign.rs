@@ -435,22 +435,22 @@ fn go_through(engines: Engines, usual: u64) {
 
 #[test]
 fn references_without_foreign_keys_keep_their_meaning_on_sqlite() {
-    go_through(SQLITE, 40);
+    go_through(SQLITE, 24);
 }
 
 #[test]
 fn references_without_foreign_keys_keep_their_meaning_on_postgresql() {
-    go_through(POSTGRES, 12);
+    go_through(POSTGRES, 6);
 }
 
 #[test]
 fn references_without_foreign_keys_keep_their_meaning_on_mariadb() {
-    go_through(MARIADB, 12);
+    go_through(MARIADB, 6);
 }
 
 #[test]
 fn references_without_foreign_keys_keep_their_meaning_between_engines() {
     for engines in MIXED {
-        go_through(engines, 3);
+        go_through(engines, 2);
     }
 }
