@@ -28,6 +28,12 @@ fn plays(name: &str, needs: &[&str]) {
     );
 }
 
+/// A shop with foreign keys, judged by its own ORM, on PostgreSQL.
+#[test]
+fn django_oscar_finds_the_promoted_state_in_order() {
+    plays("oscar", &["RECONCILE_TEST_POSTGRES", "RECONCILE_TEST_OSCAR_PYTHON"]);
+}
+
 /// A tree of pages, plugins that texts name by ID, generic relations, on SQLite.
 #[test]
 fn django_cms_finds_the_promoted_pages_in_order() {

@@ -20,7 +20,6 @@ mod json;
 mod large;
 mod locks;
 mod manifests;
-mod oscar;
 mod places;
 mod properties;
 mod readme;

@@ -13,6 +13,7 @@ use serde_json_path::JsonPath;
 
 use super::model::{Model, Reference, Side, Test};
 use super::sides::pick;
+use super::tree::above;
 use crate::catalog::Kind;
 use crate::database::Value;
 
@@ -150,9 +151,9 @@ fn inside(within: &Within, value: &Value) -> Vec<Found> {
     match (within, value) {
         (Within::Whole, value) => vec![(None, None, value.clone())],
         (Within::Parent { step }, Value::Text(path)) => {
-            let end = path.char_indices().rev().nth(step.saturating_sub(1)).map_or(0, |(at, _)| at);
-            let parent = Value::Text(path[..end].to_owned());
-            if end == 0 { Vec::new() } else { vec![(None, Some((0, end)), parent)] }
+            let found = above(path, *step);
+            let found = found.map(|it| (None, Some((0, it.len())), Value::Text(it.to_owned())));
+            found.into_iter().collect()
         }
         (Within::Path(path), Value::Json(text)) => nodes(path, text),
         (Within::Pattern(pattern), Value::Text(_) | Value::Bytes(_)) => match value.characters() {
