@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Approved, Error};
 use crate::compare::draft::{Draft, Link};
-use crate::compare::model::{Model, Node, NodeId, Role, Side};
+use crate::compare::model::{Model, Node, NodeId, Side};
 use crate::compare::record::Record;
 use crate::compare::sides::{Sides, pick};
 use crate::compare::spots::{At, Position};
@@ -240,6 +240,10 @@ fn followed(
             let Link::Row { key, there, .. } = &linked.link else { continue };
             let referred = overlay.get(&(reference.to_table.clone(), key.clone()));
             if let At::Inside(position) = &linked.at {
+                let role = node.columns[reference.columns[0]].role;
+                if reference.leaves(role, row.current.is_some()) {
+                    continue;
+                }
                 let id = match referred {
                     Some(place) => final_id(model, placed, *place, &reference.to_columns[0]),
                     None => there.as_ref().and_then(|values| values.first().cloned()),
@@ -251,11 +255,7 @@ fn followed(
             let referred = &placed[*other].wanted.rows[*other_at];
             let referred_node = &model.nodes[referred.node];
             for (column, name) in reference.columns.iter().zip(&reference.to_columns) {
-                let keeps = match node.columns[*column].role {
-                    Role::Reset => true,
-                    Role::Place => row.current.is_some(),
-                    _ => reference.foreign && row.current.is_some(),
-                };
+                let keeps = reference.leaves(node.columns[*column].role, row.current.is_some());
                 let value = referred_node
                     .column(name)
                     .and_then(|to| final_value(&placed[*other], referred, to));
@@ -267,11 +267,10 @@ fn followed(
     }
     let gives_way = node.tree.as_ref().filter(|_| record.draft.gives_way.is_some());
     for (column, ids) in inside {
-        let left = cells[column] == Cell::Leave || node.columns[column].role == Role::Reset;
+        let left =
+            cells[column] == Cell::Leave || gives_way.is_some_and(|tree| tree.path == column);
         let source = record.draft.source.as_ref().map(|source| &source.rows[row.source]);
-        if let (Some(source), false) =
-            (source, left || gives_way.is_some_and(|tree| tree.path == column))
-        {
+        if let (Some(source), false) = (source, left) {
             cells[column] = rewrite(&source.values[column], &ids);
         }
     }

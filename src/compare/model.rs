@@ -405,7 +405,23 @@ impl Column {
     }
 }
 
+impl Tree {
+    /// The path that a row of the node holds.
+    pub fn of<'r>(&self, row: &'r [Value]) -> Option<&'r str> {
+        match row.get(self.path)? {
+            Value::Text(path) => Some(path),
+            _ => None,
+        }
+    }
+}
+
 impl Reference {
+    /// A column of this role isn't written for it: it is reset, or it stays as a matched row has it.
+    pub fn leaves(&self, role: Role, matched: bool) -> bool {
+        let not_content = self.foreign && self.within.is_whole();
+        role == Role::Reset || (matched && (role == Role::Place || not_content))
+    }
+
     /// A column is, as a whole, part of it.
     pub fn holds(&self, column: usize) -> bool {
         self.within.is_whole() && self.columns.contains(&column)

@@ -55,10 +55,7 @@ pub async fn lead(matcher: &mut Matcher<'_>, drafts: &mut [Draft]) -> Result<(),
 }
 
 fn path_of(draft: &Draft, tree: &Tree) -> Option<String> {
-    match &draft.source.as_ref()?.root()[tree.path] {
-        Value::Text(path) => Some(path.clone()),
-        _ => None,
-    }
+    tree.of(draft.source.as_ref()?.root()).map(str::to_owned)
 }
 
 fn place(draft: &mut Draft, tree: &Tree, led: &HashMap<String, Led>) {

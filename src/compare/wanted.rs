@@ -368,6 +368,8 @@ impl<'a> Pairing<'a> {
                 let there = self.there(node, linked);
                 match &linked.at {
                     At::Whole => translate(node, reference, there.as_deref(), cells, matched),
+                    At::Inside(_)
+                        if reference.leaves(node.columns[reference.columns[0]].role, matched) => {}
                     At::Inside(position) => {
                         let id = there.and_then(|values| values.into_iter().next());
                         inside.entry(reference.columns[0]).or_default().push((position, id));
@@ -376,9 +378,7 @@ impl<'a> Pairing<'a> {
             }
         }
         for (column, ids) in inside {
-            let role = node.columns[column].role;
-            let stays = role == Role::Reset || (matched && role == Role::Place);
-            if let (Cell::Value(_), false) = (&cells[column], stays) {
+            if let Cell::Value(_) = &cells[column] {
                 cells[column] = rewrite(&self.source.rows[source].values[column], &ids);
             }
         }
@@ -425,13 +425,11 @@ fn translate(
     matched: bool,
 ) {
     for (position, column) in reference.columns.iter().enumerate() {
-        let kept = matched && (reference.foreign || node.columns[*column].role == Role::Place);
-        let left =
-            matches!(cells[*column], Cell::Leave) || node.columns[*column].role == Role::Reset;
-        if kept && reference.foreign && node.columns[*column].role == Role::Content {
+        let role = node.columns[*column].role;
+        if matched && reference.foreign && role == Role::Content {
             cells[*column] = Cell::Leave;
         }
-        if kept || left {
+        if reference.leaves(role, matched) || cells[*column] == Cell::Leave {
             continue;
         }
         cells[*column] = match (there, cells[*column].value()) {

@@ -21,45 +21,64 @@ pub(super) async fn draw(
     placed: &mut [Placed],
 ) -> Result<(), Error> {
     let mut last: BTreeMap<(String, String), Option<String>> = BTreeMap::new();
-    while let Some((record, parent)) = next_open(model, placed) {
-        let node = &model.nodes[placed[record].draft.root];
-        let Some(tree) = &node.tree else { break };
-        let place = (node.table.clone(), parent.clone());
-        if !last.contains_key(&place) {
-            let mut greatest = siblings(sides, node, tree, &parent).await?;
-            for other in placed.iter() {
-                let paths = [path_of(model, other, tree), held(other, tree)];
-                for path in paths.into_iter().flatten() {
-                    keep_greatest(tree, &mut greatest, &path, &parent);
-                }
-            }
-            last.insert(place.clone(), greatest);
+    loop {
+        let open = open(model, placed);
+        if open.is_empty() {
+            return Ok(());
         }
-        let greatest = last.get_mut(&place).expect("it was put there");
-        let step = next_step(tree, greatest.as_deref())
-            .ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
-        let path = format!("{parent}{step}");
-        *greatest = Some(step);
-        placed[record].wanted.rows[0].cells[tree.path] = Cell::Value(Value::Text(path));
+        for (record, parent) in open {
+            let node = &model.nodes[placed[record].draft.root];
+            let Some(tree) = &node.tree else { continue };
+            let place = (node.table.clone(), parent.clone());
+            if !last.contains_key(&place) {
+                let greatest = greatest(sides, model, placed, (node, tree, &parent)).await?;
+                last.insert(place.clone(), greatest);
+            }
+            let greatest = last.get_mut(&place).expect("it was put there");
+            let step = next_step(tree, greatest.as_deref())
+                .ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
+            let path = format!("{parent}{step}");
+            *greatest = Some(step);
+            placed[record].wanted.rows[0].cells[tree.path] = Cell::Value(Value::Text(path));
+        }
+        // Rows below these have a path to stand under by now.
         follow(model, placed);
     }
-    Ok(())
 }
 
-/// A record whose path is to be drawn and whose parent's path is known, with that.
-fn next_open(model: &Model, placed: &[Placed]) -> Option<(usize, String)> {
-    placed.iter().enumerate().find_map(|(index, record)| {
+/// The last step right below a path, on the target and in the run.
+async fn greatest(
+    sides: &mut Sides,
+    model: &Model,
+    placed: &[Placed],
+    (node, tree, parent): (&Node, &Tree, &str),
+) -> Result<Option<String>, Error> {
+    let mut greatest = siblings(sides, node, tree, parent).await?;
+    let of_tree = |other: &&Placed| model.nodes[other.draft.root].table == node.table;
+    for other in placed.iter().filter(of_tree) {
+        let before = other.current.as_ref().and_then(|record| tree.of(record.root()));
+        let paths = [path_of(model, other, tree), before.map(str::to_owned)];
+        for path in paths.into_iter().flatten() {
+            keep_greatest(tree, &mut greatest, &path, parent);
+        }
+    }
+    Ok(greatest)
+}
+
+/// Records whose path is to be drawn and whose parent's path is known, with that.
+fn open(model: &Model, placed: &[Placed]) -> Vec<(usize, String)> {
+    let open = placed.iter().enumerate().filter_map(|(index, record)| {
         let tree = model.nodes[record.draft.root].tree.as_ref()?;
         let open = matches!(record.draft.gives_way, Some(Cell::Open(_)))
             && matches!(record.wanted.rows.first()?.cells[tree.path], Cell::Open(_));
         open.then(|| Some((index, parent_path(model, placed, record, tree)?))).flatten()
-    })
+    });
+    open.collect()
 }
 
 /// Where the row above stands after the run: empty for a row without one.
 fn parent_path(model: &Model, placed: &[Placed], record: &Placed, tree: &Tree) -> Option<String> {
-    let source = &record.draft.source.as_ref()?.rows[0];
-    let Value::Text(path) = &source.values[tree.path] else { return None };
+    let path = tree.of(record.draft.source.as_ref()?.root())?;
     let Some(linked) = record.draft.links.of(0, tree.reference).first() else {
         return Some(above(path, tree.step).unwrap_or_default().to_owned());
     };
@@ -84,14 +103,6 @@ fn path_of(model: &Model, record: &Placed, tree: &Tree) -> Option<String> {
     model.nodes[root.node].tree.as_ref()?;
     match super::final_value(record, root, tree.path)? {
         Cell::Value(Value::Text(path)) => Some(path),
-        _ => None,
-    }
-}
-
-/// The path that a record's row has before the run.
-fn held(record: &Placed, tree: &Tree) -> Option<String> {
-    match record.current.as_ref()?.root().get(tree.path)? {
-        Value::Text(path) => Some(path.clone()),
         _ => None,
     }
 }

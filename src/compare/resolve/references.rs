@@ -120,6 +120,7 @@ impl Builder<'_> {
         }
         let matching = self.matching(&named.to_table, &named.matched_by)?;
         self.needs(matching, &named.to_columns)?;
+        let outside = self.is_foreign(&named.to_table);
         let mut to_kinds = self.kinds(&named.to_table, &named.to_columns);
         if named.within.is_whole() {
             as_they_are(&self.kinds(sayings.table, &named.columns), &mut to_kinds);
@@ -129,8 +130,8 @@ impl Builder<'_> {
             within: named.within.clone(),
             place: named.place,
             when,
-            outside: self.is_foreign(&named.to_table),
-            foreign: self.is_foreign(&named.to_table),
+            outside,
+            foreign: outside,
             to_kinds,
             to_table: named.to_table.clone(),
             to_columns: named.to_columns.clone(),
@@ -171,11 +172,7 @@ impl Builder<'_> {
         column: &str,
         condition: &Condition,
     ) -> Result<Option<usize>, Refusal> {
-        let refers = |named: &&Named| {
-            named.columns == [column] && named.within.is_whole() && named.when.is_empty()
-        };
-        let all = self.named(&Sayings { parent: None, ..*sayings })?;
-        let Some(named) = all.iter().find(refers) else { return Ok(None) };
+        let Some(named) = self.alone(sayings, column)? else { return Ok(None) };
         let matching = self.matching(&named.to_table, &named.matched_by)?;
         let known = &self.model.matchings[matching];
         let name = known.names(&known.identity);
@@ -191,6 +188,18 @@ impl Builder<'_> {
             known: Default::default(),
         });
         Ok(Some(self.model.throughs.len() - 1))
+    }
+
+    /// What a column by itself refers to in every row.
+    fn alone(&self, sayings: &Sayings<'_>, column: &str) -> Result<Option<Named>, Refusal> {
+        if let Some(rule) = sayings.declared.get(column) {
+            let always = rule.choices.iter().find(|choice| choice.when.is_empty());
+            return always.map(|it| self.declared_reference(sayings.table, column, it)).transpose();
+        }
+        let tables = [self.input.target, self.input.source].map(|side| side.table(sayings.table));
+        let mut keys = tables.into_iter().flatten().flat_map(|table| &table.foreign_keys);
+        let key = keys.find(|key| key.columns == [column]);
+        Ok(key.map(|key| Named::whole(&key.columns, &key.to_table, &key.to_columns)))
     }
 
     /// Declared references first; a foreign key over the same columns adds nothing to them.
