@@ -3,8 +3,11 @@
 //! Answers for no output holding a credential: neither what stands in the address, nor where git
 //! repeats it in its own words, nor what the user's settings put in its place.
 
-use regex::Regex;
 use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::config::Secret;
 
 /// Shorter parts of an address would blot out ordinary words.
 const SHORTEST_SECRET_BYTES: usize = 3;
@@ -16,9 +19,9 @@ pub fn shown(url: &str) -> String {
 
 /// What stands in an address and may open something: user and password of a URL, and its query.
 /// A user alone is no secret where a key is what opens the door.
-pub fn secrets(url: &str) -> Vec<String> {
+pub fn secrets(url: &str) -> Vec<Secret> {
     let Some((scheme, rest)) = url.split_once("://") else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut found: Vec<String> = Vec::new();
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     if let Some((user, _)) = rest[..end].rsplit_once('@') {
         match user.split_once(':') {
@@ -38,14 +41,14 @@ pub fn secrets(url: &str) -> Vec<String> {
     // Longest first, so that no part of one stays when another that lies in it is cut out.
     found.sort_by_key(|part| std::cmp::Reverse(part.len()));
     found.dedup();
-    found
+    found.into_iter().map(Secret::new).collect()
 }
 
 /// A text without the given secrets, and without what looks like one in any address in it.
-pub fn redacted(text: &str, secrets: &[String]) -> String {
+pub fn redacted(text: &str, secrets: &[Secret]) -> String {
     let mut text = veiled(text);
     for secret in secrets {
-        text = text.replace(secret.as_str(), "…");
+        text = text.replace(secret.expose(), "…");
     }
     text
 }

@@ -97,7 +97,7 @@ impl Mirror {
 
     /// The newest commit of a branch of the remote; `None` when there is no such branch.
     pub(super) async fn fetch_branch(&mut self, branch: &str) -> Result<Option<Commit>, Error> {
-        let before = self.fetched(branch).await?;
+        let before = self.look_at(branch).await?;
         let refspec = format!("+refs/heads/{branch}:{}", tracked(branch));
         let call = self.git().call([
             "fetch",
@@ -125,7 +125,7 @@ impl Mirror {
             _ if output.said.contains("couldn't find remote ref") => return Ok(None),
             _ => return Err(self.why(&output)),
         }
-        let after = self.fetched(branch).await?;
+        let after = self.look_at(branch).await?;
         if after != before {
             self.tidy().await;
         }
@@ -138,6 +138,14 @@ impl Mirror {
             Ok(commit) => Ok(Some(commit)),
             Err(Error::NoCommit { .. }) => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    /// As [`Mirror::fetched`]; a clone that can't even tell that is damaged.
+    async fn look_at(&mut self, branch: &str) -> Result<Option<Commit>, Error> {
+        match self.fetched(branch).await {
+            Err(Error::Failed { said, .. }) => Err(self.damaged(said)),
+            other => other,
         }
     }
 

@@ -31,7 +31,7 @@ impl Repository {
         path: &Path,
     ) -> Result<Option<LastChange>, Error> {
         // Plumbing: people's `log.*` settings don't apply to it.
-        let list = ["rev-list", "--max-count=1", FORMAT, commit.as_str(), "--"];
+        let list = ["rev-list", "--max-count=1", "--encoding=UTF-8", FORMAT, commit.as_str(), "--"];
         let call = self.git.call(list.map(OsStr::new).into_iter().chain([path.as_os_str()]));
         let printed = call.text().await?;
         Ok(printed.lines().nth(1).and_then(read))

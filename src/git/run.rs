@@ -72,7 +72,7 @@ pub struct Git {
     place: Place,
     settings: Settings,
     remote: Option<Secret>,
-    secrets: Vec<String>,
+    secrets: Vec<Secret>,
 }
 
 impl Git {
@@ -192,8 +192,9 @@ impl Call<'_> {
 
     /// The command alone, for messages: what follows may be long.
     fn name(&self) -> String {
-        let mut words = self.arguments.iter().map(|it| it.to_string_lossy());
-        words.find(|word| !word.starts_with('-')).unwrap_or_default().into_owned()
+        let settings = self.arguments.chunks(2).take_while(|pair| pair[0] == "-c").count();
+        let command = self.arguments.get(2 * settings);
+        command.map(|it| it.to_string_lossy().into_owned()).unwrap_or_default()
     }
 
     fn command(&self) -> Command {

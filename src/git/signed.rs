@@ -52,8 +52,11 @@ impl Mirror {
         range.push(head.to_string());
         let signers = format!("gpg.ssh.allowedSignersFile={}", self.signers(keys)?.display());
         // X.509 has fingerprints too, which nobody here named.
-        let settings = ["-c", &signers, "-c", "gpg.x509.program=false", "rev-list", FORMAT];
-        let call = self.git().call(settings.into_iter().chain(range.iter().map(String::as_str)));
+        // `rev-list` doesn't look at the settings of signatures, so it finds none to be good.
+        let log = ["-c", &signers, "-c", "gpg.x509.program=false", "log", FORMAT];
+        let plain = ["--no-show-signature", "--no-patch", "--no-color", "--encoding=UTF-8"];
+        let call =
+            self.git().call(log.into_iter().chain(plain).chain(range.iter().map(String::as_str)));
         let printed = call.time_limit(TIME_LIMIT).output_limit(OUTPUT_LIMIT).bytes().await?;
         let printed = String::from_utf8_lossy(&printed);
         let lines = printed.lines().filter(|line| line.contains('\0'));
@@ -85,7 +88,7 @@ impl Mirror {
 /// What is wrong with a commit, from the line that [`FORMAT`] makes.
 fn judge(line: &str, keys: &[SigningKey]) -> Result<Option<Unsigned>, Error> {
     let parts: Vec<&str> = line.split('\0').collect();
-    let parts = <[&str; 6]>::try_from(parts).map_err(|_| not_understood("rev-list"))?;
+    let parts = <[&str; 6]>::try_from(parts).map_err(|_| not_understood("log"))?;
     let [commit, state, key, primary, author_name, author_email] = parts;
     let why = match state {
         "G" | "U" if is_allowed(state, key, primary, keys) => return Ok(None),
@@ -100,7 +103,7 @@ fn judge(line: &str, keys: &[SigningKey]) -> Result<Option<Unsigned>, Error> {
             .into(),
     };
     Ok(Some(Unsigned {
-        commit: Commit::parse(commit).ok_or_else(|| not_understood("rev-list"))?,
+        commit: Commit::parse(commit).ok_or_else(|| not_understood("log"))?,
         author_name: author_name.to_owned(),
         author_email: author_email.to_owned(),
         why,
