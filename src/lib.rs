@@ -13,6 +13,7 @@ pub mod database;
 pub mod demo;
 pub mod doctor;
 pub mod escape;
+pub mod git;
 pub mod init;
 pub mod job;
 pub mod manifest;

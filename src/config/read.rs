@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::git::git;
 use super::{
-    Config, Environment, EnvironmentConfig, GitSource, Http, Limits, Mail, ManifestSource,
-    MessageFormat, MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret,
-    Tables, Target, Token, Values, Window, WindowKind,
+    Config, Environment, EnvironmentConfig, Http, Limits, Mail, ManifestSource, MessageFormat,
+    MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target,
+    Token, Values, Window, WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
 use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
@@ -93,30 +94,13 @@ fn manifest_source(
         fields.require("manifests", problems);
     }
     let directory = fields.get("manifests", problems, text);
-    let git = fields.get("git", problems, git);
+    let git = fields.get("git", problems, |at, problems| git(at, folder, problems));
     directory
         .map(|path| ManifestSource::Directory(folder.join(path)))
         .or(git.map(ManifestSource::Git))
 }
 
-fn git(at: &At<'_>, problems: &mut Problems) -> Option<GitSource> {
-    let mut fields = Fields::open(at, problems)?;
-    let url = fields.need("url", problems, secret);
-    let branch = fields.get("branch", problems, text);
-    let path = fields.get("path", problems, text);
-    let poll_seconds = fields.get("pollSeconds", problems, at_least_one);
-    let results_branch = fields.get("resultsBranch", problems, text);
-    fields.close(problems);
-    Some(GitSource {
-        url: url?,
-        branch: branch.unwrap_or_else(|| "main".into()),
-        path: path.unwrap_or_else(|| ".".into()),
-        poll_seconds: poll_seconds.unwrap_or(60),
-        results_branch,
-    })
-}
-
-fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
+pub(super) fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
     let value = whole_number(at, problems)?;
     if value == 0 {
         problems.push(at.error("out-of-range", format!("`{}` must be at least 1", at.path)));
@@ -124,7 +108,7 @@ fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
     Some(value)
 }
 
-fn secret(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
+pub(super) fn secret(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
     let value = text(at, problems)?;
     if value.is_empty() {
         problems.push(at.error("no-value", format!("`{}` is empty", at.path)));

@@ -15,6 +15,7 @@ pub mod filter;
 mod guess;
 pub mod heading;
 pub mod layout;
+pub mod listing;
 mod load;
 pub mod module;
 pub mod occurrences;
@@ -47,7 +48,7 @@ use problem::{Problem, Source, Span};
 use sync_job::SyncJobSpec;
 use tree::{Content, Node};
 
-pub use load::{load, load_text};
+pub use load::{load, load_files, load_text};
 
 /// Everything a directory of manifests holds.
 #[derive(Debug, Default)]
