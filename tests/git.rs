@@ -41,8 +41,10 @@ async fn each_fetch_brings_the_newest_commit_and_nothing_is_checked_out() {
         let name = entry.unwrap().file_name();
         name == "index" || name == "a.yaml"
     }));
-    // Another process of the same state directory finds the clone as it is.
-    assert_eq!(world.mirror().fetch().await.unwrap(), second);
+    // Others of the same state directory find the clone as it is, and wait for each other.
+    let (mut one, mut other) = (world.mirror(), world.mirror());
+    let (one, other) = tokio::join!(one.fetch(), other.fetch());
+    assert_eq!((one.unwrap(), other.unwrap()), (second.clone(), second));
 }
 
 #[tokio::test]
@@ -307,6 +309,11 @@ async fn a_work_tree_knows_only_what_was_committed() {
     assert!(matches!(none, Error::NoFolder { .. }), "{none:?}");
     fs::write(folder.join("a.yaml"), "edited").unwrap();
     assert_eq!(tree.last_change(&folder.join("a.yaml")).await.unwrap(), None);
+    for (path, expected) in [(folder.clone(), ""), (folder.join("jobs"), "jobs")] {
+        assert_eq!(tree.inside(&path), Some(expected.into()));
+    }
+    assert_eq!(tree.repository.manifests(&head, "").await.unwrap().jobs.len(), 2);
+    assert_eq!(tree.inside(world.folder.path()), None);
     let unknown = tree.repository.resolve("no-such-branch").await.unwrap_err();
     assert_eq!(unknown.to_string(), "there is no commit no-such-branch");
     assert!(tree.repository.resolve("--all").await.is_err());

@@ -76,6 +76,22 @@ async fn other_files_of_the_branch_stay() {
     assert_eq!(show(&world, "results/spring"), "b");
 }
 
+#[tokio::test]
+async fn a_clone_that_lost_the_branch_is_fetched_anew() {
+    let world = World::new();
+    let mut mirror = world.mirror();
+    mirror.publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+    let tree = world.git(&["rev-parse", &format!("{BRANCH}:results")]);
+    let path = world.clone_folder().join("objects").join(&tree[..2]).join(&tree[2..]);
+    fs::remove_file(&path).unwrap();
+    let files = results(&world, &[("b/status.yaml", "2")]);
+    let error = mirror.publish(&files).await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(matches!(mirror.publish(&files).await.unwrap(), Published::Pushed(_)));
+    assert_eq!(world.log(BRANCH).len(), 2);
+    assert_eq!(show(&world, "results/a/status.yaml"), "1");
+}
+
 /// Somebody's commit comes between our fetch and our push.
 fn overtaken_after_fetch(world: &World) {
     let theirs = theirs(world);
