@@ -138,8 +138,10 @@ pub enum SigningKey {
     Ssh(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Results {
+    /// Where result files are written; of a git source the files that go to the results branch.
+    pub directory: PathBuf,
     /// Whether values of fields stand in committed result files.
     pub values: Values,
 }

@@ -16,6 +16,8 @@ use crate::manifest::tree::Content;
 
 /// Shortest key that pins of redacted values may be made with, in bytes.
 const MIN_PIN_KEY_BYTES: usize = 16;
+/// Where result files are written, beside the operator's file, unless it says otherwise.
+const RESULTS: &str = "results";
 const DEFAULT_CONNECTIONS: usize = 2;
 const MOST_CONNECTIONS: usize = 16;
 
@@ -32,7 +34,7 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
     let state = fields.get("state", problems, |at, problems| database(at, folder, problems));
     let state_directory = fields.get("stateDirectory", problems, directory);
     let pin_key = fields.get("pinKey", problems, pin_key);
-    let results = fields.get("results", problems, results);
+    let results = fields.get("results", problems, |at, problems| results(at, folder, problems));
     let environments = fields.need("environments", problems, |at, problems| {
         let mut fields = Fields::open(at, problems)?;
         let read = |at: &At<'_>, problems: &mut Problems| environment(at, folder, problems);
@@ -58,7 +60,8 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
         state,
         state_directory: state_directory.unwrap_or_else(|| folder.join("state")),
         pin_key,
-        results: results.unwrap_or(Results { values: Values::Shown }),
+        results: results
+            .unwrap_or_else(|| Results { directory: folder.join(RESULTS), values: Values::Shown }),
         prod,
         test,
         tables,
@@ -159,11 +162,13 @@ fn location(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secre
     Some(absolute.map_or(url, |path| Secret::new(format!("file:{}", path.display()))))
 }
 
-fn results(at: &At<'_>, problems: &mut Problems) -> Option<Results> {
+fn results(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Results> {
     let mut fields = Fields::open(at, problems)?;
+    let directory = fields.get("directory", problems, text);
+    let directory = folder.join(directory.as_deref().unwrap_or(RESULTS));
     let shown = fields.get("values", problems, boolean).unwrap_or(true);
     fields.close(problems);
-    Some(Results { values: if shown { Values::Shown } else { Values::Left } })
+    Some(Results { directory, values: if shown { Values::Shown } else { Values::Left } })
 }
 
 fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {

@@ -121,6 +121,10 @@ fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
 
 impl Manifests {
     fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(path.as_os_str().len() as u64).to_le_bytes());
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        self.files.push(*hasher.update(bytes).finalize().as_bytes());
         let name = problem::shown_path(path);
         let text = match source::read(bytes) {
             Ok(text) => text,
