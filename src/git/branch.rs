@@ -37,7 +37,7 @@ const OVERTAKEN: [&str; 7] = [
 /// What is to be published.
 #[derive(Debug, Clone)]
 pub struct Results {
-    /// Its files are put over `results/` of the branch. Links and hidden files are left out.
+    /// Its files are put over `results/` of the branch. Links, hidden files and drafts (`*.tmp`) are left out.
     pub folder: PathBuf,
     /// What happened; a trailer is added.
     pub message: String,
@@ -263,9 +263,11 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Hidden ones are being written; a name with a line's end can't be told to git.
+/// Drafts, which somebody is writing or left behind, and hidden files; a name with a line's end
+/// can't be told to git.
 fn is_left_out(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'\n')
+    let name = name.as_bytes();
+    name.starts_with(b".") || name.ends_with(b".tmp") || name.contains(&b'\n')
 }
 
 /// Two that were overtaken by each other shouldn't try again in step.

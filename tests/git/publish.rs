@@ -38,6 +38,7 @@ async fn the_branch_is_made_and_grows_only_by_what_changed() {
     let first = results(&world, &[("spring/status.yaml", "phase: Scheduled\n")]);
     // Still being written, and a way out of the folder.
     fs::write(first.folder.join("spring/.status.yaml.1"), "half").unwrap();
+    fs::write(first.folder.join("spring/status.1.tmp"), "half").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", first.folder.join("spring/link")).unwrap();
     let Published::Pushed(commit) = mirror.publish(&first).await.unwrap() else { panic!() };
     assert_eq!(world.log(BRANCH), [commit.as_str()]);
