@@ -101,7 +101,7 @@ fn newest(
     blobs: &BTreeMap<PathBuf, String>,
 ) -> Option<BTreeMap<PathBuf, LastChange>> {
     let (mut found, mut change) = (BTreeMap::new(), None);
-    let mut parts = walked.split(|byte| *byte == 0).map(|part| part.trim_ascii_start());
+    let mut parts = walked.split(|byte| *byte == 0).map(<[u8]>::trim_ascii_start);
     while let Some(part) = parts.next() {
         if let Some(commit) = part.strip_prefix(b"\x01") {
             let mut text = || Some(String::from_utf8_lossy(parts.next()?).into_owned());
