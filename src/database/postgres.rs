@@ -174,10 +174,17 @@ impl Dialect for Postgres {
     }
 
     fn text_equals(&self, sql: &str, column: &Column, number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            return Some(format!("{sql} = CAST(${number} AS bytea)"));
+        }
         has_text(column.kind).then(|| format!("{sql}::text COLLATE \"C\" = ${number}"))
     }
 
     fn starts_with(&self, sql: &str, column: &Column, number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            let first = format!("CAST(${number} AS bytea)");
+            return Some(format!("substring({sql} FROM 1 FOR length({first})) = {first}"));
+        }
         has_text(column.kind).then(|| format!("starts_with({sql}::text COLLATE \"C\", ${number})"))
     }
 
