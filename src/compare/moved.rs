@@ -80,7 +80,7 @@ impl<'a> Lookout<'a> {
             found.push(self.by_whole(sides, reference, values).await?);
         }
         if !self.inside.is_empty() {
-            found.push(self.by_inside(sides).await?);
+            found.push(Box::pin(self.by_inside(sides)).await?);
         }
         Ok(found)
     }
@@ -277,7 +277,7 @@ async fn holding(
             found.push(row);
         }
     };
-    sides.get(side).sift(sieve, &mut judge, &mut take).await?;
+    Box::pin(sides.get(side).sift(sieve, &mut judge, &mut take)).await?;
     Ok(found)
 }
 

@@ -308,17 +308,17 @@ impl<'s> Cursor<'s> {
         }
         let fetch = format!("FETCH FORWARD {SIFTED_ROWS} FROM {}", self.name);
         let mut rows = self.connection.sift(Statement::once(fetch), passes);
-        let (mut read, mut passed) = (0, Vec::new());
+        let (mut read, mut found) = (0, Vec::new());
         while let Some(cells) = rows.try_next().await? {
             read += 1;
-            passed.extend(cells);
+            found.extend(cells);
         }
         drop(rows);
         self.exhausted = read < SIFTED_ROWS;
         if self.exhausted {
             self.connection.script(&format!("CLOSE {}", self.name)).await?;
         }
-        Ok(Some(passed))
+        Ok(Some(found))
     }
 }
 

@@ -279,7 +279,7 @@ async fn holding(
         let key = key_of(row);
         found.extend(answered.into_iter().map(|at| (at, key.clone())));
     };
-    sides.target.sift(sieve, &mut judge, &mut take).await?;
+    Box::pin(sides.target.sift(sieve, &mut judge, &mut take)).await?;
     Ok(found)
 }
 
