@@ -136,7 +136,7 @@ impl Loop<'_> {
     async fn look(&mut self) -> Option<Result<Look, watch::Error>> {
         let now = whole_second(Timestamp::now());
         let mut watching = Watching { stop: Arc::clone(&self.stop) };
-        let mut look = std::pin::pin!(self.daemon.look(now, &mut watching));
+        let mut look = Box::pin(self.daemon.look(now, &mut watching));
         let looked = tokio::select! {
             looked = &mut look => looked,
             () = self.signals.stop() => {

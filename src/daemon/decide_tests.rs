@@ -14,6 +14,7 @@ use crate::apply::Applied;
 use crate::config::{Window, WindowKind};
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::manifest::load_text;
+use crate::manifest::problem::Problem;
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::render::sample;
 use crate::put::put;
@@ -51,7 +52,7 @@ fn spec(text: &str) -> SyncJobSpec {
         "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: job}}\nspec:\n  {text}\n"
     );
     let mut read = load_text(Path::new("job.yaml"), text.as_bytes());
-    let problems: Vec<_> = read.problems.iter().map(|it| it.one_line()).collect();
+    let problems: Vec<_> = read.problems.iter().map(Problem::one_line).collect();
     read.jobs.remove("job").unwrap_or_else(|| panic!("{problems:?}\n{text}")).spec
 }
 
