@@ -101,7 +101,7 @@ impl State {
         }
         let (job, request) = (Value::Text(job.into()), Value::Text(request.into()));
         let ended = serde_json::to_string(ended).expect("plain words are JSON");
-        let ended = Value::Text(ended);
+        let ended = Value::Text(ended.into());
         let row = [("job", &job), ("request", &request), ("ended", &ended)];
         match self.session.insert(&self.requests, &row).await {
             // Another process was quicker.

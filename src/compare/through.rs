@@ -63,7 +63,7 @@ fn names(matching: &Matching, through: &Through, scalars: &[Scalar]) -> BTreeSet
     split
         .filter_map(|parts| {
             let typed = parts.into_iter().zip(&kinds);
-            typed.map(|(part, kind)| as_kind(&Value::Text(part), *kind)).collect()
+            typed.map(|(part, kind)| as_kind(&Value::Text(part.into()), *kind)).collect()
         })
         .collect()
 }
@@ -101,7 +101,7 @@ async fn starting(
     while let Some(row) = rows.next().await? {
         let texts: Vec<_> =
             pick(&row, &parts).iter().map(|value| value.display().into_owned()).collect();
-        if through.condition.holds(&Value::Text(texts.join("."))) {
+        if through.condition.holds(&Value::Text(texts.join(".").into())) {
             known.extend(row.into_iter().last());
         }
     }

@@ -90,7 +90,7 @@ fn scalar_sql(
             (dialect.integer_equals(&sql, column, next)?, Parameter::Integer(*wanted))
         }
         Scalar::Decimal(wanted) => {
-            let value = super::value::Value::Decimal(wanted.clone());
+            let value = super::value::Value::Decimal(wanted.as_str().into());
             let parameter = dialect.parameter(column, &value).ok()?;
             (format!("{sql} = {}", dialect.lookup(next, column)), parameter)
         }
@@ -119,5 +119,5 @@ fn starts_with(
 
 /// `None` where the engine can't hold such text (a NUL in PostgreSQL): then nothing equals it.
 fn text_parameter(dialect: &dyn Dialect, column: &Column, text: &str) -> Option<Parameter> {
-    dialect.parameter(column, &super::value::Value::Text(text.to_owned())).ok()
+    dialect.parameter(column, &super::value::Value::Text(text.into())).ok()
 }

@@ -111,8 +111,8 @@ impl Scalar {
             (Self::Integer(wanted), Value::Boolean(found)) => *wanted == i64::from(*found),
             (Self::Boolean(wanted), number) => is_number(number, i64::from(*wanted)),
             (Self::Integer(wanted), number) => is_number(number, *wanted),
-            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.clone()),
-            (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => wanted == found,
+            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.as_str().into()),
+            (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => **wanted == **found,
             (Self::Text(_), _) => false,
         }
     }
