@@ -6,6 +6,7 @@
 
 mod discover;
 mod expand;
+mod git;
 mod read;
 
 use std::collections::BTreeMap;
@@ -114,16 +115,33 @@ pub enum ManifestSource {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitSource {
+    /// A URL, `HOST:PATH` or an absolute path.
     pub url: Secret,
     pub branch: String,
-    /// The folder of the repository that holds manifests.
+    /// The folder of the repository that holds manifests; `.` for all of it.
     pub path: String,
     pub poll_seconds: u64,
-    pub results_branch: Option<String>,
+    /// Where results go; never `branch`.
+    pub results_branch: String,
+    /// What the daemon's clone may take on disk.
+    pub max_mebibytes: u64,
+    /// Who must have signed every commit; `None` asks for no signature. Never empty.
+    pub require_signed: Option<Vec<SigningKey>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A key that commits may be signed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SigningKey {
+    /// The whole fingerprint, in upper-case hexadecimal digits.
+    OpenPgp(String),
+    /// `KIND BASE64`, without a comment.
+    Ssh(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Results {
+    /// Where result files are written; of a git source the files that go to the results branch.
+    pub directory: PathBuf,
     /// Whether values of fields stand in committed result files.
     pub values: Values,
 }

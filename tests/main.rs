@@ -14,6 +14,7 @@ mod config;
 mod database;
 mod demo;
 mod doctor;
+mod git;
 mod init;
 mod interrupt;
 mod json;

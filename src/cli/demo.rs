@@ -9,13 +9,15 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::prepare::{self, block_on};
-use super::progress::{Progress, Signal};
-use super::{Cli, Error, Global, Outcome as End, output, pass, report};
+use super::progress::Progress;
+use super::{Cli, Error, Global, Outcome as End, output, report};
 use crate::config::Config;
+use crate::daemon::pass::Passing;
+use crate::daemon::stop::Stop;
 use crate::demo::{Before, Error as ShopError, Shop, git};
 use crate::job::Context;
 use crate::job::report::Outcome;
-use crate::job::run::{Wish, pass as carry};
+use crate::job::run::Wish;
 use crate::plan::change::Plan;
 use crate::plan::render::words::{shell_word, summary};
 use crate::plan::render::{Colour, Style, text};
@@ -174,14 +176,15 @@ impl<'a> Story<'a> {
              record read back before it is committed.",
         )?;
         self.command(&format!("reconcile {JOB}"))?;
-        let (config, signal) = (&self.config, Arc::new(Signal::default()));
+        let (config, signal) = (&self.config, Arc::new(Stop::default()));
         let report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
             let context = Context::new(config, &prepared.manifests);
             let mut progress = Progress::new(JOB, signal);
-            let now = pass::now();
-            Ok(carry(&context, job, Wish::Apply, now, &mut progress).await)
+            let mut passing = Passing::open(config, Wish::Apply).await?;
+            let now = jiff::Timestamp::now();
+            Ok(passing.job(&context, job, now, &mut progress).await?)
         })?;
         let said = report::shown(&report, Wish::Apply, self.style);
         output::print(said.trim_end())?;

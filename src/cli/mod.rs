@@ -12,6 +12,8 @@ pub mod doctor;
 mod error;
 mod estimate;
 pub mod init;
+pub mod messages;
+pub mod operate;
 pub mod output;
 pub mod pass;
 pub mod plan;
@@ -19,8 +21,10 @@ pub mod prepare;
 mod progress;
 pub mod report;
 pub mod schema;
+pub mod status;
 pub mod undo;
 pub mod validate;
+pub mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,7 +57,7 @@ pub struct Cli {
 const AFTER_HELP: &str = "\
 Exit codes: 0 fine, also with unapproved changes; 1 error; 2 changes found (--detailed-exitcode);
 3 an approved record can't run; 4 stale; 5 refused by a limit, the never-synchronize list or the
-instance; 6 a named job is suspended; 64 usage.
+instance; 6 a named job is suspended or outside a window; 64 usage.
 
 New here? `reconcile demo` shows the whole work on a small shop.";
 
@@ -83,6 +87,18 @@ pub enum Command {
     /// Compare one job and show the plan
     Plan(plan::Args),
     Approve(approve::Args),
+    /// Watch the manifests, compare what changed, run what is approved at its time: the daemon
+    Watch(watch::Args),
+    /// Say where each job stands and why
+    Status(status::Args),
+    /// Show what people were told, newest first
+    Messages(messages::Args),
+    /// Keep an approved run from happening
+    Cancel(operate::CancelArgs),
+    /// Let a job rest, whatever its manifest says
+    Suspend(operate::SuspendArgs),
+    /// Let a suspended job go on
+    Resume(operate::ResumeArgs),
     /// Write a job that takes a committed run back, for review
     Undo(undo::Args),
     /// Check the manifests and show every problem at once
@@ -161,7 +177,17 @@ impl Cli {
             Some(Command::Validate(args)) => args.format,
             Some(Command::Init(args)) => args.format,
             Some(Command::Doctor(args)) => args.format,
-            Some(Command::Demo(_) | Command::Schema(_) | Command::Completions(_)) => Format::Text,
+            Some(Command::Status(args)) => args.format,
+            Some(Command::Messages(args)) => args.format,
+            Some(
+                Command::Watch(_)
+                | Command::Cancel(_)
+                | Command::Suspend(_)
+                | Command::Resume(_)
+                | Command::Demo(_)
+                | Command::Schema(_)
+                | Command::Completions(_),
+            ) => Format::Text,
         }
     }
 }
@@ -173,6 +199,12 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Completions(args)) => completions::run(args),
         Some(Command::Approve(args)) => approve::command(args, &cli.global),
         Some(Command::Undo(args)) => undo::run(args, &cli.global),
+        Some(Command::Watch(args)) => watch::run(args, &cli.global),
+        Some(Command::Status(args)) => status::run(args, &cli.global),
+        Some(Command::Messages(args)) => messages::run(args, &cli.global),
+        Some(Command::Cancel(args)) => operate::cancel(args, &cli.global),
+        Some(Command::Suspend(args)) => operate::suspend(args, &cli.global),
+        Some(Command::Resume(args)) => operate::resume(args, &cli.global),
         Some(Command::Init(args)) => init::run(args),
         Some(Command::Doctor(args)) => doctor::run(args, &cli.global),
         Some(Command::Demo(args)) => demo::run(args),

@@ -4,14 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::prepare::{self, Prepared, block_on, prepare};
-use super::progress::{Progress, Signal};
+use super::progress::Progress;
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
+use crate::daemon::pass::Passing;
+use crate::daemon::stop::Stop;
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
-use crate::job::run::{Wish, pass};
+use crate::job::run::Wish;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::plan::render::Style;
@@ -35,22 +36,23 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let config = global.config()?;
     let wish = args.wish();
-    let signal = Arc::new(Signal::default());
+    let signal = Arc::new(Stop::default());
     let (manifests, reports) = block_on(async {
         let Prepared { manifests } = prepare(&config).await?;
         let names = names(args, &manifests)?;
         listen(&signal);
         let context = Context::new(&config, &manifests);
+        let mut passing = Passing::open(&config, wish).await?;
         let mut reports = Vec::new();
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                let now = now();
-                reports.push(pass(&context, job, wish, now, &mut progress).await);
+                reports
+                    .push(passing.job(&context, job, jiff::Timestamp::now(), &mut progress).await?);
                 progress.end();
-                signal.writing.store(false, Ordering::SeqCst);
+                signal.rest();
             }
-            if signal.interrupted.load(Ordering::SeqCst) {
+            if signal.is_asked() {
                 break;
             }
         }
@@ -78,24 +80,22 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     Ok(args.jobs.iter().filter(|name| seen.insert(name.as_str())).cloned().collect())
 }
 
-/// The moment of a pass, to the second: what people read in reports and the ledger.
-pub(super) fn now() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now();
-    jiff::Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
 /// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
 /// write and rolls back; a second Ctrl-C doesn't wait for that, and the database rolls back by
 /// itself.
-fn listen(signal: &Arc<Signal>) {
+fn listen(signal: &Arc<Stop>) {
     let signal = Arc::clone(signal);
     tokio::spawn(async move {
         while tokio::signal::ctrl_c().await.is_ok() {
-            let again = signal.interrupted.swap(true, Ordering::SeqCst);
-            let writing = signal.writing.load(Ordering::SeqCst);
+            let again = signal.ask();
+            let writing = signal.is_writing();
             if writing && !again {
                 eprintln!("stopping: rolling back (once more to stop at once)");
-                signal.stop_statement().await;
+                if let Err(error) = signal.end_statement().await {
+                    eprintln!(
+                        "the statement under way can't be stopped and is waited for: {error}"
+                    );
+                }
                 continue;
             }
             let left =
@@ -153,7 +153,9 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Suspended { .. } if !args.jobs.is_empty() => Some(ErrorKind::Unavailable),
+        Outcome::Suspended { .. } | Outcome::Closed { .. } if !args.jobs.is_empty() => {
+            Some(ErrorKind::Unavailable)
+        }
         outcome => report::failure(outcome),
     }
 }

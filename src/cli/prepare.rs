@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use super::{Error, ErrorKind};
-use crate::catalog::Catalog;
 use crate::compare::Scope;
-use crate::config::{Config, Environment, ManifestSource};
-use crate::database::{Access, Session};
+use crate::config::{Config, ManifestSource};
+use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
@@ -27,7 +26,7 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
     let directory = directory(None, Some(config))?;
     let mut manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
-    let catalogs = catalogs(config).await?;
+    let catalogs = crate::job::catalogs(config).await?;
     let protection = Protection::new(config);
     let problems = validate(&Context {
         manifests: &manifests,
@@ -37,6 +36,20 @@ pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
     });
     manifests.add_problems(problems);
     Ok(Prepared { manifests })
+}
+
+/// The manifests, checked without any database.
+pub async fn manifests(config: &Config) -> Result<Manifests, Error> {
+    let snapshot = Source::of(config).look().await;
+    let mut manifests = snapshot.map_err(|error| Error::failed(error.to_string()))?.manifests;
+    let problems = validate(&Context {
+        manifests: &manifests,
+        protection: &Protection::new(config),
+        config: Some(config),
+        catalogs: &BTreeMap::new(),
+    });
+    manifests.add_problems(problems);
+    Ok(manifests)
 }
 
 /// The directory of the manifests: the one named, else the operator's, else `./manifests`.
@@ -63,20 +76,6 @@ pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
     crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
     keep_plan(config, &plan)?;
     Ok(plan)
-}
-
-/// The structure of both databases as they are now.
-pub async fn catalogs(config: &Config) -> Result<BTreeMap<Environment, Catalog>, Error> {
-    let mut catalogs = BTreeMap::new();
-    for (environment, settings) in
-        [(Environment::Prod, &config.prod), (Environment::Test, &config.test)]
-    {
-        let url = settings.database.expose();
-        let mut session = Session::open(url, environment.as_str(), Access::ReadOnly).await?;
-        catalogs.insert(environment, session.catalog().await?);
-        session.close().await?;
-    }
-    Ok(catalogs)
 }
 
 /// A healthy job by name, or what is wrong with it.

@@ -3,34 +3,15 @@
 //! Answers for Ctrl-C reaching the run as well. How long it still takes is worked out in `estimate.rs`.
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::estimate::{Course, Now, left};
 use crate::apply::{Error, Stage, Watch};
+use crate::daemon::stop::Stop;
 use crate::database::CancelHandle;
-
-/// What Ctrl-C and the run tell each other.
-#[derive(Default)]
-pub(super) struct Signal {
-    pub(super) interrupted: AtomicBool,
-    pub(super) writing: AtomicBool,
-    stop: Mutex<Option<CancelHandle>>,
-}
-
-impl Signal {
-    /// Ends the statement that a server is carrying out for the run, rather than waiting for it.
-    pub(super) async fn stop_statement(&self) {
-        let stop = self.stop.lock().ok().and_then(|stop| stop.clone());
-        let Some(stop) = stop else { return };
-        if let Err(error) = stop.cancel().await {
-            eprintln!("the statement under way can't be stopped and is waited for: {error}");
-        }
-    }
-}
 
 /// Without a terminal, a line is written this often at most.
 const EVERY: Duration = Duration::from_secs(10);
@@ -40,7 +21,7 @@ const MANY: usize = 1000;
 pub(super) struct Progress {
     bar: ProgressBar,
     job: String,
-    signal: Arc<Signal>,
+    signal: Arc<Stop>,
     course: Course,
     begun: Instant,
     said: Instant,
@@ -48,7 +29,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    pub(super) fn new(job: &str, signal: Arc<Signal>) -> Self {
+    pub(super) fn new(job: &str, signal: Arc<Stop>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(0),
             false => ProgressBar::hidden(),
@@ -131,15 +112,12 @@ fn about(left: Duration) -> String {
 
 impl Watch for Progress {
     fn writing(&mut self, stop: Option<CancelHandle>) -> Result<(), Error> {
-        if let Ok(mut place) = self.signal.stop.lock() {
-            *place = stop;
-        }
-        self.signal.writing.store(true, Ordering::SeqCst);
+        self.signal.writing(stop);
         self.go_on()
     }
 
     fn is_stopped(&self) -> bool {
-        self.signal.interrupted.load(Ordering::SeqCst)
+        self.signal.is_asked()
     }
 
     fn begin(&mut self, stage: Stage, steps: usize) {

@@ -16,7 +16,7 @@ use crate::plan::heading::Heading;
 use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
 use crate::plan::render::{Style, text};
 use crate::put::put;
-use crate::state::Phase;
+use crate::state::End;
 
 /// Records of a run that are told one by one; the ledger and `--format json` hold all.
 const MOST_RECORDS: usize = 20;
@@ -150,6 +150,7 @@ pub fn sentence(outcome: &Outcome) -> String {
             ended.phase, ended.at, ended.why
         ),
         Outcome::Suspended { why } => format!("suspended: {}", visible(why)),
+        Outcome::Closed { why } => format!("approved, but closed: {}", visible(why)),
         Outcome::Refused(refusal) => match refusal.kind {
             RefusalKind::Stale => "Stale, nothing was written:".into(),
             RefusalKind::Missed => "Missed, nothing was written:".into(),
@@ -215,7 +216,9 @@ fn phase(outcome: &Outcome) -> String {
             "Succeeded".into()
         }
         Outcome::AwaitingApproval => "AwaitingApproval".into(),
-        Outcome::Scheduled { .. } | Outcome::WouldApply { .. } => "Scheduled".into(),
+        Outcome::Scheduled { .. } | Outcome::Closed { .. } | Outcome::WouldApply { .. } => {
+            "Scheduled".into()
+        }
         Outcome::Held(ended) => format!("{:?}", ended.phase),
         Outcome::Suspended { .. } => "Suspended".into(),
         Outcome::Refused(refusal) => match refusal.kind {
@@ -236,9 +239,9 @@ pub fn failure(outcome: &Outcome) -> Option<super::ErrorKind> {
         Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
         // What ended badly stays so until somebody changes the job.
         Outcome::Held(ended) => match ended.phase {
-            Phase::Succeeded => None,
-            Phase::Stale => Some(ErrorKind::Stale),
-            Phase::Failed | Phase::Missed => Some(ErrorKind::Failed),
+            End::Succeeded | End::Cancelled => None,
+            End::Stale => Some(ErrorKind::Stale),
+            End::Failed | End::Missed => Some(ErrorKind::Failed),
         },
         Outcome::Refused(refusal) => Some(match refusal.kind {
             RefusalKind::Unusable | RefusalKind::Missed => ErrorKind::Failed,

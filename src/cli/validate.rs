@@ -74,7 +74,7 @@ fn catalogs_of(file: Option<CatalogFile>) -> Catalogs {
 
 /// Reads both catalogues on read-only connections, and writes them down where that was asked for.
 fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, Error> {
-    let catalogs = block_on(prepare::catalogs(config))?;
+    let catalogs = block_on(async { Ok(crate::job::catalogs(config).await?) })?;
     if args.write_catalog {
         let side = |environment| catalogs.get(&environment).cloned();
         let (prod, test) = (side(Environment::Prod), side(Environment::Test));

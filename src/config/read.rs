@@ -4,10 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::git::git;
 use super::{
-    Config, Environment, EnvironmentConfig, GitSource, Http, Limits, Mail, ManifestSource,
-    MessageFormat, MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret,
-    Tables, Target, Token, Values, Window, WindowKind,
+    Config, Environment, EnvironmentConfig, Http, Limits, Mail, ManifestSource, MessageFormat,
+    MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target,
+    Token, Values, Window, WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
 use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
@@ -15,6 +16,8 @@ use crate::manifest::tree::Content;
 
 /// Shortest key that pins of redacted values may be made with, in bytes.
 const MIN_PIN_KEY_BYTES: usize = 16;
+/// Where result files are written, beside the operator's file, unless it says otherwise.
+const RESULTS: &str = "results";
 const DEFAULT_CONNECTIONS: usize = 2;
 const MOST_CONNECTIONS: usize = 16;
 
@@ -31,7 +34,7 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
     let state = fields.get("state", problems, |at, problems| database(at, folder, problems));
     let state_directory = fields.get("stateDirectory", problems, directory);
     let pin_key = fields.get("pinKey", problems, pin_key);
-    let results = fields.get("results", problems, results);
+    let results = fields.get("results", problems, |at, problems| results(at, folder, problems));
     let environments = fields.need("environments", problems, |at, problems| {
         let mut fields = Fields::open(at, problems)?;
         let read = |at: &At<'_>, problems: &mut Problems| environment(at, folder, problems);
@@ -57,7 +60,8 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
         state,
         state_directory: state_directory.unwrap_or_else(|| folder.join("state")),
         pin_key,
-        results: results.unwrap_or(Results { values: Values::Shown }),
+        results: results
+            .unwrap_or_else(|| Results { directory: folder.join(RESULTS), values: Values::Shown }),
         prod,
         test,
         tables,
@@ -90,30 +94,13 @@ fn manifest_source(
         fields.require("manifests", problems);
     }
     let directory = fields.get("manifests", problems, text);
-    let git = fields.get("git", problems, git);
+    let git = fields.get("git", problems, |at, problems| git(at, folder, problems));
     directory
         .map(|path| ManifestSource::Directory(folder.join(path)))
         .or(git.map(ManifestSource::Git))
 }
 
-fn git(at: &At<'_>, problems: &mut Problems) -> Option<GitSource> {
-    let mut fields = Fields::open(at, problems)?;
-    let url = fields.need("url", problems, secret);
-    let branch = fields.get("branch", problems, text);
-    let path = fields.get("path", problems, text);
-    let poll_seconds = fields.get("pollSeconds", problems, at_least_one);
-    let results_branch = fields.get("resultsBranch", problems, text);
-    fields.close(problems);
-    Some(GitSource {
-        url: url?,
-        branch: branch.unwrap_or_else(|| "main".into()),
-        path: path.unwrap_or_else(|| ".".into()),
-        poll_seconds: poll_seconds.unwrap_or(60),
-        results_branch,
-    })
-}
-
-fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
+pub(super) fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
     let value = whole_number(at, problems)?;
     if value == 0 {
         problems.push(at.error("out-of-range", format!("`{}` must be at least 1", at.path)));
@@ -121,7 +108,7 @@ fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {
     Some(value)
 }
 
-fn secret(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
+pub(super) fn secret(at: &At<'_>, problems: &mut Problems) -> Option<Secret> {
     let value = text(at, problems)?;
     if value.is_empty() {
         problems.push(at.error("no-value", format!("`{}` is empty", at.path)));
@@ -175,11 +162,13 @@ fn location(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secre
     Some(absolute.map_or(url, |path| Secret::new(format!("file:{}", path.display()))))
 }
 
-fn results(at: &At<'_>, problems: &mut Problems) -> Option<Results> {
+fn results(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Results> {
     let mut fields = Fields::open(at, problems)?;
+    let directory = fields.get("directory", problems, text);
+    let directory = folder.join(directory.as_deref().unwrap_or(RESULTS));
     let shown = fields.get("values", problems, boolean).unwrap_or(true);
     fields.close(problems);
-    Some(Results { values: if shown { Values::Shown } else { Values::Left } })
+    Some(Results { directory, values: if shown { Values::Shown } else { Values::Left } })
 }
 
 fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<EnvironmentConfig> {

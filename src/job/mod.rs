@@ -13,7 +13,9 @@ pub mod run;
 
 use std::collections::BTreeMap;
 
-use crate::config::Config;
+use crate::catalog::Catalog;
+use crate::config::{Config, Environment};
+use crate::database::{Access, Session};
 use crate::manifest::module::ModuleSpec;
 use crate::manifest::protected::Protection;
 use crate::manifest::{Manifests, SyncJob};
@@ -70,6 +72,20 @@ impl Error {
     }
 }
 
+/// The structure of both databases as they are now.
+pub async fn catalogs(config: &Config) -> Result<BTreeMap<Environment, Catalog>, database::Error> {
+    let mut catalogs = BTreeMap::new();
+    for (environment, settings) in
+        [(Environment::Prod, &config.prod), (Environment::Test, &config.test)]
+    {
+        let url = settings.database.expose();
+        let mut session = Session::open(url, environment.as_str(), Access::ReadOnly).await?;
+        catalogs.insert(environment, session.catalog().await?);
+        session.close().await?;
+    }
+    Ok(catalogs)
+}
+
 /// What every job of one pass shares.
 pub struct Context<'a> {
     pub config: &'a Config,
@@ -86,6 +102,13 @@ impl<'a> Context<'a> {
     pub fn modules(&self) -> BTreeMap<String, ModuleSpec> {
         let modules = self.manifests.modules.iter();
         modules.map(|(name, module)| (name.clone(), module.spec.clone())).collect()
+    }
+
+    /// What a comparison of a job depends on, as 64 hex digits.
+    pub fn subject(&self, job: &SyncJob) -> String {
+        let selected = self.selected(job);
+        let modules = selected.iter().map(|name| &self.manifests.modules[name].spec);
+        job.spec.subject_hash(modules)
     }
 
     /// The modules a job selects, in the order of their names.

@@ -20,6 +20,16 @@ pub struct Report {
     pub left_out: Vec<String>,
     /// Records that were approved but moved, or need one that did, under `onStale: skip`.
     pub skipped: Vec<String>,
+    /// How the request ended, where this pass ended it.
+    pub ended: Option<Ended>,
+}
+
+impl Report {
+    /// A report of which only the outcome is known.
+    pub fn new(job: &str, outcome: Outcome) -> Self {
+        let (left_out, skipped) = (Vec::new(), Vec::new());
+        Self { job: job.to_owned(), plan: None, outcome, left_out, skipped, ended: None }
+    }
 }
 
 #[derive(Debug)]
@@ -51,6 +61,10 @@ pub enum Outcome {
     /// The request was carried out before; it holds until the spec changes.
     Held(Ended),
     Suspended {
+        why: String,
+    },
+    /// Approved, but no window is open for it.
+    Closed {
         why: String,
     },
     /// Nothing was written, and the same request isn't tried again.

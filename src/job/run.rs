@@ -1,11 +1,12 @@
 //! Carries a job as far as it goes in one pass: compare, decide, apply.
 //!
-//! Answers for a request being carried out once, for nothing being written outside PROD's instance,
-//! and for pins being checked again inside the writing transaction.
+//! Answers for a request that the ledger holds not being carried out again, for nothing being written
+//! outside PROD's instance, and for pins being checked again inside the writing transaction. Whether it
+//! is time is decided before, in `daemon::decide`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decision::{
     Decision, Question, decide, named_plans, named_records, tables_to_count, with_needs,
@@ -24,9 +25,9 @@ use crate::compare::{Comparison, Scope};
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;
-use crate::manifest::sync_job::{Selection, Suspend};
+use crate::manifest::sync_job::Selection;
 use crate::plan::change::Plan;
-use crate::state::{Ended, Phase, State, keep_plan, kept_plans, random_word};
+use crate::state::{End, Ended, keep_plan, kept_plans, random_word};
 
 /// What the caller wants of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,25 @@ pub enum Wish {
     DryRun,
 }
 
-/// A single pass that starts later than this after `at` has missed it.
-const LATENESS: SignedDuration = SignedDuration::from_hours(24);
+/// What is to be done about a job in one pass, as it was decided before.
+#[derive(Debug)]
+pub struct Order<'a> {
+    pub wish: Wish,
+    /// The request or occurrence that is carried out: the ledger holds it once.
+    pub key: &'a str,
+    /// What becomes of the job instead of a run, since its time hasn't come.
+    pub instead: Option<Outcome>,
+    /// What the run will be called.
+    pub run: &'a str,
+    /// The name of this installation; a dry run leaves it unused.
+    pub installation: &'a str,
+    pub now: Timestamp,
+}
+
+/// A name for a run: the second it began, UTC, and a word that no other run draws.
+pub fn run_name(now: Timestamp) -> String {
+    format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), random_word(6))
+}
 
 /// Attempts at one transaction while the database says that another one was in the way.
 const ATTEMPTS: usize = 3;
@@ -47,21 +65,30 @@ const ATTEMPTS: usize = 3;
 pub async fn pass(
     context: &Context<'_>,
     job: &SyncJob,
-    wish: Wish,
-    now: Timestamp,
+    order: Order<'_>,
     watch: &mut dyn Watch,
 ) -> Report {
+    let now = order.now;
     let mut report = Report {
-        job: job.name.clone(),
-        plan: None,
-        outcome: Outcome::AwaitingApproval,
         left_out: left_out(context, job),
-        skipped: Vec::new(),
+        ..Report::new(&job.name, Outcome::AwaitingApproval)
     };
-    report.outcome = match carry(context, job, wish, now, watch, &mut report).await {
-        Ok(outcome) => outcome,
-        Err(error) => failed(&error),
-    };
+    match carry(context, job, order, watch, &mut report).await {
+        Ok(outcome) => {
+            report.ended = ended(&outcome, now);
+            report.outcome = outcome;
+        }
+        Err(error) => {
+            let lasting = || Ended {
+                phase: End::Failed,
+                run: String::new(),
+                why: error.to_string(),
+                at: now.to_string(),
+            };
+            report.ended = (!is_passing(&error)).then(lasting);
+            report.outcome = failed(&error);
+        }
+    }
     report
 }
 
@@ -77,27 +104,13 @@ fn failed(error: &Error) -> Outcome {
 async fn carry(
     context: &Context<'_>,
     job: &SyncJob,
-    wish: Wish,
-    now: Timestamp,
+    order: Order<'_>,
     watch: &mut dyn Watch,
     report: &mut Report,
 ) -> Result<Outcome, Error> {
-    if let Some(why) = suspended(job, now) {
-        return Ok(Outcome::Suspended { why });
-    }
-    let request = job.spec.request_hash();
-    let mut state = match wish {
-        Wish::Apply => Some(State::open(context.config).await?),
-        Wish::DryRun => None,
-    };
-    if let Some(state) = &mut state
-        && let Some(ended) = state.ended(&job.name, &request).await?
-    {
-        return Ok(Outcome::Held(ended));
-    }
     watch.begin(Stage::Comparing, 0);
     let mut opened = open(context, job).await?;
-    if let Some(ended) = committed(&opened, &request) {
+    if let Some(ended) = committed(&opened, order.key) {
         return Ok(Outcome::Held(ended));
     }
     let (mut plan, comparison) =
@@ -107,53 +120,33 @@ async fn carry(
     if let Ok(decision) = &decided {
         mark(&mut plan, decision);
     }
-    if wish == Wish::Apply {
+    if order.wish == Wish::Apply {
         keep_plan(context.config, &plan)?;
     }
     let plan: &Plan = report.plan.insert(plan);
     let decision = match decided {
         Ok(decision) => decision,
-        Err(refusal) => return refuse(&mut state, job, &request, now, refusal).await,
+        Err(refusal) => return Ok(Outcome::Refused(refusal)),
     };
     report.skipped.clone_from(&decision.skipped);
     if decision.selected.is_empty() {
         return Ok(nothing_selected(plan, &decision));
     }
-    if let Some(outcome) = due(job, &mut state, &request, now).await? {
-        return Ok(outcome);
+    if let Some(instead) = order.instead {
+        return Ok(instead);
     }
-    let Some(mut state) = state else {
+    if order.wish == Wish::DryRun {
         let (count, test_import) = (decision.selected.len(), job.spec.dry_run);
         return Ok(Outcome::WouldApply { count, test_import });
-    };
+    }
     if let Some(refusal) = elsewhere(context) {
         return Ok(Outcome::Refused(refusal));
     }
-    let facts = facts(context, job, &state, &opened, plan, now)?;
+    let facts = facts(context, job, &order, &opened, plan);
     let scope = scope(&opened, plan, &comparison, &decision);
     // Of many records this is much, and they are read again.
     drop(comparison);
-    let applying = Applying { context, job, plan, scope, decision: &decision };
-    let outcome = applying.run(opened, facts, watch).await;
-    let remembered = remember(&mut state, job, &request, now, &outcome).await;
-    noted(remembered, outcome, &mut report.left_out)
-}
-
-/// How a run ended whose end may not be noted.
-fn noted(
-    remembered: Result<(), Error>,
-    outcome: Result<Outcome, Error>,
-    left_out: &mut Vec<String>,
-) -> Result<Outcome, Error> {
-    match (remembered, outcome) {
-        // The run is committed: its ledger row holds the request from now on.
-        (Err(error), Ok(applied @ Outcome::Applied { .. })) => {
-            left_out.push(format!("the run's end isn't noted in the state store: {error}"));
-            Ok(applied)
-        }
-        (Err(error), Ok(_)) => Err(error),
-        (_, outcome) => outcome,
-    }
+    Applying { context, job, plan, scope, decision: &decision }.run(opened, facts, watch).await
 }
 
 /// Only the installation on PROD applies.
@@ -187,17 +180,6 @@ fn mark(plan: &mut Plan, decision: &Decision) {
     }
 }
 
-fn suspended(job: &SyncJob, now: Timestamp) -> Option<String> {
-    if !job.spec.suspend.holds_at(now, job.spec.schedule.as_ref()) {
-        return None;
-    }
-    Some(match &job.spec.suspend {
-        Suspend::Because { reason, until: Some(until) } => format!("{reason} (until {until})"),
-        Suspend::Because { reason, until: None } => reason.clone(),
-        Suspend::Yes | Suspend::No => "the manifest says `suspend: true`".into(),
-    })
-}
-
 /// What a run of this job leaves out, since it isn't built yet.
 fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
     let mut left = Vec::new();
@@ -222,9 +204,6 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
             ));
         }
     }
-    if !job.spec.notify.is_empty() {
-        left.push("nobody is notified by mail: not yet supported".into());
-    }
     left
 }
 
@@ -232,7 +211,7 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
 fn committed(opened: &Opened, request: &str) -> Option<Ended> {
     let run = opened.runs.iter().find(|run| run.request == request)?;
     Some(Ended {
-        phase: Phase::Succeeded,
+        phase: End::Succeeded,
         run: run.run.clone(),
         why: format!("run {} is committed", run.run),
         at: run.started_at.clone(),
@@ -276,27 +255,6 @@ async fn decision(
     }
 }
 
-/// A refusal ends the request: the same approvals wouldn't fare better. What a limit or another
-/// installation refuses may be mended without a new approval.
-async fn refuse(
-    state: &mut Option<State>,
-    job: &SyncJob,
-    request: &str,
-    now: Timestamp,
-    refusal: Refusal,
-) -> Result<Outcome, Error> {
-    if let (Some(state), RefusalKind::Stale) = (state, refusal.kind) {
-        let ended = Ended {
-            phase: Phase::Stale,
-            run: String::new(),
-            why: refusal.reasons.join("; "),
-            at: now.to_string(),
-        };
-        state.end(&job.name, request, &ended).await?;
-    }
-    Ok(Outcome::Refused(refusal))
-}
-
 fn nothing_selected(plan: &Plan, decision: &Decision) -> Outcome {
     if plan.noop {
         let failed: Vec<&str> = plan.failed_modules.keys().map(String::as_str).collect();
@@ -313,51 +271,19 @@ fn nothing_selected(plan: &Plan, decision: &Decision) -> Outcome {
     Outcome::NothingToDo { why: "everything approved is applied already".into() }
 }
 
-/// Whether the job's time has come; an outcome where it hasn't or has passed.
-async fn due(
-    job: &SyncJob,
-    state: &mut Option<State>,
-    request: &str,
-    now: Timestamp,
-) -> Result<Option<Outcome>, Error> {
-    let Some(schedule) = &job.spec.schedule else { return Ok(None) };
-    if schedule.cron.is_some() {
-        let why = "cron schedules are carried out by the daemon, which is not yet built".into();
-        return Ok(Some(Outcome::Suspended { why }));
-    }
-    let Ok(Some(resolved)) = schedule.instant() else { return Ok(None) };
-    if now < resolved.instant {
-        return Ok(Some(Outcome::Scheduled { at: resolved.instant }));
-    }
-    if now.duration_since(resolved.instant) <= LATENESS {
-        return Ok(None);
-    }
-    let why = format!(
-        "it was due at {} and is now {}, more than 24 hours later; set a new time",
-        resolved.instant, now
-    );
-    if let Some(state) = state {
-        let phase = Phase::Missed;
-        let ended = Ended { phase, run: String::new(), why: why.clone(), at: now.to_string() };
-        state.end(&job.name, request, &ended).await?;
-    }
-    Ok(Some(Outcome::Refused(Refusal { kind: RefusalKind::Missed, reasons: vec![why] })))
-}
-
 fn facts(
     context: &Context<'_>,
     job: &SyncJob,
-    state: &State,
+    order: &Order<'_>,
     opened: &Opened,
     plan: &Plan,
-    now: Timestamp,
-) -> Result<RunFacts, Error> {
+) -> RunFacts {
     let modules = context.config.modules.iter();
     let row = RunRow {
-        run: format!("{}-{}", now.strftime("%Y%m%d-%H%M%S"), random_word(6)),
-        installation: state.installation()?,
+        run: order.run.to_owned(),
+        installation: order.installation.to_owned(),
         job: job.name.clone(),
-        request: job.spec.request_hash(),
+        request: order.key.to_owned(),
         plan_digest: plan.digest.clone(),
         direction: opened.direction,
         mode: opened.mode,
@@ -365,7 +291,7 @@ fn facts(
             Basis::Images { run, .. } => Some(run.clone()),
             Basis::Source { .. } => None,
         },
-        started_at: now.to_string(),
+        started_at: order.now.to_string(),
         asked: job.spec.request,
         fence: 0,
         carried: opened.carried.clone(),
@@ -373,34 +299,28 @@ fn facts(
     };
     let after_write =
         modules.map(|(name, module)| (name.clone(), module.after_write.clone())).collect();
-    Ok(RunFacts { row, after_write })
+    RunFacts { row, after_write }
 }
 
-/// Remembers how the request ended. An error that may pass leaves it open.
-async fn remember(
-    state: &mut State,
-    job: &SyncJob,
-    request: &str,
-    now: Timestamp,
-    outcome: &Result<Outcome, Error>,
-) -> Result<(), Error> {
+/// How an outcome ends the request. What a limit or another installation refuses may be mended
+/// without a new approval; a commit without an answer is looked up in the ledger.
+fn ended(outcome: &Outcome, now: Timestamp) -> Option<Ended> {
     let (phase, run, why) = match outcome {
-        Ok(Outcome::Applied { run, .. }) => {
-            (Phase::Succeeded, run.clone(), format!("run {run} is committed"))
+        Outcome::Held(ended) => return Some(ended.clone()),
+        Outcome::Applied { run, .. } => {
+            (End::Succeeded, run.clone(), format!("run {run} is committed"))
         }
-        Ok(Outcome::TestImport { run, .. }) => (
-            Phase::Succeeded,
+        Outcome::TestImport { run, .. } => (
+            End::Succeeded,
             run.clone(),
             format!("test import {run} went through, nothing was saved"),
         ),
-        Ok(Outcome::Refused(refusal)) if refusal.kind == RefusalKind::Stale => {
-            (Phase::Stale, String::new(), refusal.reasons.join("; "))
+        Outcome::Refused(refusal) if refusal.kind == RefusalKind::Stale => {
+            (End::Stale, String::new(), refusal.reasons.join("; "))
         }
-        Err(error) if !is_passing(error) => (Phase::Failed, String::new(), error.to_string()),
-        _ => return Ok(()),
+        _ => return None,
     };
-    let ended = Ended { phase, run, why, at: now.to_string() };
-    Ok(state.end(&job.name, request, &ended).await?)
+    Some(Ended { phase, run, why, at: now.to_string() })
 }
 
 /// Errors that say nothing about the request itself: the same one may succeed later.
@@ -526,7 +446,7 @@ impl Applying<'_> {
     ) -> Result<Option<Ended>, Error> {
         let runs = ledger.runs_of(target, &self.job.name).await?;
         Ok(runs.into_iter().find(|run| run.request == facts.row.request).map(|run| Ended {
-            phase: Phase::Succeeded,
+            phase: End::Succeeded,
             why: format!("run {} is committed", run.run),
             at: run.started_at,
             run: run.run,

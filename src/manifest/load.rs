@@ -1,7 +1,7 @@
-//! From a directory to documents: which files are read, and what kind each document is.
+//! From files to documents: what is read of a directory, and what kind each document is.
 //!
 //! Answers for finding files without following links, and for `apiVersion`, `kind` and
-//! `metadata`. Every file and document stands for itself: a broken one hides no other.
+//! `metadata`; which files are manifests is `listing`'s part. Every file and document stands for itself: a broken one hides no other.
 
 use std::fs;
 use std::io::Read;
@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fields::{At, Fields, Problems};
+use super::listing::{self, Kind, Listing};
 use super::problem::{self, Problem, Source};
 use super::scalars::text;
 use super::tree::{Document as Tree, Node};
@@ -21,24 +22,39 @@ const KINDS: [&str; 4] = ["Module", "SyncJob", "Resource", "RepublishJob"];
 const MAX_NAME_BYTES: usize = 63;
 
 /// Reads all `*.yaml` and `*.yml` below a directory, in the order of their paths. What is wrong
-/// with a file or document is in [`Manifests::problems`]; only a directory that can't be read is an
-/// error.
+/// with a file or document is in [`Manifests::problems`]; only a directory that can't be read, or
+/// that holds too much, is an error.
 pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
-    let mut manifests = Manifests::default();
-    let mut files = Vec::new();
-    find_files(directory, &mut files, &mut manifests.problems).map_err(|error| {
+    let mut listing = Listing::default();
+    find_files(directory, directory, &mut listing).map_err(|error| {
         let shown = directory.display();
         vec![
             Problem::error("unreadable", format!("can't read the manifests in {shown}: {error}"))
                 .help("name their directory in reconcile.yaml under `manifests`, or with `reconcile validate --manifests DIRECTORY`"),
         ]
     })?;
-    files.sort();
-    for file in files {
-        read_file(directory, &file, &mut manifests);
+    let (files, problems) = listing.close().map_err(|problem| vec![problem])?;
+    let files = files.into_iter().map(|path| {
+        let bytes = read_file(directory, &path);
+        (path, bytes)
+    });
+    Ok(load_files(files, problems))
+}
+
+/// Makes documents of files that were listed and read, in the order given.
+pub fn load_files(
+    files: impl Iterator<Item = (PathBuf, Result<Vec<u8>, Problem>)>,
+    problems: Vec<Problem>,
+) -> Manifests {
+    let mut manifests = Manifests { problems, ..Manifests::default() };
+    for (path, bytes) in files {
+        match bytes {
+            Ok(bytes) => manifests.read_bytes(&path, &bytes),
+            Err(problem) => manifests.problems.push(file_problem(&path, problem)),
+        }
     }
     manifests.finish();
-    Ok(manifests)
+    manifests
 }
 
 /// Reads one text as if it were a file of that name.
@@ -50,52 +66,43 @@ pub fn load_text(path: &Path, bytes: &[u8]) -> Manifests {
 }
 
 /// Links are problems, whatever they point to: a pull request could bring any file of the host in.
-fn find_files(
-    directory: &Path,
-    files: &mut Vec<PathBuf>,
-    problems: &mut Vec<Problem>,
-) -> std::io::Result<()> {
+fn find_files(root: &Path, directory: &Path, listing: &mut Listing) -> std::io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let (path, kind) = (entry.path(), entry.file_type()?);
-        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        let is_manifest = path.extension().is_some_and(|end| end == "yaml" || end == "yml");
-        if hidden {
-            continue;
-        }
-        if kind.is_symlink() {
-            problems.push(file_problem(
-                &path,
-                Problem::error("symlink", "symbolic links aren't followed among manifests")
-                    .help("put the file itself here"),
-            ));
-        } else if kind.is_dir() {
-            if let Err(error) = find_files(&path, files, problems) {
+        let inside = path.strip_prefix(root).unwrap_or(&path).to_owned();
+        if kind.is_dir() && !listing::is_hidden(&inside) {
+            if let Err(error) = find_files(root, &path, listing) {
                 let problem = Problem::error("unreadable", format!("can't be read: {error}"));
-                problems.push(file_problem(&path, problem));
+                listing.refuse(&path, problem);
             }
-        } else if is_manifest && kind.is_file() {
-            files.push(path);
-        } else if is_manifest {
-            let problem = Problem::error("no-file", "this is no regular file");
-            problems.push(file_problem(&path, problem));
+        } else if !kind.is_dir() {
+            listing.add(path, &inside, kind_of(&entry)?);
         }
     }
     Ok(())
+}
+
+fn kind_of(entry: &fs::DirEntry) -> std::io::Result<Kind> {
+    let kind = entry.file_type()?;
+    Ok(if kind.is_symlink() {
+        Kind::Link
+    } else if kind.is_file() {
+        // One that vanished meanwhile is told when it is read.
+        Kind::File(entry.metadata().map_or(0, |found| found.len()))
+    } else {
+        Kind::Other
+    })
 }
 
 fn file_problem(path: &Path, problem: Problem) -> Problem {
     problem.in_source(&Arc::new(Source::unread(path)))
 }
 
-fn read_file(directory: &Path, path: &Path, manifests: &mut Manifests) {
+fn read_file(directory: &Path, path: &Path) -> Result<Vec<u8>, Problem> {
     match files::inside(directory, path).and_then(|()| read_limited(path)) {
-        Ok(Ok(bytes)) => manifests.read_bytes(path, &bytes),
-        Ok(Err(problem)) => manifests.problems.push(file_problem(path, problem)),
-        Err(error) => {
-            let problem = Problem::error("unreadable", format!("can't be read: {error}"));
-            manifests.problems.push(file_problem(path, problem));
-        }
+        Ok(read) => read,
+        Err(error) => Err(Problem::error("unreadable", format!("can't be read: {error}"))),
     }
 }
 
@@ -113,6 +120,10 @@ fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
 
 impl Manifests {
     fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(path.as_os_str().len() as u64).to_le_bytes());
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        self.files.push(*hasher.update(bytes).finalize().as_bytes());
         let name = problem::shown_path(path);
         let text = match source::read(bytes) {
             Ok(text) => text,

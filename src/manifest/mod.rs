@@ -15,8 +15,10 @@ pub mod filter;
 mod guess;
 pub mod heading;
 pub mod layout;
+pub mod listing;
 mod load;
 pub mod module;
+pub mod occurrences;
 pub mod problem;
 pub mod protected;
 pub mod quote;
@@ -34,6 +36,7 @@ pub mod sync_job;
 pub mod tree;
 pub mod validate;
 mod wanted;
+pub mod windows;
 pub mod words;
 pub mod write;
 
@@ -45,7 +48,7 @@ use problem::{Problem, Source, Span};
 use sync_job::SyncJobSpec;
 use tree::{Content, Node};
 
-pub use load::{load, load_text};
+pub use load::{load, load_files, load_text};
 
 /// Everything a directory of manifests holds.
 #[derive(Debug, Default)]
@@ -60,6 +63,8 @@ pub struct Manifests {
     pub documents: Vec<Document>,
     /// What is wrong, by file and place.
     pub problems: Vec<Problem>,
+    /// Hashes of the names and contents of all files, in their order.
+    files: Vec<[u8; 32]>,
 }
 
 /// What can be synchronized, and how to see it.
@@ -175,6 +180,20 @@ impl Origin {
 }
 
 impl Manifests {
+    /// The same for the same files, names and content alike; as 64 hex digits.
+    pub fn revision(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            hasher.update(file);
+        }
+        // Links and files that can't be read have no content.
+        for problem in &self.problems {
+            hasher.update(problem.message.as_bytes());
+            hasher.update(problem.file().unwrap_or_default().as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Takes in what checks over all documents found.
     pub fn add_problems(&mut self, found: impl IntoIterator<Item = Problem>) {
         self.problems.extend(found);
@@ -184,16 +203,21 @@ impl Manifests {
     /// Errors of a job's document and of the modules it selects. A job with any can't run; others
     /// can.
     pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {
+        self.concerning(name, &self.problems)
+    }
+
+    /// Those of some problems that are errors of a job's document or of the modules it selects.
+    pub fn concerning<'p>(&self, job: &str, problems: &'p [Problem]) -> Vec<&'p Problem> {
         let meant = |document: &&Document| match &document.spec {
-            Spec::SyncJob(_) => document.name == name,
-            Spec::Module(_) => self.job_selects(name, &document.name),
+            Spec::SyncJob(_) => document.name == job,
+            Spec::Module(_) => self.job_selects(job, &document.name),
             Spec::Later(_) => false,
         };
         let documents: Vec<&Document> = self.documents.iter().filter(meant).collect();
         let concerns = |problem: &&Problem| {
             problem.is_error() && documents.iter().any(|document| document.origin.holds(problem))
         };
-        self.problems.iter().filter(concerns).collect()
+        problems.iter().filter(concerns).collect()
     }
 
     fn job_selects(&self, job: &str, module: &str) -> bool {

@@ -186,6 +186,16 @@ impl Problem {
         self
     }
 
+    /// Place and message, `manifests/a.yaml:3:5: there is no kind …`.
+    pub fn one_line(&self) -> String {
+        let place = match (self.file(), self.span) {
+            (Some(file), Some(span)) => format!("{file}:{}:{}: ", span.line, span.column),
+            (Some(file), None) => format!("{file}: "),
+            (None, _) => String::new(),
+        };
+        format!("{place}{}", self.message)
+    }
+
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 pub use super::approval::{Approval, Approvals};
+use super::module::ModuleSpec;
 
 /// The `spec` of a `SyncJob`. Either `undo`, or `direction`, `mode` and `modules`, are present.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,12 +127,34 @@ impl SyncJobSpec {
     /// is carried out at most once.
     pub fn request_hash(&self) -> String {
         let spec = Self { notify: Vec::new(), suspend: Suspend::No, ..self.clone() };
-        let json = serde_json::to_value(spec).expect("a spec is names, numbers and booleans");
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"reconcile request v1\n");
-        hasher.update(in_key_order(json).to_string().as_bytes());
-        hasher.finalize().to_hex().to_string()
+        hash("reconcile request v1\n", [&spec].into_iter())
     }
+
+    /// What a comparison depends on, as 64 hex digits: the request without its approvals, and the
+    /// modules it selects.
+    pub fn subject_hash<'m>(&self, modules: impl Iterator<Item = &'m ModuleSpec>) -> String {
+        let spec = Self {
+            notify: Vec::new(),
+            suspend: Suspend::No,
+            approved: BTreeMap::new(),
+            ..self.clone()
+        };
+        let modules = hash("reconcile modules v1\n", modules);
+        hash(&format!("reconcile subject v1\n{modules}\n"), [&spec].into_iter())
+    }
+}
+
+fn hash<'v, T: Serialize + 'v>(kind: &str, values: impl Iterator<Item = &'v T>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(kind.as_bytes());
+    for (number, value) in values.enumerate() {
+        if number > 0 {
+            hasher.update(b"\n");
+        }
+        let json = serde_json::to_value(value).expect("specs are names, numbers and booleans");
+        hasher.update(in_key_order(json).to_string().as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// Sorted keys, so that the order in which the struct declares its fields never changes a hash.

@@ -83,6 +83,23 @@ pub struct Change {
     pub approved: bool,
 }
 
+impl Plan {
+    /// The plan without the values of fields; that they change is still told.
+    #[must_use]
+    pub fn without_values(&self) -> Self {
+        let mut plan = self.clone();
+        for field in plan.changes.iter_mut().flat_map(|change| &mut change.fields) {
+            field.form = Form::Redacted;
+            for value in [&mut field.from, &mut field.to] {
+                if !value.is_null() {
+                    *value = Json::String("(redacted)".into());
+                }
+            }
+        }
+        plan
+    }
+}
+
 impl Change {
     /// The changes that this one needs when it is carried out with an answer, or as it is.
     pub fn needs(&self, answer: Option<Answer>) -> impl Iterator<Item = &String> {

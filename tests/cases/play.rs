@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reconcile::apply::{Error as ApplyError, Watch};
 use reconcile::cli::prepare;
+use reconcile::daemon::pass::Passing;
 use reconcile::job::Context;
 use reconcile::job::report::{Outcome, RefusalKind, Report};
-use reconcile::job::run::{Wish, pass};
+use reconcile::job::run::Wish;
 use reconcile::plan::change::{Class, Plan};
 use serde_json::{Value as Json, json};
 
@@ -135,7 +136,9 @@ async fn run(world: &World, name: &str, spec: &Json, wish: Wish) -> Result<Repor
     let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
     let job = prepare::job(&prepared.manifests, name).map_err(|error| said(&error))?;
     let context = Context::new(&config, &prepared.manifests);
-    Ok(pass(&context, job, wish, jiff::Timestamp::now(), &mut Quiet).await)
+    let said = |error: reconcile::state::Error| error.to_string();
+    let mut passing = Passing::open(&config, wish).await.map_err(said)?;
+    passing.job(&context, job, jiff::Timestamp::now(), &mut Quiet).await.map_err(said)
 }
 
 fn said(error: &reconcile::cli::Error) -> String {

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use reconcile::apply::{Error as ApplyError, Watch};
 use reconcile::catalog::Engine;
 use reconcile::config::{self, Config, Environment};
+use reconcile::daemon::pass::Passing;
 use reconcile::job::Context;
 use reconcile::job::report::Report;
-use reconcile::job::run::{Wish, pass};
+use reconcile::job::run::Wish;
 use reconcile::manifest;
 
 use super::edits::{Author, Edit};
@@ -141,7 +142,8 @@ impl Shop {
         let problems: Vec<_> = manifests.problems.iter().filter(|it| it.is_error()).collect();
         assert!(problems.is_empty(), "{problems:#?}");
         let context = Context::new(&self.config, &manifests);
-        pass(&context, &manifests.jobs["sync"], wish, Timestamp::now(), watch).await
+        let mut passing = Passing::open(&self.config, wish).await.unwrap();
+        passing.job(&context, &manifests.jobs["sync"], Timestamp::now(), watch).await.unwrap()
     }
 
     /// Writes the manifest and makes one pass.

@@ -1,0 +1,168 @@
+//! `reconcile status [JOB…]`: where each job stands and why.
+//!
+//! Answers from the manifests and the state store alone; no shop's database is opened, and nothing is
+//! changed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value as Json, json};
+
+use super::prepare::{self, block_on};
+use super::{Error, Format, Global, Outcome, output};
+use crate::config::Config;
+use crate::daemon::learn::Asker;
+use crate::daemon::pass::whole_second;
+use crate::daemon::turn::Desk;
+use crate::escape::{harmless, width};
+use crate::job::Context;
+use crate::manifest::{Manifests, Spec};
+use crate::put::put;
+use crate::report::conditions::conditions;
+use crate::report::people::recipients;
+use crate::report::status::warnings;
+use crate::report::{Phase, Standing};
+use crate::state::{Memory, Posted};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whom the listing is written for
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// The jobs to tell of, in full [default: all, one line each]
+    #[arg(value_name = "JOB")]
+    pub jobs: Vec<String>,
+}
+
+/// A job's standing with what is remembered of it.
+struct Line {
+    job: String,
+    standing: Standing,
+    memory: Memory,
+    warnings: Vec<String>,
+}
+
+pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
+    let config = Arc::new(global.config()?);
+    let lines = block_on(lines(args, &config))?;
+    match args.format {
+        Format::Json => output::json(&json!({
+            "jobs": lines.iter().map(to_json).collect::<Vec<_>>()
+        }))?,
+        Format::Text if lines.is_empty() => output::print("there is no job in the manifests\n")?,
+        Format::Text if args.jobs.is_empty() => output::print(&table(&lines))?,
+        Format::Text => {
+            for line in &lines {
+                output::print(&in_full(line))?;
+            }
+        }
+    }
+    Ok(Outcome::Fine)
+}
+
+async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
+    let manifests = prepare::manifests(config).await?;
+    let mut desk = Desk::open(Arc::clone(config), Asker::Daemon).await?;
+    let context = Context::new(config, &manifests);
+    let mut memories = desk.state.memories().await?;
+    let waiting = desk.state.waiting().await?;
+    let now = whole_second(Timestamp::now());
+    let mut lines = Vec::new();
+    for name in names(args, &manifests)? {
+        let remembered = memories.remove(&name).unwrap_or_default();
+        let problems = manifests.problems_of_job(&name);
+        let job = manifests.jobs.get(&name).filter(|_| problems.is_empty());
+        let (standing, memory) = if let Some(job) = job {
+            let turn = desk.peek(&context, job, remembered, now);
+            let mut memory = turn.remembered.memory;
+            memory.notify.clone_from(&job.spec.notify);
+            (standing(turn.action.standing, &memory), memory)
+        } else {
+            let why = problems.first().map_or_else(String::new, |it| it.one_line());
+            (Standing::new(Phase::Invalid, why), remembered.memory)
+        };
+        let mut warnings = warnings(&recipients(config, &memory));
+        warnings.extend(late(&waiting, &name));
+        lines.push(Line { job: name, standing, memory, warnings });
+    }
+    Ok(lines)
+}
+
+/// A run that is under way stands above what would be decided now.
+fn standing(decided: Standing, memory: &Memory) -> Standing {
+    match &memory.running {
+        Some(running) => Standing::new(Phase::Running, format!("since {}", running.since)),
+        None => decided,
+    }
+}
+
+/// Messages that their recipients' servers didn't take yet.
+fn late(waiting: &[Posted], job: &str) -> Vec<String> {
+    let of_job = waiting.iter().filter(|posted| posted.message.job == job);
+    let late = of_job.filter_map(|Posted { message, delivery }| {
+        let error = delivery.error.as_ref()?;
+        Some(format!("the mail `{}` isn't out yet: {error}", message.subject))
+    });
+    late.collect()
+}
+
+fn names(args: &Args, manifests: &Manifests) -> Result<BTreeSet<String>, Error> {
+    let known = manifests.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
+    let known: BTreeSet<String> = known.map(|document| document.name.clone()).collect();
+    for job in &args.jobs {
+        if !known.contains(job) {
+            prepare::job(manifests, job)?;
+        }
+    }
+    Ok(match args.jobs.is_empty() {
+        true => known,
+        false => args.jobs.iter().cloned().collect(),
+    })
+}
+
+fn table(lines: &[Line]) -> String {
+    let widest = |of: &dyn Fn(&Line) -> usize| lines.iter().map(of).max().unwrap_or(0);
+    let job = widest(&|line| width(&line.job)).max(3);
+    let phase = widest(&|line| line.standing.phase.as_str().len()).max(5);
+    let mut out = format!("{:job$}  {:phase$}  WHY\n", "JOB", "PHASE");
+    for line in lines {
+        let Standing { phase: stands, why, .. } = &line.standing;
+        put!(out, "{:job$}  {:phase$}  {}\n", line.job, stands.as_str(), harmless(why));
+    }
+    out
+}
+
+fn in_full(line: &Line) -> String {
+    let Line { job, standing, memory, warnings } = line;
+    let mut out = format!("{job}: {}\n  {}\n", standing.phase.as_str(), harmless(&standing.why));
+    if let Some(seen) = &memory.seen {
+        let commit = seen.commit.as_deref().unwrap_or("outside of git");
+        put!(out, "  request {} ({commit})\n", &seen.request[..12]);
+    }
+    for condition in conditions(memory, standing) {
+        let status = condition.status.as_str();
+        put!(out, "  {} {status}: {}\n", condition.kind, harmless(&condition.message));
+    }
+    for run in &memory.runs {
+        put!(out, "  {}  {}  {}\n", run.at, run.phase.as_str(), harmless(&run.what));
+    }
+    for warning in warnings {
+        put!(out, "  warning: {}\n", harmless(warning));
+    }
+    out.push('\n');
+    out
+}
+
+fn to_json(line: &Line) -> Json {
+    let Line { job, standing, memory, warnings } = line;
+    json!({
+        "job": job,
+        "phase": standing.phase.as_str(),
+        "why": standing.why,
+        "nextRun": standing.next_run.map(|at| at.to_string()),
+        "plan": memory.compared.as_ref().map(|it| json!({ "digest": it.digest, "counts": it.counts })),
+        "runs": memory.runs,
+        "warnings": warnings,
+    })
+}

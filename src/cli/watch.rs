@@ -1,0 +1,234 @@
+//! `reconcile watch`: the daemon.
+//!
+//! Answers for when to look, for signals, and for stopping within a grace time, saying how. What a
+//! look does is `daemon::watch`'s.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::prepare::block_on;
+use super::{Error, Global, Outcome};
+use crate::apply::{Error as ApplyError, Watch};
+use crate::config::Config;
+use crate::daemon::hints::Hints;
+use crate::daemon::log::say;
+use crate::daemon::pass::whole_second;
+use crate::daemon::stop::Stop;
+use crate::daemon::watch::{self, Daemon};
+use crate::database::CancelHandle;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How long a run that is writing may still take after SIGTERM, in seconds; then it is rolled back
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub grace: u64,
+}
+
+/// What the daemon calls itself in what it says.
+const DAEMON: &str = "reconcile";
+/// Pause after a look that failed as a whole.
+const PAUSE: Duration = Duration::from_secs(10);
+
+pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
+    let config = Arc::new(global.config()?);
+    block_on(async {
+        let failed = |error: watch::Error| Error::failed(error.to_string());
+        let stop = Arc::new(Stop::default());
+        let daemon = Daemon::open(config).await.map_err(failed)?;
+        let signals = Signals::new().map_err(|error| Error::failed(error.to_string()))?;
+        let grace = Duration::from_secs(args.grace);
+        Loop { daemon, stop, signals, grace, global }.go_on().await;
+        Ok(Outcome::Fine)
+    })
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    reload: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            reload: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Next {
+        tokio::select! {
+            _ = self.terminate.recv() => Next::End,
+            _ = self.interrupt.recv() => Next::End,
+            _ = self.reload.recv() => Next::Reload,
+        }
+    }
+
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+struct Loop<'a> {
+    daemon: Daemon,
+    stop: Arc<Stop>,
+    signals: Signals,
+    grace: Duration,
+    global: &'a Global,
+}
+
+enum Next {
+    Look,
+    Reload,
+    End,
+}
+
+impl Loop<'_> {
+    async fn go_on(mut self) {
+        say(DAEMON, "watching");
+        tell_systemd(&[NotifyState::Ready]);
+        let mut hints = self.hints();
+        loop {
+            let Some(pause) = self.look().await else { break };
+            if let Some(hints) = &mut hints {
+                hints.renew();
+            }
+            match self.wait(&mut hints, pause).await {
+                Next::Look => {}
+                Next::Reload => {
+                    self.reload().await;
+                    hints = self.hints();
+                }
+                Next::End => break,
+            }
+        }
+        tell_systemd(&[NotifyState::Stopping]);
+        say(DAEMON, "stopped");
+    }
+
+    fn hints(&self) -> Option<Hints> {
+        self.daemon.source().folder().map(Hints::of)
+    }
+
+    /// One look, which SIGTERM ends: at once where nothing is written. Returns how long to wait, or
+    /// nothing at the end.
+    async fn look(&mut self) -> Option<Duration> {
+        let now = whole_second(Timestamp::now());
+        let mut watching = Watching { stop: Arc::clone(&self.stop) };
+        let mut look = std::pin::pin!(self.daemon.look(now, &mut watching));
+        let looked = tokio::select! {
+            looked = &mut look => looked,
+            () = self.signals.stop() => {
+                if !self.stop.is_writing() {
+                    say(DAEMON, "stopping; nothing was written");
+                    return None;
+                }
+                say(DAEMON, format!("stopping: the run may take {} s more", self.grace.as_secs()));
+                if tokio::time::timeout(self.grace, &mut look).await.is_ok() {
+                    say(DAEMON, "the run went to its end");
+                    return None;
+                }
+                self.stop.ask();
+                if let Err(error) = self.stop.end_statement().await {
+                    say(DAEMON, format!("the statement under way is waited for: {error}"));
+                }
+                // What the run says of itself tells whether it was in time after all.
+                let _ = look.await;
+                say(DAEMON, "the run was asked to roll back");
+                return None;
+            }
+        };
+        self.stop.rest();
+        match looked {
+            Ok(look) => {
+                let until = look.again.duration_since(Timestamp::now());
+                Some(until.unsigned_abs().max(Duration::from_millis(1)))
+                    .filter(|_| until.is_positive())
+                    .or(Some(Duration::ZERO))
+            }
+            Err(error) => {
+                say(DAEMON, error);
+                Some(PAUSE)
+            }
+        }
+    }
+
+    async fn wait(&mut self, hints: &mut Option<Hints>, pause: Duration) -> Next {
+        let hint = async {
+            match hints {
+                Some(hints) => hints.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => Next::Look,
+            () = hint => Next::Look,
+            next = self.signals.next() => next,
+        }
+    }
+
+    /// Reads the operator's file anew. One that can't be used changes nothing.
+    async fn reload(&mut self) {
+        let reloaded = match self.global.config() {
+            Ok(config) => self.renewed(config).await,
+            Err(error) => {
+                super::error::show_problems(&error.problems);
+                Err(error.message)
+            }
+        };
+        match reloaded {
+            Ok(daemon) => {
+                self.daemon = daemon;
+                say(DAEMON, "the operator's file was read again");
+            }
+            Err(error) => {
+                say(
+                    DAEMON,
+                    format!("the operator's file can't be used, the old one stays: {error}"),
+                );
+            }
+        }
+    }
+
+    async fn renewed(&self, config: Config) -> Result<Daemon, String> {
+        Daemon::open(Arc::new(config)).await.map_err(|error| error.to_string())
+    }
+}
+
+/// A run of the daemon: nobody looks on, but it can be stopped.
+struct Watching {
+    stop: Arc<Stop>,
+}
+
+impl Watch for Watching {
+    fn writing(&mut self, statement: Option<CancelHandle>) -> Result<(), ApplyError> {
+        self.stop.writing(statement);
+        self.step(0, 0)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_asked()
+    }
+
+    fn step(&mut self, _done: usize, _all: usize) -> Result<(), ApplyError> {
+        match self.stop.is_asked() {
+            true => Err(ApplyError::Interrupted),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Where systemd started the daemon, it waits for being told.
+fn tell_systemd(state: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        say(DAEMON, format!("systemd can't be told: {error}"));
+    }
+}

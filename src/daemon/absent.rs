@@ -1,0 +1,87 @@
+//! Jobs that can't have a turn: their manifest is broken or gone.
+//!
+//! Answers for what was announced of them being taken back, and for people seeing why.
+
+use jiff::Timestamp;
+
+use super::turn::Desk;
+use crate::report::files::{self, Written};
+use crate::report::messages::{Matter, message};
+use crate::report::people::recipients;
+use crate::report::status::status;
+use crate::report::{Event, Phase, Standing, conditions};
+use crate::state::{self, Change, End, Ended, Held, Remembered};
+
+impl Desk {
+    /// A job whose manifest is broken: nothing of it happens until that is mended.
+    pub async fn invalid(
+        &mut self,
+        job: &str,
+        remembered: &mut Remembered,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Written, state::Error> {
+        let memory = &mut remembered.memory;
+        let told = memory.announced.take();
+        let event = told.map(|key| {
+            let why = format!("its manifest is broken: {why}");
+            (key, Event::Withdrawn { why })
+        });
+        let standing = Standing::new(Phase::Invalid, why);
+        self.note(job, remembered, &standing, event, now).await
+    }
+
+    /// A job that no manifest names any more. What was announced of it is cancelled; a job of the
+    /// same name that comes later is the same job.
+    pub async fn gone(
+        &mut self,
+        job: &str,
+        remembered: &mut Remembered,
+        now: Timestamp,
+    ) -> Result<Written, state::Error> {
+        let memory = &mut remembered.memory;
+        let why = "its manifest was deleted";
+        let (phase, run, at) = (End::Cancelled, String::new(), now.to_string());
+        let ended = Ended { phase, run, why: why.into(), at };
+        let event = memory.announced.take().map(|key| {
+            memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
+            (key, Event::Ended(ended))
+        });
+        memory.seen = None;
+        let standing = Standing::new(Phase::Ended(End::Cancelled), why);
+        self.note(job, remembered, &standing, event, now).await
+    }
+
+    /// Remembers, tells, and writes `status.yaml`.
+    async fn note(
+        &mut self,
+        job: &str,
+        remembered: &mut Remembered,
+        standing: &Standing,
+        event: Option<(String, Event)>,
+        now: Timestamp,
+    ) -> Result<Written, state::Error> {
+        let before = self.state.memory(job).await?.memory;
+        conditions::note(&mut remembered.memory, standing, now);
+        let memory = &remembered.memory;
+        let (config, spec, plan, report) = (&*self.config, None, None, None);
+        let messages: Vec<_> = event
+            .iter()
+            .map(|(key, event)| {
+                message(&Matter { config, job, spec, memory, plan, report, key, now }, event)
+            })
+            .collect();
+        let ended = event.as_ref().and_then(|(key, event)| match event {
+            Event::Ended(ended) => Some((key.as_str(), ended)),
+            _ => None,
+        });
+        let people = recipients(config, memory);
+        let text = status(job, None, memory, standing, &people);
+        if *memory != before || !messages.is_empty() {
+            self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;
+        }
+        let folder = &self.config.results.directory;
+        // What can't be written is tried again at the next look.
+        Ok(files::write(folder, job, "status.yaml", &text).unwrap_or(Written::AsBefore))
+    }
+}

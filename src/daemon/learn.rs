@@ -1,0 +1,186 @@
+//! What is remembered, and who is told, after a look at a job or a turn of it: pure.
+//!
+//! Answers for a request's end being kept, for errors that may pass leading to another attempt, and
+//! for each event being told once. What a message says is `report`'s.
+
+use jiff::Timestamp;
+
+use super::decide::{Action, Step, on_error};
+use super::moment::{Due, Moment};
+use crate::job::report::{Outcome, Report};
+use crate::report::{Event, Phase};
+use crate::state::{Compared, End, Ended, Held, Memory, RunLine};
+
+/// Who asked for the pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    /// Somebody at a command line, who sees what becomes of it and may try again at once.
+    Person,
+    Daemon,
+}
+
+/// A look at a job, and what it led to.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    pub action: &'a Action,
+    /// The request's hash.
+    pub request: &'a str,
+    pub subject: &'a str,
+    /// Where the step was carried out.
+    pub report: Option<&'a Report>,
+    /// What the run was called.
+    pub run: &'a str,
+    pub asker: Asker,
+    pub now: Timestamp,
+    /// Between 0 and 1, see [`on_error`].
+    pub jitter: f64,
+}
+
+/// What follows from a lesson besides the memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// The request or occurrence that is over, by its key.
+    pub ended: Option<(String, Ended)>,
+    pub events: Vec<Event>,
+}
+
+/// People hear of trouble once it happened this often in a row.
+const ATTEMPTS_BEFORE_TELLING: u32 = 3;
+
+/// Takes a lesson into a job's memory.
+pub fn learn(memory: &mut Memory, lesson: &Lesson<'_>) -> Learned {
+    let mut learned = Learned::default();
+    match lesson.action.step {
+        Step::LeaveOut => deal_with(memory, &lesson.action.moment),
+        Step::End(end) => {
+            let why = lesson.action.standing.why.clone();
+            let ended = Ended { phase: end, run: String::new(), why, at: lesson.now.to_string() };
+            finish(memory, lesson, ended, &mut learned);
+        }
+        Step::Rest | Step::Compare | Step::Run => {}
+    }
+    if let Some(report) = lesson.report {
+        reported(memory, lesson, report, &mut learned);
+    }
+    announce(memory, lesson, &mut learned);
+    learned
+}
+
+fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
+    memory.running = None;
+    let is_run = lesson.action.step == Step::Run;
+    compared(memory, lesson, report, learned);
+    match &report.outcome {
+        Outcome::Failed { error } | Outcome::Unknown { error } if report.ended.is_none() => {
+            let trouble =
+                on_error(memory.trouble.as_ref(), error.clone(), lesson.now, lesson.jitter);
+            if trouble.attempts == ATTEMPTS_BEFORE_TELLING {
+                learned.events.push(Event::Troubled { error: error.clone() });
+            }
+            memory.trouble = Some(trouble);
+            return;
+        }
+        _ => memory.trouble = None,
+    }
+    let ended = report.ended.clone().or_else(|| (is_run).then(|| over(lesson, report)).flatten());
+    if let Some(mut ended) = ended {
+        if ended.run.is_empty() && is_run {
+            lesson.run.clone_into(&mut ended.run);
+        }
+        if is_run {
+            memory.add_run(line(&ended, report, lesson.now));
+        }
+        finish(memory, lesson, ended, learned);
+    }
+}
+
+/// A daemon's attempt at a run ends the request, whatever came of it: the same approvals aren't tried
+/// again until somebody changes the job. A person who tries may try again.
+fn over(lesson: &Lesson<'_>, report: &Report) -> Option<Ended> {
+    let (phase, why) = match (&report.outcome, lesson.asker) {
+        (_, Asker::Person) => return None,
+        (Outcome::Refused(refusal), _) => (End::Failed, refusal.reasons.join("; ")),
+        (Outcome::NothingToDo { why }, _) => (End::Succeeded, format!("nothing to do, {why}")),
+        (Outcome::AwaitingApproval, _) => {
+            (End::Succeeded, "nothing to do, nothing that differs is approved".into())
+        }
+        _ => return None,
+    };
+    Some(Ended { phase, run: String::new(), why, at: lesson.now.to_string() })
+}
+
+fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
+    let Some(plan) = &report.plan else { return };
+    let is_first = memory.compared.as_ref().is_none_or(|it| it.subject != lesson.subject);
+    let objections = match &report.outcome {
+        Outcome::Refused(refusal) => refusal.reasons.clone(),
+        _ => Vec::new(),
+    };
+    memory.compared = Some(Compared {
+        subject: lesson.subject.to_owned(),
+        digest: plan.digest.clone(),
+        counts: plan.counts,
+        failed_modules: plan.failed_modules.keys().cloned().collect(),
+        objections,
+        at: lesson.now,
+    });
+    // Of a run people hear anyway.
+    if is_first && lesson.action.step != Step::Run {
+        learned.events.push(Event::Compared);
+    }
+}
+
+fn line(ended: &Ended, report: &Report, now: Timestamp) -> RunLine {
+    let applied = match &report.outcome {
+        Outcome::Applied { applied, .. } => applied.entries.len() as u64,
+        _ => 0,
+    };
+    RunLine {
+        run: ended.run.clone(),
+        phase: ended.phase,
+        at: now,
+        applied,
+        what: ended.why.clone(),
+    }
+}
+
+fn finish(memory: &mut Memory, lesson: &Lesson<'_>, ended: Ended, learned: &mut Learned) {
+    let key = lesson.action.moment.key.clone();
+    deal_with(memory, &lesson.action.moment);
+    memory.trouble = None;
+    if memory.announced.as_deref() == Some(&key) {
+        memory.announced = None;
+    }
+    memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
+    learned.events.push(Event::Ended(ended.clone()));
+    learned.ended = Some((key, ended));
+}
+
+/// An occurrence never comes back, also when clocks do.
+pub(super) fn deal_with(memory: &mut Memory, moment: &Moment) {
+    if let Due::Occurrence { at, .. } | Due::LeftOut { at, .. } = moment.due {
+        memory.dealt_with = Some(memory.dealt_with.map_or(at, |before| before.max(at)));
+    }
+}
+
+/// Says when a job runs, once for each request, and takes it back where that won't happen.
+fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
+    let standing = &lesson.action.standing;
+    let scheduled = match (standing.phase, lesson.action.step, standing.next_run) {
+        (Phase::Scheduled, Step::Rest, Some(at)) => Some(at),
+        _ => None,
+    };
+    match (scheduled, memory.announced.as_deref()) {
+        (Some(_), Some(told)) if told == lesson.request => {}
+        (Some(at), _) => {
+            memory.announced = Some(lesson.request.to_owned());
+            learned.events.push(Event::Scheduled { at });
+        }
+        (None, Some(told)) if told != lesson.request => {
+            memory.announced = None;
+            let why = "the job was changed before its time".to_owned();
+            learned.events.push(Event::Withdrawn { why });
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,17 @@
+//! From manifests to finished runs, again and again: what to do about each job, and doing it.
+//!
+//! Answers for one decision (`decide`, pure) that commands and the daemon share, and for what follows
+//! from it being remembered, reported and told in one step.
+
+mod absent;
+pub mod decide;
+pub mod hints;
+pub mod learn;
+pub mod log;
+pub mod moment;
+pub mod operate;
+pub mod pass;
+pub mod source;
+pub mod stop;
+pub mod turn;
+pub mod watch;

@@ -1,0 +1,56 @@
+//! A single pass over jobs, as somebody at a command line asks for it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::learn::Asker;
+use super::source::Source;
+use super::turn::{Desk, dry_run};
+use crate::apply::Watch;
+use crate::config::Config;
+use crate::job::Context;
+use crate::job::report::Report;
+use crate::job::run::Wish;
+use crate::manifest::SyncJob;
+use crate::state;
+
+/// A pass that leaves its trace in state, results and outbox, or one that leaves none.
+pub enum Passing {
+    Real { desk: Box<Desk>, source: Source },
+    Dry,
+}
+
+impl Passing {
+    pub async fn open(config: &Config, wish: Wish) -> Result<Self, state::Error> {
+        if wish == Wish::DryRun {
+            return Ok(Self::Dry);
+        }
+        let desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
+        Ok(Self::Real { desk, source: Source::of(config) })
+    }
+
+    /// One job's turn.
+    pub async fn job(
+        &mut self,
+        context: &Context<'_>,
+        job: &SyncJob,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<Report, state::Error> {
+        let Self::Real { desk, source } = self else {
+            return Ok(dry_run(context, job, now, watch).await);
+        };
+        let now = whole_second(now);
+        let remembered = desk.state.memory(&job.name).await?;
+        let mut turn = desk.look(context, job, remembered, source, now).await?;
+        let mut report = desk.carry_out(context, &mut turn, Ok(()), now, watch).await?;
+        report.left_out.append(&mut turn.troubles);
+        Ok(report)
+    }
+}
+
+/// A moment to the second: what people read in reports and the ledger.
+pub fn whole_second(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,427 @@
+//! One job's turn: look, decide, carry out, remember, tell.
+//!
+//! Answers for these being the same whoever asks, a person at a command line or the daemon; and for
+//! what a turn changes in the state store being written together.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
+use super::learn::{Asker, Learned, Lesson, learn};
+use super::moment::Due;
+use super::source::Source;
+use crate::apply::Watch;
+use crate::config::Config;
+use crate::job::Context;
+use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
+use crate::job::run::{Order, Wish, pass, run_name};
+use crate::manifest::SyncJob;
+use crate::manifest::windows::{Opening, opening};
+use crate::report::messages::{Matter, message};
+use crate::report::people::recipients;
+use crate::report::run_file::run_file;
+use crate::report::status::status;
+use crate::report::{Event, Phase, Standing, conditions, files};
+use crate::state;
+use crate::state::{Change, End, Ended, Held, Memory, Message, Remembered, Running, Seen, State};
+
+/// A run that starts later than this after its time is missed: in the daemon, which is there all the
+/// time,
+pub const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
+/// and in single passes.
+pub const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Everything that turns of jobs share.
+pub struct Desk {
+    pub config: Arc<Config>,
+    pub state: State,
+    pub rules: Rules,
+    pub asker: Asker,
+    installation: String,
+}
+
+/// A job that was looked at, and what is to be done about it.
+pub struct Turn<'a> {
+    pub job: &'a SyncJob,
+    pub request: String,
+    pub subject: String,
+    pub remembered: Remembered,
+    pub action: Action,
+    /// What the state store holds of the memory.
+    pub(super) saved: Memory,
+    /// Whether result files of the job say something new.
+    pub news: files::Written,
+    /// What couldn't be written down; it is tried again.
+    pub troubles: Vec<String>,
+}
+
+impl Desk {
+    pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
+        let state = State::open(&config).await?;
+        let installation = state.installation()?;
+        let lateness = match asker {
+            Asker::Daemon => LATENESS_OF_THE_DAEMON,
+            Asker::Person => LATENESS_OF_A_PASS,
+        };
+        let rules = Rules { windows: config.windows.clone(), lateness };
+        Ok(Self { config, state, rules, asker, installation })
+    }
+
+    /// Looks at a job: what happens by time alone is done, the rest is decided.
+    pub async fn look<'a>(
+        &mut self,
+        context: &Context<'_>,
+        job: &'a SyncJob,
+        mut remembered: Remembered,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<Turn<'a>, state::Error> {
+        let (request, subject) = (job.spec.request_hash(), context.subject(job));
+        let saved = remembered.memory.clone();
+        self.see(job, &request, &mut remembered.memory, source, now).await?;
+        remembered.memory.notify.clone_from(&job.spec.notify);
+        let mut turn = Turn {
+            job,
+            request,
+            subject,
+            action: Action::none(now),
+            remembered,
+            saved,
+            news: files::Written::AsBefore,
+            troubles: Vec::new(),
+        };
+        loop {
+            turn.action = self.decide(&turn, now);
+            let again = match turn.action.step {
+                Step::LeaveOut | Step::End(_) => Again::Yes,
+                Step::Rest => Again::No,
+                Step::Compare | Step::Run => break,
+            };
+            let learned = turn.learn(None, "", self.asker, now);
+            self.keep(&mut turn, &learned, None, now).await?;
+            if again == Again::No {
+                break;
+            }
+        }
+        self.write_results(&mut turn).await?;
+        self.write_status(&mut turn);
+        Ok(turn)
+    }
+
+    /// Notes a request that is new: who wrote it, and whether it was over before.
+    async fn see(
+        &mut self,
+        job: &SyncJob,
+        request: &str,
+        memory: &mut Memory,
+        source: &Source,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        if memory.seen.as_ref().is_some_and(|seen| seen.request == request) {
+            return Ok(());
+        }
+        let written = source.last_change(job).await;
+        memory.seen = Some(Seen {
+            request: request.to_owned(),
+            at: now,
+            written: written.as_ref().map(|change| change.at),
+            commit: written.as_ref().and_then(|change| change.commit.clone()),
+            author: written.and_then(|change| change.author),
+        });
+        memory.trouble = None;
+        let key = moment_of(&job.spec, request, memory, &self.rules, now).key;
+        if let Some(ended) = self.state.ended(&job.name, &key).await? {
+            memory.held = Some(Held { key, ended });
+        }
+        Ok(())
+    }
+
+    pub(super) fn decide(&self, turn: &Turn<'_>, now: Timestamp) -> Action {
+        let Turn { job, request, subject, remembered, .. } = turn;
+        let (spec, memory) = (&job.spec, &remembered.memory);
+        let key = moment_of(spec, request, memory, &self.rules, now).key;
+        let ended = memory.ended(&key);
+        let impatient = Memory { trouble: None, ..memory.clone() };
+        let memory = match self.asker {
+            Asker::Daemon => memory,
+            // Somebody who asks doesn't want to wait.
+            Asker::Person => &impatient,
+        };
+        reconcile(&View { spec, request, subject, memory, ended, rules: &self.rules, now })
+    }
+
+    /// Carries out what was decided, remembers it and tells of it. A person's turn compares in any
+    /// case.
+    pub async fn carry_out(
+        &mut self,
+        context: &Context<'_>,
+        turn: &mut Turn<'_>,
+        fit: Result<(), String>,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<Report, state::Error> {
+        if let Some(report) = settled(turn) {
+            return Ok(report);
+        }
+        let key = turn.action.moment.key.clone();
+        if turn.action.step == Step::Run {
+            if let Some(ended) = self.state.ended(&turn.job.name, &key).await? {
+                turn.remembered.memory.held = Some(Held { key, ended: ended.clone() });
+                self.keep(turn, &Learned::default(), None, now).await?;
+                return Ok(Report::new(&turn.job.name, Outcome::Held(ended)));
+            }
+            turn.remembered.memory.running = Some(Running { key: key.clone(), since: now });
+            self.keep(turn, &Learned::default(), None, now).await?;
+        }
+        let run = run_name(now);
+        let order = Order {
+            wish: Wish::Apply,
+            key: &key,
+            instead: instead(&turn.action, &self.rules, turn.job, now),
+            run: &run,
+            installation: &self.installation,
+            now,
+        };
+        let mut report = match fit {
+            Ok(()) => {
+                // Much is held while comparing: on the heap, not on the stack of whoever waits.
+                let pass = Box::pin(pass(context, turn.job, order, watch));
+                caught(&turn.job.name, now, pass).await
+            }
+            Err(error) => Report::new(&turn.job.name, Outcome::Failed { error }),
+        };
+        let learned = turn.learn(Some(&report), &run, self.asker, now);
+        let kept = self.keep(turn, &learned, Some(&report), now).await;
+        match (kept, &report.outcome) {
+            // The run is committed: its ledger row holds the request from now on.
+            (Err(error), Outcome::Applied { .. }) => {
+                let sentence = format!("the run's end isn't noted in the state store: {error}");
+                report.left_out.push(sentence);
+            }
+            (kept, _) => kept?,
+        }
+        turn.action = self.decide(turn, now);
+        self.write_status(turn);
+        Ok(report)
+    }
+
+    /// Writes what was learned, where anything was: into the state store at once, then into files.
+    async fn keep(
+        &mut self,
+        turn: &mut Turn<'_>,
+        learned: &Learned,
+        report: Option<&Report>,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let standing = self.decide(turn, now).standing;
+        conditions::note(&mut turn.remembered.memory, &standing, now);
+        if let Some(report) = report {
+            self.results(turn, learned, report);
+        }
+        let messages = self.messages(turn, &learned.events, report, now);
+        let ended = learned.ended.as_ref().map(|(key, ended)| (key.as_str(), ended));
+        self.save(turn, &Change { ended, messages: &messages }).await?;
+        self.write_results(turn).await
+    }
+
+    async fn save(&mut self, turn: &mut Turn<'_>, change: &Change<'_>) -> Result<(), state::Error> {
+        let is_new = change.ended.is_some() || !change.messages.is_empty();
+        if is_new || turn.remembered.memory != turn.saved {
+            self.state.save(&turn.job.name, &mut turn.remembered, change).await?;
+            turn.saved.clone_from(&turn.remembered.memory);
+        }
+        Ok(())
+    }
+
+    pub(super) fn messages(
+        &self,
+        turn: &Turn<'_>,
+        events: &[Event],
+        report: Option<&Report>,
+        now: Timestamp,
+    ) -> Vec<Message> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let stored = match report.and_then(|report| report.plan.as_ref()) {
+            Some(_) => None,
+            None => state::latest_plan(&self.config, &turn.job.name),
+        };
+        let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
+        let matter = Matter {
+            config: &self.config,
+            job: &turn.job.name,
+            spec: Some(&turn.job.spec),
+            memory: &turn.remembered.memory,
+            plan,
+            report,
+            key: &turn.action.moment.key,
+            now,
+        };
+        events.iter().map(|event| message(&matter, event)).collect()
+    }
+
+    /// Notes the files that tell of a turn; the state store has them until they are written.
+    fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
+        if let Some(plan) = &report.plan {
+            let text = files::plan_text(&self.config.results, plan);
+            turn.remembered.memory.unwritten.insert("plan.md".into(), text);
+        }
+        if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
+            let memory = &turn.remembered.memory;
+            let text = run_file(turn.job, memory, report, ended, &recipients(&self.config, memory));
+            let name = format!("runs/{}.yaml", ended.run);
+            turn.remembered.memory.unwritten.insert(name, text);
+        }
+    }
+
+    /// Writes the files that aren't written yet. A file that can't be written changes nothing about
+    /// what happened; it is tried again at the next look.
+    async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
+        let folder = &self.config.results.directory;
+        let unwritten = std::mem::take(&mut turn.remembered.memory.unwritten);
+        for (name, text) in unwritten {
+            match files::write(folder, &turn.job.name, &name, &text) {
+                Ok(written) => turn.news(written),
+                Err(error) => {
+                    turn.troubles.push(error.to_string());
+                    turn.remembered.memory.unwritten.insert(name, text);
+                }
+            }
+        }
+        self.save(turn, &Change::default()).await
+    }
+
+    /// Brings `status.yaml` up to date.
+    fn write_status(&self, turn: &mut Turn<'_>) {
+        let (job, memory) = (turn.job, &turn.remembered.memory);
+        let people = recipients(&self.config, memory);
+        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
+        let folder = &self.config.results.directory;
+        match files::write(folder, &job.name, "status.yaml", &text) {
+            Ok(written) => turn.news(written),
+            Err(error) => turn.troubles.push(error.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+impl Turn<'_> {
+    fn learn(
+        &mut self,
+        report: Option<&Report>,
+        run: &str,
+        asker: Asker,
+        now: Timestamp,
+    ) -> Learned {
+        let Self { request, subject, remembered, action, .. } = self;
+        let jitter = jitter();
+        let lesson = Lesson { action, request, subject, report, run, asker, now, jitter };
+        learn(&mut remembered.memory, &lesson)
+    }
+
+    fn news(&mut self, written: files::Written) {
+        if written == files::Written::Anew {
+            self.news = written;
+        }
+    }
+}
+
+/// A mistake of this program ends one run, not the daemon: what the run held is dropped, and with its
+/// connection whatever it wrote.
+async fn caught(job: &str, now: Timestamp, pass: impl Future<Output = Report>) -> Report {
+    match AssertUnwindSafe(pass).catch_unwind().await {
+        Ok(report) => report,
+        Err(panic) => {
+            let said = panic.downcast_ref::<String>().map(String::as_str);
+            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no word");
+            let error = format!("this program made a mistake: {said}; please report it");
+            let (phase, run, at) = (End::Failed, String::new(), now.to_string());
+            let ended = Some(Ended { phase, run, why: error.clone(), at });
+            Report { ended, ..Report::new(job, Outcome::Failed { error }) }
+        }
+    }
+}
+
+/// Between 0 and 1, different for each process and moment.
+fn jitter() -> f64 {
+    let word = state::random_word(4);
+    f64::from(u16::from_str_radix(&word, 16).unwrap_or_default()) / f64::from(u16::MAX)
+}
+
+/// What can be said of a job without comparing it.
+fn settled(turn: &Turn<'_>) -> Option<Report> {
+    let Standing { phase, why, .. } = &turn.action.standing;
+    let why = why.clone();
+    let outcome = match (turn.action.step, phase) {
+        (Step::Rest, Phase::Suspended) => Outcome::Suspended { why },
+        (Step::Rest, Phase::Invalid) => Outcome::Failed { error: why },
+        (Step::Rest, Phase::Ended(_)) => {
+            let ended = turn.remembered.memory.ended(&turn.action.moment.key)?;
+            Outcome::Held(ended.clone())
+        }
+        _ => return None,
+    };
+    Some(Report::new(&turn.job.name, outcome))
+}
+
+/// What becomes of a job that is compared before its time.
+fn instead(action: &Action, rules: &Rules, job: &SyncJob, now: Timestamp) -> Option<Outcome> {
+    if action.step == Step::Run {
+        return None;
+    }
+    match &action.moment.due {
+        Due::At(at) | Due::Next { at, .. } if *at > now => Some(Outcome::Scheduled { at: *at }),
+        Due::AtOnce if has_approvals(&job.spec) => match opening(&rules.windows, now) {
+            Opening::Open => None,
+            Opening::Closed { why, .. } => Some(Outcome::Closed { why }),
+        },
+        _ => Some(Outcome::AwaitingApproval),
+    }
+}
+
+/// A dry run: compares and checks, and leaves no trace.
+pub async fn dry_run(
+    context: &Context<'_>,
+    job: &SyncJob,
+    now: Timestamp,
+    watch: &mut dyn Watch,
+) -> Report {
+    let windows = context.config.windows.clone();
+    let rules = Rules { windows, lateness: LATENESS_OF_A_PASS };
+    let memory = Memory { seen: None, ..Memory::default() };
+    let (request, subject) = (job.spec.request_hash(), context.subject(job));
+    let view = View {
+        spec: &job.spec,
+        request: &request,
+        subject: &subject,
+        memory: &memory,
+        ended: None,
+        rules: &rules,
+        now,
+    };
+    let action = reconcile(&view);
+    let (phase, why) = (action.standing.phase, action.standing.why.clone());
+    let refused = |kind, why| Outcome::Refused(Refusal { kind, reasons: vec![why] });
+    let outcome = match (action.step, phase) {
+        (_, Phase::Suspended) => Outcome::Suspended { why },
+        (_, Phase::Invalid) => Outcome::Failed { error: why },
+        (Step::End(End::Missed), _) => refused(RefusalKind::Missed, why),
+        _ => {
+            let instead = instead(&action, &rules, job, now);
+            let (wish, run, installation) = (Wish::DryRun, "", "");
+            let order = Order { wish, key: &request, instead, run, installation, now };
+            return pass(context, job, order, watch).await;
+        }
+    };
+    Report::new(&job.name, outcome)
+}

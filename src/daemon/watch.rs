@@ -1,0 +1,263 @@
+//! Looking at everything, again and again: one look is one pass over all jobs.
+//!
+//! Answers for a look that depends on nothing but the manifests, the state store, the databases and
+//! the time given; for at most one job being compared or run in it, the most urgent one; and for an
+//! error of one job never keeping the others from their turns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::Step;
+use super::learn::Asker;
+use super::log::say;
+use super::moment::Due;
+use super::source::{self, Snapshot, Source};
+use super::turn::{Desk, Turn};
+use crate::apply::Watch;
+use crate::config::Config;
+use crate::job::Context;
+use crate::manifest::problem::Problem;
+use crate::manifest::validate::{self, validate};
+use crate::manifest::{Manifests, Spec};
+use crate::report::files::Written;
+use crate::state::{self, Remembered};
+
+/// Even if nothing is due, everything is looked at this often.
+const LISTING: SignedDuration = SignedDuration::from_secs(30);
+
+/// Why a look couldn't be made. It is made again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the manifests can't be read: {0}")]
+    Source(#[from] source::Error),
+    #[error(transparent)]
+    State(#[from] state::Error),
+}
+
+/// What came of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// When to look again, if nobody asks for it before.
+    pub again: Timestamp,
+    /// Whether result files say something new.
+    pub news: Written,
+}
+
+pub struct Daemon {
+    desk: Desk,
+    source: Source,
+    /// The manifests as they were checked last.
+    checked: Option<Arc<Checked>>,
+    /// What was said of each job last, so that it is said once.
+    said: BTreeMap<String, String>,
+}
+
+struct Checked {
+    revision: String,
+    manifests: Manifests,
+}
+
+/// How soon a job wants its turn: runs by their time, then comparisons.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Run(Timestamp),
+    Compare,
+}
+
+impl Daemon {
+    pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
+        let source = Source::of(&config);
+        let desk = Desk::open(config, Asker::Daemon).await?;
+        Ok(Self { desk, source, checked: None, said: BTreeMap::new() })
+    }
+
+    pub fn config(&self) -> &Arc<Config> {
+        &self.desk.config
+    }
+
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// One look at everything.
+    pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        let checked = self.check().await?;
+        let config = Arc::clone(&self.desk.config);
+        let context = Context::new(&config, &checked.manifests);
+        let mut memories = self.desk.state.memories().await?;
+        let mut look = Look { again: now + LISTING, news: Written::AsBefore };
+        let mut urgent: Option<(Urgency, Turn<'_>)> = None;
+        for name in names(&checked.manifests) {
+            let remembered = memories.remove(&name).unwrap_or_default();
+            let problems = checked.manifests.problems_of_job(&name);
+            let job = checked.manifests.jobs.get(&name).filter(|_| problems.is_empty());
+            let Some(job) = job else {
+                self.invalid(&name, remembered, &problems, &mut look, now).await?;
+                continue;
+            };
+            let turn = self.desk.look(&context, job, remembered, &self.source, now).await;
+            let Some(mut turn) = taken(&name, turn)? else { continue };
+            self.tell(&mut turn, &mut look);
+            let wants = urgency(&turn, now);
+            look.again = turn.action.again.map_or(look.again, |again| look.again.min(again));
+            if let Some(wants) = wants
+                && urgent.as_ref().is_none_or(|(most, _)| wants < *most)
+            {
+                urgent = Some((wants, turn));
+            }
+        }
+        self.gone(memories, &checked.manifests, &mut look, now).await?;
+        if let Some((_, mut turn)) = urgent {
+            let fit = fit(&context, &turn).await;
+            let name = turn.job.name.clone();
+            say(&name, starting(&turn));
+            let carried = self.desk.carry_out(&context, &mut turn, fit, now, watch).await;
+            if taken(&name, carried)?.is_some() {
+                self.tell(&mut turn, &mut look);
+            }
+            // Others may be waiting; and what follows from this turn is seen by looking.
+            look.again = now;
+        }
+        Ok(look)
+    }
+
+    /// Reads the manifests, and checks them where they aren't the same as before.
+    async fn check(&mut self) -> Result<Arc<Checked>, Error> {
+        let Snapshot { mut manifests, revision } = self.source.look().await?;
+        if let Some(checked) = self.checked.as_ref().filter(|it| it.revision == revision) {
+            return Ok(Arc::clone(checked));
+        }
+        let config = &self.desk.config;
+        let problems = validate(&validate::Context {
+            manifests: &manifests,
+            protection: &crate::manifest::protected::Protection::new(config),
+            config: Some(config),
+            catalogs: &BTreeMap::new(),
+        });
+        manifests.add_problems(problems);
+        for problem in manifests.problems.iter().filter(|problem| problem.is_error()) {
+            say("manifests", problem.one_line());
+        }
+        let checked = Arc::new(Checked { revision, manifests });
+        self.checked = Some(Arc::clone(&checked));
+        Ok(checked)
+    }
+
+    /// Says where a job stands, where that is new.
+    fn tell(&mut self, turn: &mut Turn<'_>, look: &mut Look) {
+        if turn.news == Written::Anew {
+            look.news = Written::Anew;
+        }
+        for trouble in turn.troubles.drain(..) {
+            say(&turn.job.name, trouble);
+        }
+        let standing = &turn.action.standing;
+        if turn.action.step == Step::Rest {
+            let sentence = format!("{}: {}", standing.phase.as_str(), standing.why);
+            self.say_once(&turn.job.name, sentence);
+        }
+    }
+
+    fn say_once(&mut self, job: &str, sentence: String) {
+        if self.said.get(job) != Some(&sentence) {
+            say(job, &sentence);
+            self.said.insert(job.to_owned(), sentence);
+        }
+    }
+
+    /// A job whose manifest is broken does nothing until that is mended.
+    async fn invalid(
+        &mut self,
+        name: &str,
+        mut remembered: Remembered,
+        problems: &[&Problem],
+        look: &mut Look,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let why = problems.first().map_or_else(
+            || "another job has the same name".to_owned(),
+            |problem| problem.one_line(),
+        );
+        let written = self.desk.invalid(name, &mut remembered, &why, now).await;
+        if taken(name, written)? == Some(Written::Anew) {
+            look.news = Written::Anew;
+        }
+        self.say_once(name, format!("Invalid: {why}"));
+        Ok(())
+    }
+
+    /// Jobs that no manifest names any more are cancelled, if anything of them was still to come.
+    async fn gone(
+        &mut self,
+        memories: BTreeMap<String, Remembered>,
+        manifests: &Manifests,
+        look: &mut Look,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        // A file that can't be read may hold the job.
+        let is_sure = manifests
+            .problems
+            .iter()
+            .all(|problem| !problem.is_error() || problem.document.is_some());
+        for (name, mut remembered) in memories {
+            if !is_sure || remembered.memory.seen.is_none() {
+                continue;
+            }
+            let written = self.desk.gone(&name, &mut remembered, now).await;
+            if taken(&name, written)? == Some(Written::Anew) {
+                look.news = Written::Anew;
+            }
+            self.say_once(&name, "its manifest was deleted".into());
+        }
+        Ok(())
+    }
+}
+
+/// What another process wrote meanwhile is looked at the next time.
+fn taken<T>(job: &str, result: Result<T, state::Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(taken) => Ok(Some(taken)),
+        Err(error @ state::Error::Changed { .. }) => {
+            say(job, error);
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Every job that some document names, also broken ones.
+fn names(manifests: &Manifests) -> BTreeSet<String> {
+    let jobs = manifests.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
+    jobs.map(|document| document.name.clone()).collect()
+}
+
+fn urgency(turn: &Turn<'_>, now: Timestamp) -> Option<Urgency> {
+    match (turn.action.step, &turn.action.moment.due) {
+        (Step::Run, Due::At(at) | Due::Occurrence { at, .. }) => Some(Urgency::Run(*at)),
+        (Step::Run, _) => Some(Urgency::Run(now)),
+        (Step::Compare, _) => Some(Urgency::Compare),
+        _ => None,
+    }
+}
+
+fn starting(turn: &Turn<'_>) -> &'static str {
+    if turn.action.step == Step::Run { "running" } else { "comparing" }
+}
+
+/// Whether the databases are as the job's manifests say; an error that may pass if not.
+async fn fit(context: &Context<'_>, turn: &Turn<'_>) -> Result<(), String> {
+    let catalogs = crate::job::catalogs(context.config).await.map_err(|error| error.to_string())?;
+    let problems = validate(&validate::Context {
+        manifests: context.manifests,
+        protection: &context.protection,
+        config: Some(context.config),
+        catalogs: &catalogs,
+    });
+    let concerning = context.manifests.concerning(&turn.job.name, &problems);
+    match concerning.first() {
+        Some(problem) => Err(problem.one_line()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,59 @@
+//! Git: where manifests come from, and where results go.
+//!
+//! Answers for everything that is asked of a repository: its newest commit, the manifests of a
+//! commit, who changed a file, what was signed, and a branch of results. The `git` binary does the
+//! work with lists of arguments, so that credential helpers, SSH settings and signing are as people
+//! have them. Nothing is ever checked out. Knows manifests, but neither jobs nor the daemon.
+
+pub mod address;
+mod branch;
+
+mod error;
+mod fetch;
+mod history;
+mod kill;
+mod lock;
+mod manifests;
+mod mirror;
+mod repository;
+pub mod run;
+mod signed;
+mod size;
+mod work_tree;
+
+use std::fmt;
+
+pub use branch::{Published, Results};
+pub use error::Error;
+pub use history::LastChange;
+pub use mirror::Mirror;
+pub use repository::Repository;
+pub use signed::Unsigned;
+pub use work_tree::WorkTree;
+
+/// The full name of a commit: 40 lower-case hexadecimal digits, or 64 in a repository of SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commit(String);
+
+impl Commit {
+    /// `None` for anything but a full name: what is abbreviated may mean another commit tomorrow.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        (matches!(text.len(), 40 | 64) && text.bytes().all(is_digit)).then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first digits, for people.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
+impl fmt::Display for Commit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}

@@ -1,0 +1,106 @@
+//! Conditions of a job, as Kubernetes has them: a few things that are true or not, each with a reason.
+//!
+//! Answers for the time of a condition changing only when its status does.
+
+use jiff::Timestamp;
+
+use super::standing::{Phase, Standing};
+use crate::state::{End, Memory};
+
+/// One thing that is true of a job, or isn't, or isn't known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    pub kind: &'static str,
+    pub status: Status,
+    /// In CamelCase, for programs.
+    pub reason: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    True,
+    False,
+    Unknown,
+}
+
+impl Status {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// All conditions of a job, in a fixed order.
+pub fn conditions(memory: &Memory, standing: &Standing) -> Vec<Condition> {
+    let mut all = vec![valid(standing), compared(memory), succeeded(memory)];
+    if standing.phase == Phase::Suspended {
+        let (kind, reason) = ("Suspended", "Asked");
+        let message = standing.why.clone();
+        all.push(Condition { kind, status: Status::True, reason, message });
+    }
+    all
+}
+
+fn valid(standing: &Standing) -> Condition {
+    let (status, reason, message) = match standing.phase {
+        Phase::Invalid => (Status::False, "BrokenManifest", standing.why.clone()),
+        _ => (Status::True, "Checked", "the manifest is fine".into()),
+    };
+    Condition { kind: "Valid", status, reason, message }
+}
+
+fn compared(memory: &Memory) -> Condition {
+    let (status, reason, message) = match (&memory.trouble, &memory.compared) {
+        (Some(trouble), _) => (Status::False, "Retrying", trouble.error.clone()),
+        (None, None) => (Status::Unknown, "NotYet", "it wasn't compared yet".into()),
+        (None, Some(compared)) if !compared.failed_modules.is_empty() => {
+            let modules = compared.failed_modules.join(", ");
+            (Status::False, "ModulesFailed", format!("{modules} couldn't be compared"))
+        }
+        (None, Some(compared)) => match compared.objections.first() {
+            Some(objection) => (Status::True, "ApprovalsCannotRun", objection.clone()),
+            None => (Status::True, "Compared", "the latest comparison went through".into()),
+        },
+    };
+    Condition { kind: "Compared", status, reason, message }
+}
+
+fn succeeded(memory: &Memory) -> Condition {
+    let (status, reason, message) = match &memory.held {
+        None => (Status::Unknown, "NotYet", "the request wasn't carried out yet".into()),
+        Some(held) => {
+            let why = held.ended.why.clone();
+            match held.ended.phase {
+                End::Succeeded => (Status::True, "Committed", why),
+                End::Failed => (Status::False, "Failed", why),
+                End::Stale => (Status::False, "Stale", why),
+                End::Cancelled => (Status::False, "Cancelled", why),
+                End::Missed => (Status::False, "Missed", why),
+            }
+        }
+    };
+    Condition { kind: "Succeeded", status, reason, message }
+}
+
+/// Notes since when the job stands as it does, and since when each condition holds.
+pub fn note(memory: &mut Memory, standing: &Standing, now: Timestamp) {
+    let phase = standing.phase.as_str();
+    if memory.stood.as_ref().is_none_or(|stood| stood.phase != phase) {
+        memory.stood = Some(crate::state::Stood { phase: phase.to_owned(), since: now });
+    }
+    let found = conditions(memory, standing);
+    memory.conditions.retain(|kind, _| found.iter().any(|it| it.kind == kind));
+    for condition in found {
+        let status = condition.status.as_str();
+        let known = memory.conditions.get(condition.kind).is_some_and(|it| it.phase == status);
+        if !known {
+            let stood = crate::state::Stood { phase: status.to_owned(), since: now };
+            memory.conditions.insert(condition.kind.to_owned(), stood);
+        }
+    }
+}

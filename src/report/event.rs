@@ -1,0 +1,25 @@
+//! What people are told of.
+
+use jiff::Timestamp;
+
+use crate::state::Ended;
+
+/// Something that happened to a job, or will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The first plan of what the job asks for.
+    Compared,
+    /// Comparing or running fails again and again.
+    Troubled {
+        error: String,
+    },
+    /// Its time is known.
+    Scheduled {
+        at: Timestamp,
+    },
+    /// What was announced won't happen.
+    Withdrawn {
+        why: String,
+    },
+    Ended(Ended),
+}

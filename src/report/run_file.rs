@@ -1,0 +1,67 @@
+//! `results/JOB/runs/RUN.yaml`: what one run did, or why it did nothing.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::people::Recipients;
+use super::yaml::yaml;
+use crate::job::report::{Outcome, Report};
+use crate::manifest::SyncJob;
+use crate::state::{Ended, Memory};
+
+/// The whole file.
+pub fn run_file(
+    job: &SyncJob,
+    memory: &Memory,
+    report: &Report,
+    ended: &Ended,
+    people: &Recipients,
+) -> String {
+    let mut out = Map::new();
+    out.insert("run".into(), json!(ended.run));
+    out.insert("job".into(), json!(job.name));
+    out.insert("phase".into(), json!(ended.phase.as_str()));
+    out.insert("why".into(), json!(ended.why));
+    out.insert("at".into(), json!(ended.at));
+    if let Some(seen) = &memory.seen {
+        out.insert("request".into(), json!(seen.request));
+        out.insert("commit".into(), json!(seen.commit));
+        out.insert("author".into(), json!(seen.author));
+    }
+    if let Some(plan) = &report.plan {
+        out.insert("direction".into(), json!(plan.direction.as_str()));
+        out.insert("planDigest".into(), json!(plan.digest));
+    }
+    match &report.outcome {
+        Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. } => {
+            let is_test = matches!(report.outcome, Outcome::TestImport { .. });
+            out.insert("testImport".into(), json!(is_test));
+            let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
+            let rows = json!({ "inserted": inserted, "updated": updated, "deleted": deleted });
+            out.insert("rows".into(), rows);
+            let entries = applied.entries.iter().map(|entry| {
+                json!({
+                    "record": format!("{}/{}", entry.table, entry.id),
+                    "class": entry.class,
+                    "answer": entry.answer,
+                    "targetId": entry.target_id,
+                    "pin": entry.pin,
+                })
+            });
+            out.insert("applied".into(), entries.collect());
+        }
+        Outcome::Refused(refusal) => {
+            out.insert("reasons".into(), json!(refusal.reasons));
+        }
+        _ => {}
+    }
+    for (name, list) in [("skipped", &report.skipped), ("leftOut", &report.left_out)] {
+        if !list.is_empty() {
+            out.insert(name.into(), json!(list));
+        }
+    }
+    out.insert("notified".into(), json!(people.accepted));
+    if !people.refused.is_empty() {
+        out.insert("notNotified".into(), json!(people.refused));
+    }
+    yaml(&Json::Object(out))
+}

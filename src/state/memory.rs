@@ -1,0 +1,186 @@
+//! What is remembered of a job from one look to the next.
+//!
+//! Answers for the words in which a daemon that starts anew finds out where everything stands. What
+//! follows from them is decided in `daemon::decide`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::change::Counts;
+
+/// Runs kept in a job's memory; the results and the ledger keep all.
+const MOST_RUNS: usize = 20;
+
+/// Everything that is remembered of one job.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// The request that the manifest made when it was last looked at.
+    pub seen: Option<Seen>,
+    /// Whom the manifest wants told.
+    pub notify: Vec<String>,
+    pub compared: Option<Compared>,
+    /// What went wrong and may go better later.
+    pub trouble: Option<Trouble>,
+    /// How the latest request or occurrence ended.
+    pub held: Option<Held>,
+    /// Occurrences of `cron` up to this one are dealt with.
+    pub dealt_with: Option<Timestamp>,
+    /// A run that was begun; it ends with the run.
+    pub running: Option<Running>,
+    /// The request or occurrence whose time people were told.
+    pub announced: Option<String>,
+    /// What an operator said on the command line.
+    pub suspended: Option<Suspended>,
+    /// Newest first.
+    pub runs: Vec<RunLine>,
+    /// Where the job stood last, and since when.
+    pub stood: Option<Stood>,
+    /// Result files that aren't written yet, by their names in the job's folder.
+    pub unwritten: BTreeMap<String, String>,
+    /// The status of each condition, and since when.
+    pub conditions: BTreeMap<String, Stood>,
+}
+
+/// A request, and how it got here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// The hash of what the job asks for.
+    pub request: String,
+    /// When it was first looked at.
+    pub at: Timestamp,
+    /// When it was written: the commit's time. Absent where nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<Timestamp>,
+    /// The commit that brought it; absent outside of git.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// The git address of that commit's author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+}
+
+/// The latest comparison that was made of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// A hash of what was compared: the job without its approvals, and its modules.
+    pub subject: String,
+    pub digest: String,
+    pub counts: Counts,
+    /// Modules that couldn't be compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_modules: Vec<String>,
+    /// Why what is approved couldn't be carried out as things are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub objections: Vec<String>,
+    pub at: Timestamp,
+}
+
+/// An error that says nothing about the request itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trouble {
+    pub error: String,
+    /// In a row.
+    pub attempts: u32,
+    pub since: Timestamp,
+    /// When it is tried again.
+    pub again: Timestamp,
+}
+
+/// A request or an occurrence that is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Held {
+    pub key: String,
+    pub ended: Ended,
+}
+
+/// How a request ended. All of them hold until the job's spec changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    Succeeded,
+    Failed,
+    Stale,
+    Cancelled,
+    Missed,
+}
+
+impl End {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Stale => "Stale",
+            Self::Cancelled => "Cancelled",
+            Self::Missed => "Missed",
+        }
+    }
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    pub phase: End,
+    pub run: String,
+    /// One sentence.
+    pub why: String,
+    /// UTC, RFC 3339.
+    pub at: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Running {
+    pub key: String,
+    pub since: Timestamp,
+}
+
+/// A pause that an operator asked for; the manifest may ask for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suspended {
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// The account of the operating system that asked.
+    pub by: String,
+}
+
+/// One run, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunLine {
+    pub run: String,
+    pub phase: End,
+    pub at: Timestamp,
+    /// Records that stand on the target because of it.
+    pub applied: u64,
+    /// One sentence.
+    pub what: String,
+}
+
+/// A phase, or the status of a condition, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stood {
+    pub phase: String,
+    pub since: Timestamp,
+}
+
+impl Memory {
+    /// The end of a request or occurrence, if it is the one that is remembered.
+    pub fn ended(&self, key: &str) -> Option<&Ended> {
+        self.held.as_ref().filter(|held| held.key == key).map(|held| &held.ended)
+    }
+
+    pub fn add_run(&mut self, run: RunLine) {
+        self.runs.insert(0, run);
+        self.runs.truncate(MOST_RUNS);
+    }
+}

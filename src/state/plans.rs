@@ -1,0 +1,72 @@
+//! Plans that were shown, kept as files, so that `all@DIGEST` can name them.
+//!
+//! Answers for whole files only, and for what becomes of the oldest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::{Error, at, make};
+use crate::config::Config;
+use crate::plan::change::Plan;
+use crate::plan::render::write_pretty;
+use crate::whole::{also_as, write_whole};
+
+/// Stored plans kept per job; `all@DIGEST` names one of them.
+const KEPT_PLANS: usize = 50;
+/// The plan that was shown last.
+const LATEST: &str = "plan.json";
+
+/// Keeps a plan that was shown.
+pub fn keep_plan(config: &Config, plan: &Plan) -> Result<PathBuf, Error> {
+    let directory = plans(config, &plan.job);
+    make(&directory)?;
+    let kept = directory.join(format!("{}.json", &plan.digest[..16]));
+    write_whole(&kept, |out| write_pretty(plan, out)).map_err(at(&kept))?;
+    let latest = directory.join(LATEST);
+    also_as(&kept, &latest).map_err(at(&latest))?;
+    forget_oldest(&directory)?;
+    Ok(latest)
+}
+
+/// Those of the named plans of a job that were shown before, by the first 16 digits of their digests.
+/// Files that can't be read as a plan of this version are left out: an approval that names one says
+/// so.
+pub fn kept_plans(config: &Config, job: &str, named: &BTreeSet<String>) -> BTreeMap<String, Plan> {
+    let directory = plans(config, job);
+    let kept = named.iter().filter_map(|digest| {
+        let plan = read(&directory.join(format!("{digest}.json")))?;
+        plan.digest.starts_with(digest).then_some((digest.clone(), plan))
+    });
+    kept.collect()
+}
+
+/// The plan of a job that was shown last, where this version can read it.
+pub fn latest_plan(config: &Config, job: &str) -> Option<Plan> {
+    read(&plans(config, job).join(LATEST))
+}
+
+fn read(path: &Path) -> Option<Plan> {
+    serde_json::from_str(&std::fs::read_to_string(path).ok()?).ok()
+}
+
+fn plans(config: &Config, job: &str) -> PathBuf {
+    config.state_directory.join("plans").join(job)
+}
+
+fn digests(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.file_stem().is_some_and(|stem| stem.len() == 16))
+        .collect()
+}
+
+fn forget_oldest(directory: &Path) -> Result<(), Error> {
+    let mut files = digests(directory);
+    files.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
+    let surplus = files.len().saturating_sub(KEPT_PLANS);
+    for path in files.into_iter().take(surplus) {
+        std::fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
+    }
+    Ok(())
+}

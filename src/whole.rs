@@ -1,0 +1,89 @@
+//! Files that are there whole or not at all.
+//!
+//! Answers for a reader seeing the old content or the new one and never half of one, also after the
+//! power failed. Which files, and what they say, is the caller's.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a file under another name, brings it to the disk and gives it its own name.
+pub fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let draft = draft(path);
+    let written = File::create(&draft).and_then(|file| {
+        let mut out = BufWriter::with_capacity(1 << 16, file);
+        write(&mut out)?;
+        out.into_inner()?.sync_all()?;
+        fs::rename(&draft, path)
+    });
+    if written.is_err() {
+        // The first error is the one to tell; a draft that can't be removed changes nothing.
+        let _ = fs::remove_file(&draft);
+    }
+    written?;
+    sync_folder(path)
+}
+
+/// Writes a text, unless the file says it already. Returns whether it was written.
+pub fn write_if_changed(path: &Path, text: &str) -> io::Result<bool> {
+    match fs::read(path) {
+        Ok(there) if there == text.as_bytes() => return Ok(false),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    write_whole(path, |out| out.write_all(text.as_bytes())).map(|()| true)
+}
+
+/// Gives a file that was just written another name as well: a large one is stored once. Where files
+/// can't be linked it is copied. Neither is ever written in place.
+pub fn also_as(kept: &Path, path: &Path) -> io::Result<()> {
+    let draft = draft(path);
+    let _ = fs::remove_file(&draft);
+    fs::hard_link(kept, &draft)
+        .or_else(|_| fs::copy(kept, &draft).map(|_| ()))
+        .and_then(|()| fs::rename(&draft, path))
+}
+
+fn draft(path: &Path) -> PathBuf {
+    path.with_extension(format!("{}.tmp", std::process::id()))
+}
+
+/// A name that was given is lasting only once its folder is on the disk.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_the_same_isnt_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs/a/status.yaml");
+        assert!(write_if_changed(&path, "old").unwrap());
+        assert!(!write_if_changed(&path, "old").unwrap());
+        assert!(write_if_changed(&path, "new").unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_error_leaves_the_old_file_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.yaml");
+        fs::write(&path, "old").unwrap();
+        write_whole(&path, |_| Err(io::Error::other("full"))).unwrap_err();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
