@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
 use crate::daemon::pass::Passing;
 use crate::daemon::stop::Stop;
+use crate::escape::harmless;
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
 use crate::job::run::Wish;
@@ -37,7 +38,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let config = global.config()?;
     let wish = args.wish();
     let signal = Arc::new(Stop::default());
-    let (manifests, reports) = block_on(async {
+    let (manifests, reports, mail) = block_on(async {
         let Prepared { manifests } = prepare(&config).await?;
         let names = names(args, &manifests)?;
         listen(&signal);
@@ -56,9 +57,9 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
                 break;
             }
         }
-        Ok((manifests, reports))
+        Ok((manifests, reports, passing.send().await))
     })?;
-    show(args, &manifests, &reports)?;
+    show(args, &manifests, &reports, &mail)?;
     end(args, &manifests, &reports)
 }
 
@@ -109,15 +110,24 @@ fn listen(signal: &Arc<Stop>) {
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
+fn show(
+    args: &Args,
+    manifests: &Manifests,
+    reports: &[Report],
+    mail: &[String],
+) -> Result<(), Error> {
     if args.format == Format::Json {
         let jobs: Vec<_> = reports.iter().map(report::to_json).collect();
         let problems: Vec<_> = manifests.problems.iter().map(Problem::to_json).collect();
-        return output::json(&serde_json::json!({ "jobs": jobs, "problems": problems }));
+        let json = serde_json::json!({ "jobs": jobs, "problems": problems, "mail": mail });
+        return output::json(&json);
     }
     let style = Style { colour: output::colour(), width: output::width() };
     for report in reports {
         output::print(&report::shown(report, args.wish(), style))?;
+    }
+    for sentence in mail {
+        output::print(&format!("mail: {}\n", harmless(sentence)))?;
     }
     if manifests.jobs.is_empty() && manifests.problems.is_empty() {
         output::print("nothing to do: there is no job in the manifests\n")?;

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::daemon::hints::Hints;
 use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
+use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
 use crate::daemon::watch::{self, Daemon};
 use crate::database::CancelHandle;
@@ -38,10 +39,11 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     block_on(async {
         let failed = |error: watch::Error| Error::failed(error.to_string());
         let stop = Arc::new(Stop::default());
-        let daemon = Daemon::open(config).await.map_err(failed)?;
+        let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
+        let post = Post::start(config);
         let signals = Signals::new().map_err(|error| Error::failed(error.to_string()))?;
         let grace = Duration::from_secs(args.grace);
-        Loop { daemon, stop, signals, grace, global }.go_on().await;
+        Loop { daemon, post, stop, signals, grace, global }.go_on().await;
         Ok(Outcome::Fine)
     })
 }
@@ -79,6 +81,7 @@ impl Signals {
 
 struct Loop<'a> {
     daemon: Daemon,
+    post: Post,
     stop: Arc<Stop>,
     signals: Signals,
     grace: Duration,
@@ -98,6 +101,7 @@ impl Loop<'_> {
         let mut hints = self.hints();
         loop {
             let Some(pause) = self.look().await else { break };
+            self.post.wake();
             if let Some(hints) = &mut hints {
                 hints.renew();
             }
@@ -111,6 +115,7 @@ impl Loop<'_> {
             }
         }
         tell_systemd(&[NotifyState::Stopping]);
+        self.post.end().await;
         say(DAEMON, "stopped");
     }
 
@@ -186,6 +191,8 @@ impl Loop<'_> {
         };
         match reloaded {
             Ok(daemon) => {
+                let post = Post::start(Arc::clone(daemon.config()));
+                std::mem::replace(&mut self.post, post).end().await;
                 self.daemon = daemon;
                 say(DAEMON, "the operator's file was read again");
             }
