@@ -61,6 +61,15 @@ fn each_folder_uses_only_folders_below_it_in_the_map() {
     assert!(uses > 100, "{uses}");
 }
 
+/// Each call has its limits, and no credentials in its errors, because there is one place for them.
+#[test]
+fn git_is_started_in_one_place() {
+    for file in files(source()).into_iter().filter(|file| !file.ends_with("git/run.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("Command::new("), "{} starts a program", file.display());
+    }
+}
+
 /// Style, as far as it can be counted: an opening comment, and a length that is read in one sitting.
 #[test]
 fn files_say_what_they_are_and_stay_short() {

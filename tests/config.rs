@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reconcile::config::{self, Config, Environment, ManifestSource, Values};
+use reconcile::config::{self, Config, Environment, ManifestSource, SigningKey, Values};
 
 const EXAMPLE: &str = r#"
 instance: PROD
@@ -108,4 +108,106 @@ fn a_filled_in_number_is_a_number() {
     let variable = |_: &str| Some("7".to_owned());
     let config = config::parse(Path::new("/r.yaml"), text.as_bytes(), &variable).unwrap();
     assert_eq!(config.limits.max_deletes, 7);
+}
+
+/// The smallest file with `git` in place of `manifests`.
+fn with_git(git: &str) -> Result<config::GitSource, Vec<String>> {
+    let text = SMALLEST.replace("manifests: m", &format!("git: {{{git}}}"));
+    match config::parse(Path::new("/etc/shop/reconcile.yaml"), text.as_bytes(), &|_| None) {
+        Ok(Config { manifests: ManifestSource::Git(source), .. }) => Ok(source),
+        Ok(config) => panic!("{:?}", config.manifests),
+        Err(problems) => Err(problems.iter().map(|found| found.code.to_owned()).collect()),
+    }
+}
+
+#[test]
+fn a_git_source_has_sensible_defaults() {
+    let source = with_git("url: ../shop.git").unwrap();
+    assert_eq!(source.url.expose(), "/etc/shop/../shop.git");
+    assert_eq!((source.branch.as_str(), source.path.as_str()), ("main", "."));
+    assert_eq!(source.results_branch, "reconcile-results");
+    assert_eq!((source.poll_seconds, source.max_mebibytes), (60, 1024));
+    assert_eq!(source.require_signed, None);
+}
+
+#[test]
+fn an_address_leads_where_it_seems_to() {
+    for (written, read) in [
+        ("https://jo:pw@h.example/a.git", Ok("https://jo:pw@h.example/a.git")),
+        ("ssh://git@h.example/a.git", Ok("ssh://git@h.example/a.git")),
+        ("git@h.example:shop/a.git", Ok("git@h.example:shop/a.git")),
+        ("/srv/git/a.git", Ok("/srv/git/a.git")),
+        ("file:///srv/git/a.git", Ok("file:///srv/git/a.git")),
+        ("a:b/c.git", Ok("a:b/c.git")),
+        ("./a:b.git", Ok("/etc/shop/./a:b.git")),
+        ("ext::sh -c id", Err("bad-url")),
+        ("fd::7", Err("bad-url")),
+        ("ftp://h.example/a.git", Err("bad-url")),
+        ("--upload-pack=id", Err("bad-url")),
+        ("", Err("no-value")),
+    ] {
+        let found = with_git(&format!("url: \"{written}\""));
+        let found = found.as_ref().map(|source| source.url.expose());
+        assert_eq!(
+            found.map_err(|codes| codes.join(",")),
+            read.map_err(str::to_owned),
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn branches_and_folders_are_names_of_their_kind() {
+    for (git, expected) in [
+        ("branch: shop/main, resultsBranch: shop/results", None),
+        ("branch: reconcile-results", Some("same-branch")),
+        ("resultsBranch: main", Some("same-branch")),
+        ("branch: \"a b\"", Some("bad-branch")),
+        ("branch: \"--all\"", Some("bad-branch")),
+        ("branch: a..b", Some("bad-branch")),
+        ("branch: \"main:x\"", Some("bad-branch")),
+        ("branch: \"+main\"", None),
+        ("branch: refs/heads/main", Some("bad-branch")),
+        ("branch: a.lock", Some("bad-branch")),
+        ("branch: /main", Some("bad-branch")),
+        ("resultsBranch: \"x@{1}\"", Some("bad-branch")),
+        ("path: shop/manifests/", None),
+        ("path: ../elsewhere", Some("bad-path")),
+        ("path: /etc", Some("bad-path")),
+        ("pollSeconds: 0", Some("out-of-range")),
+        ("maxMebibytes: 0", Some("out-of-range")),
+    ] {
+        let found = with_git(&format!("url: /a, {git}")).err().map(|codes| codes.join(","));
+        assert_eq!(found.as_deref(), expected, "{git}");
+    }
+}
+
+#[test]
+fn keys_of_signers_are_whole() {
+    let ssh = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKnVSSFW7JRS5ew8C/Fi2EwTBX6eutvwgbvx1jXLu3Jf";
+    let print = "0123 4567 89AB CDEF 0123  4567 89ab cdef 0123 4567";
+    let digits = print.replace(' ', "").to_uppercase();
+    let keys = |keys: &str| with_git(&format!("url: /a, requireSigned: {{keys: [{keys}]}}"));
+    let source = keys(&format!("\"{print}\", \"{ssh} jo@shop\", \"0x{digits}\"")).unwrap();
+    let pgp = || SigningKey::OpenPgp(digits.clone());
+    assert_eq!(source.require_signed.unwrap(), [pgp(), SigningKey::Ssh(ssh.into()), pgp()]);
+    for wrong in [
+        "\"89ABCDEF\"",
+        "\"0123456789ABCDEF\"",
+        "\"0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\"",
+        "jo@shop.example",
+        "ssh-ed25519",
+        "\"ssh-ed25519 AAAA\"",
+        "\"ssh-ed25519 not*base64\"",
+        // Of another kind than it says.
+        &format!("\"{}\"", ssh.replace("ssh-ed25519", "ssh-rsa")),
+        // Cut short in copying.
+        &format!("\"{}\"", &ssh[..40]),
+        "\"ssh-dss AAAAB3NzaC1kc3M=\"",
+    ] {
+        assert_eq!(keys(wrong).unwrap_err(), ["bad-key"], "{wrong}");
+    }
+    // Asking for signatures of nobody would be asking for none.
+    assert_eq!(keys("").unwrap_err(), ["no-value"]);
+    assert_eq!(with_git("url: /a, requireSigned: {}").unwrap_err(), ["missing-key"]);
 }

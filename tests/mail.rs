@@ -116,7 +116,7 @@ mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.def
 out = {name: str(value) for name, value in mail.items()}
 parts = list(mail.walk())
 for part in parts[1:]:
-    out[part.get_content_type()] = part.get_content()
+    out[part.get_content_type()] = part.get_content().replace('\r\n', '\n')
 out['defects'] = ' '.join(str(it) for part in parts for it in part.defects)
 print(json.dumps(out))
 ";
@@ -193,7 +193,7 @@ async fn a_server_that_doesnt_answer_is_tried_once_a_round_and_again_later() {
     office.post("m1").await;
     office.post("m2").await;
     let round = office.round().await;
-    assert_eq!((round.waiting, round.troubles.len()), (2, 2), "{round:?}");
+    assert_eq!((round.waiting, round.troubles.len()), (2, 1), "{round:?}");
     assert!(round.troubles[0].contains("127.0.0.1:1: Connection refused"), "{round:?}");
     let attempts: Vec<u32> =
         office.state.waiting().await.unwrap().iter().map(|it| it.delivery.attempts).collect();

@@ -120,7 +120,7 @@ pub struct Report {
 /// The command: finds the job's file, and compares only where no plan is given.
 pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
     let config = global.find_config()?;
-    let directory = prepare::directory(None, config.as_ref())?;
+    let directory = prepare::block_on(prepare::directory(None, config.as_ref()))?;
     let manifests = crate::manifest::load(&directory)
         .map_err(|problems| super::Error::of_problems(problems, "no manifest could be read"))?;
     let job = prepare::job(&manifests, &args.job)?;
@@ -129,7 +129,7 @@ pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
         .map_err(|source| ApproveError::File { path: path.clone(), source })?;
     let compare = || async {
         let config = global.config()?;
-        prepare::plan(&config, &args.job).await
+        prepare::plan_edited(&config, &args.job).await
     };
     let report = prepare::block_on(async { Ok(run(args, path, &job.spec, compare).await?) })?;
     super::output::print(&report.shown(args.format))?;

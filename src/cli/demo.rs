@@ -165,7 +165,9 @@ impl<'a> Story<'a> {
         output::print("\n")?;
         let message = "Approve the spring campaign";
         self.command(&format!("git -C manifests commit --all --message '{message}'"))?;
-        let said = git::commit(&self.shop.path("manifests"), message).map_err(ShopError::from)?;
+        let folder = self.shop.path("manifests");
+        let said =
+            block_on(async { Ok(git::commit(&folder, message).await.map_err(ShopError::from)?) })?;
         output::print(&format!("{said}\n"))
     }
 

@@ -6,6 +6,7 @@
 pub mod approve;
 #[cfg(test)]
 mod approve_tests;
+mod changed;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
@@ -170,7 +171,7 @@ impl Cli {
     /// Whom the command writes for.
     fn format(&self) -> Format {
         match &self.command {
-            None => self.pass.format,
+            None => self.pass.format.into(),
             Some(Command::Plan(args)) => args.format.into(),
             Some(Command::Approve(args)) => args.format,
             Some(Command::Undo(args)) => args.format,

@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::changed::changed_since;
+use super::plan::Form;
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::progress::Progress;
-use super::{Error, ErrorKind, Format, Global, Outcome as End, output, report};
+use super::{Error, ErrorKind, Global, Outcome as End, output, report};
 use crate::daemon::pass::Passing;
 use crate::daemon::stop::Stop;
-use crate::escape::harmless;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
 use crate::job::run::Wish;
@@ -26,9 +28,12 @@ pub struct Args {
     /// End with 2 when there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
-    /// Whom the output is written for
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub format: Format,
+    /// Only jobs that changed since a commit, or whose modules did; for pull requests
+    #[arg(long, value_name = "REVISION", requires = "dry_run")]
+    pub changed_since: Option<String>,
+    /// How the output is written
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
     /// The jobs to look at [default: all]
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
@@ -38,9 +43,14 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let config = global.config()?;
     let wish = args.wish();
     let signal = Arc::new(Stop::default());
-    let (manifests, reports, mail) = block_on(async {
+    let (manifests, reports) = block_on(async {
         let Prepared { manifests } = prepare(&config).await?;
-        let names = names(args, &manifests)?;
+        let mut names = names(args, &manifests)?;
+        if let Some(revision) = &args.changed_since {
+            let directory = prepare::directory(None, Some(&config)).await?;
+            let changed = changed_since(&directory, &manifests, revision).await?;
+            names.retain(|name| changed.contains(name));
+        }
         listen(&signal);
         let context = Context::new(&config, &manifests);
         let mut passing = Passing::open(&config, wish).await?;
@@ -57,9 +67,13 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
                 break;
             }
         }
-        Ok((manifests, reports, passing.send().await))
+        // Who looks on sees what happened before anybody waits for a mail server.
+        show(args, &manifests, &reports)?;
+        for sentence in passing.send().await {
+            eprintln!("mail: {}", harmless(&sentence));
+        }
+        Ok((manifests, reports))
     })?;
-    show(args, &manifests, &reports, &mail)?;
     end(args, &manifests, &reports)
 }
 
@@ -110,24 +124,21 @@ fn listen(signal: &Arc<Stop>) {
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-fn show(
-    args: &Args,
-    manifests: &Manifests,
-    reports: &[Report],
-    mail: &[String],
-) -> Result<(), Error> {
-    if args.format == Format::Json {
+fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
+    if args.format == Form::Json {
         let jobs: Vec<_> = reports.iter().map(report::to_json).collect();
         let problems: Vec<_> = manifests.problems.iter().map(Problem::to_json).collect();
-        let json = serde_json::json!({ "jobs": jobs, "problems": problems, "mail": mail });
-        return output::json(&json);
+        return output::json(&serde_json::json!({ "jobs": jobs, "problems": problems }));
+    }
+    if args.format == Form::Markdown {
+        return output::print(&report::markdown(reports, &manifests.problems));
     }
     let style = Style { colour: output::colour(), width: output::width() };
     for report in reports {
         output::print(&report::shown(report, args.wish(), style))?;
     }
-    for sentence in mail {
-        output::print(&format!("mail: {}\n", harmless(sentence)))?;
+    if let (Some(revision), true) = (&args.changed_since, reports.is_empty()) {
+        output::print(&format!("no job changed since {}\n", visible(revision)))?;
     }
     if manifests.jobs.is_empty() && manifests.problems.is_empty() {
         output::print("nothing to do: there is no job in the manifests\n")?;
@@ -151,7 +162,7 @@ fn end(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<End, Er
             (1, _) => "1 job wasn't carried out".to_owned(),
             (several, _) => format!("{several} jobs weren't carried out"),
         };
-        return Err(Error::new(kind, message).told_in(args.format));
+        return Err(Error::new(kind, message).told_in(args.format.into()));
     }
     let changes = reports.iter().any(|r| r.plan.as_ref().is_some_and(|plan| !plan.noop));
     Ok(if args.detailed_exitcode && changes { End::Changes } else { End::Fine })

@@ -6,71 +6,109 @@ use std::path::{Path, PathBuf};
 use clap::CommandFactory;
 
 use super::{Error, ErrorKind};
+use crate::catalog::Catalog;
 use crate::compare::Scope;
-use crate::config::{Config, ManifestSource};
+use crate::config::{Config, Environment, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
+use crate::git::WorkTree;
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, validate};
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::plan::change::Plan;
-use crate::state::keep_plan;
+use crate::state::{State, keep_plan};
 
 /// Manifests with everything that is wrong with them in [`Manifests::problems`].
 pub struct Prepared {
     pub manifests: Manifests,
 }
 
-/// Loads the manifests and checks them against the operator's rules and both databases.
+/// The manifests that jobs run by, checked against the operator's rules and both databases.
 pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
-    let directory = directory(None, Some(config))?;
-    let mut manifests = manifest::load(&directory)
+    let manifests = read(config).await?;
+    connected(config, manifests).await
+}
+
+/// The manifests that people edit, checked in the same way.
+pub async fn prepare_edited(config: &Config) -> Result<Prepared, Error> {
+    let directory = directory(None, Some(config)).await?;
+    let manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
+    connected(config, manifests).await
+}
+
+async fn connected(config: &Config, manifests: Manifests) -> Result<Prepared, Error> {
     let catalogs = crate::job::catalogs(config).await?;
-    let protection = Protection::new(config);
-    let problems = validate(&Context {
-        manifests: &manifests,
-        protection: &protection,
-        config: Some(config),
-        catalogs: &catalogs,
-    });
-    manifests.add_problems(problems);
-    Ok(Prepared { manifests })
+    Ok(Prepared { manifests: checked(config, manifests, &catalogs) })
 }
 
-/// The manifests, checked without any database.
+/// The manifests that jobs run by, checked without any database.
 pub async fn manifests(config: &Config) -> Result<Manifests, Error> {
-    let snapshot = Source::of(config).look().await;
-    let mut manifests = snapshot.map_err(|error| Error::failed(error.to_string()))?.manifests;
-    let problems = validate(&Context {
-        manifests: &manifests,
-        protection: &Protection::new(config),
-        config: Some(config),
-        catalogs: &BTreeMap::new(),
-    });
-    manifests.add_problems(problems);
-    Ok(manifests)
+    Ok(checked(config, read(config).await?, &BTreeMap::new()))
 }
 
-/// The directory of the manifests: the one named, else the operator's, else `./manifests`.
-pub fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<PathBuf, Error> {
+async fn read(config: &Config) -> Result<Manifests, Error> {
+    if let ManifestSource::Directory(directory) = &config.manifests {
+        return manifest::load(directory)
+            .map_err(|problems| Error::of_problems(problems, "no manifest could be read"));
+    }
+    let mut state = State::open(config).await?;
+    match Source::of(config).look(&mut state, None).await {
+        Ok(Some(snapshot)) => Ok(snapshot.manifests),
+        Ok(None) => unreachable!("no revision is known"),
+        Err(error) => Err(Error::failed(error.to_string())),
+    }
+}
+
+fn checked(
+    config: &Config,
+    mut manifests: Manifests,
+    catalogs: &BTreeMap<Environment, Catalog>,
+) -> Manifests {
+    let protection = Protection::new(config);
+    let context =
+        Context { manifests: &manifests, protection: &protection, config: Some(config), catalogs };
+    let problems = validate(&context);
+    manifests.add_problems(problems);
+    manifests
+}
+
+/// The directory of the manifests that people edit: the one named, else the operator's, else
+/// `./manifests`. Where jobs run by a branch of a repository, it is the checkout people stand in.
+pub async fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<PathBuf, Error> {
     match (named, config.map(|config| &config.manifests)) {
         (Some(directory), _) => Ok(directory.to_owned()),
         (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
-        (None, Some(ManifestSource::Git(_))) => Err(Error::failed(
-            "the operator's file takes the manifests from git, which only the \
-                               daemon reads; it is not yet built",
-        )
-        .hint("name a checkout as `manifests` in the operator's file")),
+        (None, Some(ManifestSource::Git(source))) => checkout(&source.path).await,
         (None, None) => Ok("manifests".into()),
     }
 }
 
+async fn checkout(path: &str) -> Result<PathBuf, Error> {
+    let here = Path::new(".");
+    let tree = WorkTree::around(here).await.map_err(|error| Error::failed(error.to_string()))?;
+    let folder = tree.map(|tree| tree.root.join(path)).filter(|folder| folder.is_dir());
+    folder.ok_or_else(|| {
+        Error::failed(
+            "the operator's file takes the manifests from git, and this is no checkout of it",
+        )
+        .hint("run it inside a clone of the repository, then commit and push what it writes")
+    })
+}
+
 /// Compares a job and keeps the plan, so that `all@DIGEST` can name it.
 pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
-    let Prepared { manifests } = prepare(config).await?;
-    let job = self::job(&manifests, name)?;
-    let context = crate::job::Context::new(config, &manifests);
+    plan_of(config, &prepare(config).await?.manifests, name).await
+}
+
+/// The same of the manifests that people edit.
+pub async fn plan_edited(config: &Config, name: &str) -> Result<Plan, Error> {
+    plan_of(config, &prepare_edited(config).await?.manifests, name).await
+}
+
+async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<Plan, Error> {
+    let job = self::job(manifests, name)?;
+    let context = crate::job::Context::new(config, manifests);
     let mut opened = crate::job::open::open(&context, job).await?;
     let (mut plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await?;
     crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;

@@ -10,11 +10,12 @@ use crate::apply::ledger::AppliedEntry;
 use crate::escape::{harmless, visible, visible_name};
 use crate::job::report::{Outcome, RefusalKind, Report};
 use crate::job::run::Wish;
+use crate::manifest::problem::Problem;
 use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
-use crate::plan::render::{Style, text};
+use crate::plan::render::{MARKDOWN_LIMIT as LIMIT, Style, markdown as plan_as_markdown, text};
 use crate::put::put;
 use crate::state::End;
 
@@ -56,6 +57,48 @@ pub fn shown(report: &Report, wish: Wish, style: Style) -> String {
     }
     out.push('\n');
     out
+}
+
+/// All reports as one Markdown comment: what became of each job, then the plans as far as they fit.
+pub fn markdown(reports: &[Report], problems: &[Problem]) -> String {
+    let mut out = String::from("<!-- reconcile -->\n");
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.is_error()).collect();
+    if !errors.is_empty() {
+        put!(out, "**{}**\n\n", count(errors.len() as u64, "error", "errors"));
+        for problem in errors.iter().take(MOST_RECORDS) {
+            put!(out, "* {}\n", code(&problem.one_line()));
+        }
+        out.push('\n');
+    }
+    if reports.is_empty() {
+        out.push_str("No job changed.\n");
+    }
+    for report in reports {
+        put!(out, "* {}: {}\n", code(&report.job), harmless(&sentence(&report.outcome)));
+        if let Outcome::Refused(refusal) = &report.outcome {
+            for reason in refusal.reasons.iter().take(MOST_RECORDS) {
+                put!(out, "  * {}\n", code(reason));
+            }
+        }
+    }
+    let mut left = LIMIT.saturating_sub(out.chars().count());
+    for plan in reports.iter().filter_map(|report| report.plan.as_ref()).filter(|it| !it.noop) {
+        let text = plan_as_markdown(plan);
+        let size = text.chars().count() + 2;
+        if size > left {
+            put!(out, "\n{}: see `reconcile plan`, there is no room here\n", code(&plan.job));
+            continue;
+        }
+        left -= size;
+        put!(out, "\n{text}\n");
+    }
+    out
+}
+
+/// Text that no markup gets out of.
+fn code(text: &str) -> String {
+    let text = visible(text).replace('`', "'");
+    format!("`{text}`")
 }
 
 /// `+ renumber   cms_page/41, now cms_page/45`

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
-use super::prepare::{self, block_on, prepare};
+use super::prepare::{self, block_on, prepare_edited};
 use super::{Error, ErrorKind, Format, Global, Outcome, output};
 use crate::compare::Scope;
 use crate::config::Config;
@@ -115,7 +115,7 @@ fn report(name: &str, file: Option<&Path>, approved: usize, left: &[String], pla
 
 /// The plan of the undo, as its job will find it.
 async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> {
-    let manifests = prepare(config).await?.manifests;
+    let manifests = prepare_edited(config).await?.manifests;
     if let Some(job) = manifests.jobs.get(name) {
         let message =
             format!("the job {name} is there already: {}", output::near(&job.origin.path));
@@ -133,7 +133,7 @@ async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> 
         Basis::Source { .. } => String::new(),
     };
     let file = manifests.jobs.get(&ran).or(any(&manifests)).map(|job| job.origin.path.clone());
-    Ok(Undo { plan, ran, file, directory: prepare::directory(None, Some(config))? })
+    Ok(Undo { plan, ran, file, directory: prepare::directory(None, Some(config)).await? })
 }
 
 fn any(manifests: &Manifests) -> Option<&SyncJob> {

@@ -41,7 +41,7 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = if args.connect { Some(global.config()?) } else { global.find_config()? };
-    let directory = prepare::directory(args.manifests.as_deref(), config.as_ref())?;
+    let directory = block_on(prepare::directory(args.manifests.as_deref(), config.as_ref()))?;
     let manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "nothing could be checked"))?;
     let file = CatalogFile::read(&directory)

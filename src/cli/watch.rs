@@ -4,7 +4,7 @@
 //! look does is `daemon::watch`'s.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use sd_notify::NotifyState;
@@ -19,8 +19,9 @@ use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
 use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
-use crate::daemon::watch::{self, Daemon};
+use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
+use crate::report::files::Written;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -43,7 +44,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
         let post = Post::start(config);
         let signals = Signals::new().map_err(|error| Error::failed(error.to_string()))?;
         let grace = Duration::from_secs(args.grace);
-        Loop { daemon, post, stop, signals, grace, global }.go_on().await;
+        let publishing = Publishing::Due;
+        Loop { daemon, post, publishing, stop, signals, grace, global }.go_on().await;
         Ok(Outcome::Fine)
     })
 }
@@ -82,10 +84,22 @@ impl Signals {
 struct Loop<'a> {
     daemon: Daemon,
     post: Post,
+    publishing: Publishing,
     stop: Arc<Stop>,
     signals: Signals,
     grace: Duration,
     global: &'a Global,
+}
+
+/// Whether result files are still to be put onto the branch of results.
+enum Publishing {
+    Done,
+    Due,
+    /// It didn't work so often in a row; not before this moment.
+    Later {
+        attempts: u32,
+        again: Instant,
+    },
 }
 
 enum Next {
@@ -100,8 +114,9 @@ impl Loop<'_> {
         tell_systemd(&[NotifyState::Ready]);
         let mut hints = self.hints();
         loop {
-            let Some(pause) = self.look().await else { break };
+            let Some(looked) = self.look().await else { break };
             self.post.wake();
+            let pause = self.looked(looked).await;
             if let Some(hints) = &mut hints {
                 hints.renew();
             }
@@ -123,12 +138,11 @@ impl Loop<'_> {
         self.daemon.source().folder().map(Hints::of)
     }
 
-    /// One look, which SIGTERM ends: at once where nothing is written. Returns how long to wait, or
-    /// nothing at the end.
-    async fn look(&mut self) -> Option<Duration> {
+    /// One look, which SIGTERM ends: at once where nothing is written. Nothing at the end.
+    async fn look(&mut self) -> Option<Result<Look, watch::Error>> {
         let now = whole_second(Timestamp::now());
         let mut watching = Watching { stop: Arc::clone(&self.stop) };
-        let mut look = std::pin::pin!(self.daemon.look(now, &mut watching));
+        let mut look = Box::pin(self.daemon.look(now, &mut watching));
         let looked = tokio::select! {
             looked = &mut look => looked,
             () = self.signals.stop() => {
@@ -152,18 +166,46 @@ impl Loop<'_> {
             }
         };
         self.stop.rest();
+        Some(looked)
+    }
+
+    /// What follows from a look; returns how long to wait for the next.
+    async fn looked(&mut self, looked: Result<Look, watch::Error>) -> Duration {
         match looked {
             Ok(look) => {
-                let until = look.again.duration_since(Timestamp::now());
-                Some(until.unsigned_abs().max(Duration::from_millis(1)))
-                    .filter(|_| until.is_positive())
-                    .or(Some(Duration::ZERO))
+                if look.news == Written::Anew {
+                    self.publishing = Publishing::Due;
+                }
+                let pause = Duration::try_from(look.again.duration_since(Timestamp::now()));
+                let pause = pause.unwrap_or_default();
+                if !pause.is_zero() {
+                    self.publish().await;
+                }
+                pause
             }
             Err(error) => {
                 say(DAEMON, error);
-                Some(PAUSE)
+                PAUSE
             }
         }
+    }
+
+    /// Puts results onto their branch. What can't be pushed stays in its files and is pushed later.
+    async fn publish(&mut self) {
+        let attempts = match &self.publishing {
+            Publishing::Done => return,
+            Publishing::Later { again, .. } if Instant::now() < *again => return,
+            Publishing::Later { attempts, .. } => *attempts,
+            Publishing::Due => 0,
+        };
+        self.publishing = match self.daemon.publish().await {
+            Ok(()) => Publishing::Done,
+            Err(error) => {
+                say(DAEMON, format!("results aren't pushed yet: {error}"));
+                let again = Instant::now() + PAUSE * 2_u32.pow(attempts.min(5));
+                Publishing::Later { attempts: attempts + 1, again }
+            }
+        };
     }
 
     async fn wait(&mut self, hints: &mut Option<Hints>, pause: Duration) -> Next {

@@ -12,7 +12,7 @@ use super::fingerprint::{PinKey, Pinned, hex, pin};
 use super::model::{Model, Node, Role, Side};
 use super::record::{Record, RecordRow};
 use super::spots::{Within, holds, is_serialized};
-use super::wanted::{Wanted, WantedRow, differing, wanted, written_into};
+use super::wanted::{Cell, Wanted, WantedRow, differing, wanted, written_into};
 use super::{Comparison, Entry, shown_key};
 use crate::catalog::Kind;
 use crate::database::Value;
@@ -150,6 +150,8 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
         (!besides.is_empty()).then_some((choice.answer?, besides))
     });
     let conflict = conflict(model, entry, besides.collect());
+    // The target's record stays beside the one that gets a new ID.
+    let leaves_target = conflict.as_ref().is_some_and(|it| it.answers == [Answer::Renumber]);
     let fields = match heading.detail {
         Detail::Fields => fields(model, draft, shown, current),
         Detail::Pins => Vec::new(),
@@ -168,7 +170,7 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
             .flatten(),
         depends_on: depends_on.into_iter().collect(),
         files: files(model, draft),
-        target_newer: target_newer(node, draft),
+        target_newer: target_newer(node, draft) && !leaves_target,
         fields,
         approved: false,
     }
@@ -299,7 +301,13 @@ fn updated<'a>(
     row: &'a WantedRow,
     (index, old): (usize, &'a RecordRow),
 ) -> impl Iterator<Item = Field> + 'a {
-    differing(node, row, old).into_iter().map(move |column| {
+    // A path that a run will draw isn't known yet.
+    let is_open = |column: usize| {
+        let path = node.tree.as_ref().map(|tree| tree.path);
+        path == Some(column) && matches!(row.cells[column], Cell::Open(_))
+    };
+    let known = differing(node, row, old).into_iter().filter(move |column| !is_open(*column));
+    known.map(move |column| {
         let from = shown(node, &draft.current_links, index, column, &old.values);
         let to = shown(node, &draft.links, row.source, column, &would_be(row, &old.values));
         let key = shown_key(&old.key(model));
@@ -351,6 +359,7 @@ fn field(
         _ if about.redacted => Form::Redacted,
         Kind::Json => Form::Json,
         Kind::Text if node.reference_of(column).is_none() => Form::Text,
+        Kind::Bytes if [&from, &to].into_iter().all(is_readable) => Form::Text,
         _ => Form::Plain,
     };
     let (from, to) = match (row, about.redacted) {
@@ -359,6 +368,11 @@ fn field(
         _ => (from, to),
     };
     Field { table: node.table.clone(), key, column: about.name.clone(), row, form, from, to }
+}
+
+/// No bytes that had to be shown as digits.
+fn is_readable(shown: &Json) -> bool {
+    shown.as_str().is_none_or(|text| !text.starts_with("0x"))
 }
 
 /// Serialized values in columns whose texts hold IDs: those in them stay as they are.
@@ -371,7 +385,7 @@ fn serialized(model: &Model, comparison: &Comparison) -> Vec<String> {
         let inside = node.references.iter().filter(|it| matches!(it.within, Within::Pattern(_)));
         let columns: BTreeSet<usize> = inside.map(|reference| reference.columns[0]).collect();
         for column in columns {
-            if matches!(&row.values[column], Value::Text(text) if is_serialized(text)) {
+            if row.values[column].characters().is_some_and(|text| is_serialized(&text)) {
                 *counts.entry((&node.table, &node.columns[column].name)).or_default() += 1;
             }
         }

@@ -145,9 +145,9 @@ fn overlaps(
 type News = Vec<(Option<(usize, usize)>, String)>;
 
 /// A node, a range of its text and what stands there.
-type Found = (Option<String>, Option<(usize, usize)>, Value);
+pub type Found = (Option<String>, Option<(usize, usize)>, Value);
 
-fn inside(within: &Within, value: &Value) -> Vec<Found> {
+pub fn inside(within: &Within, value: &Value) -> Vec<Found> {
     match (within, value) {
         (Within::Whole, value) => vec![(None, None, value.clone())],
         (Within::Parent { step }, Value::Text(path)) => {

@@ -10,6 +10,7 @@ use super::Error;
 use super::model::{Matching, Model, Side, Through};
 use super::sides::{Sides, pick};
 use super::spots::as_kind;
+use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::filter::{Condition, Scalar};
 
@@ -50,7 +51,7 @@ fn names(matching: &Matching, through: &Through, scalars: &[Scalar]) -> BTreeSet
         .iter()
         .map(|name| {
             let column = matching.target.column(name);
-            column.map_or(crate::catalog::Kind::Any, |it| it.carried.unwrap_or(it.kind))
+            column.map_or(Kind::Any, |it| it.carried.unwrap_or(it.kind))
         })
         .collect();
     let texts = scalars.iter().filter_map(|scalar| match scalar {
@@ -63,7 +64,12 @@ fn names(matching: &Matching, through: &Through, scalars: &[Scalar]) -> BTreeSet
     split
         .filter_map(|parts| {
             let typed = parts.into_iter().zip(&kinds);
-            typed.map(|(part, kind)| as_kind(&Value::Text(part), *kind)).collect()
+            typed
+                .map(|(part, kind)| match kind {
+                    Kind::Bytes => Some(Value::bytes_of(&part)),
+                    _ => as_kind(&Value::Text(part), *kind),
+                })
+                .collect()
         })
         .collect()
 }

@@ -116,15 +116,16 @@ fn inner_path(at: &At<'_>, problems: &mut Problems) -> Option<String> {
 }
 
 fn require_signed(at: &At<'_>, problems: &mut Problems) -> Option<Vec<SigningKey>> {
+    let before = problems.list.len();
     let mut fields = Fields::open(at, problems)?;
     let keys = fields.need("keys", problems, list_of(signing_key));
     fields.close(problems);
     let keys = keys?;
-    if keys.is_empty() {
+    // A list of keys that are all refused is none either, but that has been said.
+    if keys.is_empty() && problems.list.len() == before {
         problems.push(at.error("no-value", format!("`{}.keys` allows no key", at.path)));
-        return None;
     }
-    Some(keys)
+    (!keys.is_empty()).then_some(keys)
 }
 
 /// A fingerprint of `OpenPGP`, or an SSH key as it stands in `authorized_keys`.

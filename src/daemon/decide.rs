@@ -148,13 +148,17 @@ fn timely(view: &View<'_>, moment: &Moment) -> Option<Action> {
             let written = view.memory.seen.as_ref().and_then(|seen| seen.written);
             match (written.filter(|written| written > at), missed(*at)) {
                 (Some(written), _) => end(End::Missed, after_its_time(spec, *at, written)),
-                (None, Some(why)) => late(view, why),
+                (None, Some(_)) if !approved => end(End::Missed, unapproved_at(spec, *at)),
+                (None, Some(why)) => late(view, format!("{why}; set a new time")),
                 (None, None) if approved => running("its time has come"),
                 (None, None) => return None,
             }
         }
-        Due::Occurrence { at, .. } if approved => match missed(*at) {
-            Some(why) => late(view, why),
+        Due::Occurrence { at, passed } if approved => match missed(*at) {
+            Some(why) if *passed > 0 => {
+                late(view, format!("{why}, as {passed} before it; the next one counts"))
+            }
+            Some(why) => late(view, format!("{why}; the next one counts")),
             None => running("its time has come"),
         },
         Due::LeftOut { at, why } => (
@@ -186,6 +190,11 @@ fn late(view: &View<'_>, why: String) -> (Step, Standing) {
         }
         None => (Step::End(End::Missed), Standing::new(Phase::Ended(End::Missed), why)),
     }
+}
+
+fn unapproved_at(spec: &SyncJobSpec, at: Timestamp) -> String {
+    let at = local(at, spec);
+    format!("its time was {at}, and nothing was approved by then; approve, and set a new time")
 }
 
 fn after_its_time(spec: &SyncJobSpec, at: Timestamp, written: Timestamp) -> String {
@@ -260,7 +269,8 @@ fn patient(view: &View<'_>, action: Action) -> Action {
         trouble.error,
         local(trouble.again, view.spec)
     );
-    let standing = Standing { why, ..action.standing };
+    let phase = if action.step == Step::Run { Phase::Scheduled } else { Phase::Comparing };
+    let standing = Standing::new(phase, why);
     Action { step: Step::Rest, standing, again: Some(trouble.again), ..action }
 }
 

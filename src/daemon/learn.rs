@@ -9,7 +9,7 @@ use super::decide::{Action, Step, on_error};
 use super::moment::{Due, Moment};
 use crate::job::report::{Outcome, Report};
 use crate::report::{Event, Phase};
-use crate::state::{Compared, End, Ended, Held, Memory, RunLine};
+use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Seen};
 
 /// Who asked for the pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Lesson<'a> {
     /// The request's hash.
     pub request: &'a str,
     pub subject: &'a str,
+    /// The hash of what people want to know of it.
+    pub question: &'a str,
     /// Where the step was carried out.
     pub report: Option<&'a Report>,
     /// What the run was called.
@@ -46,6 +48,26 @@ pub struct Learned {
 
 /// People hear of trouble once it happened this often in a row.
 const ATTEMPTS_BEFORE_TELLING: u32 = 3;
+
+/// Takes a request in that a manifest makes; returns whether it is another one than before.
+pub fn see(memory: &mut Memory, seen: Seen) -> bool {
+    let is_new = memory.seen.as_ref().is_none_or(|before| before.request != seen.request);
+    if is_new {
+        memory.seen = Some(seen);
+        memory.trouble = None;
+    }
+    is_new
+}
+
+/// Takes in that what a job is about is over.
+pub fn close(memory: &mut Memory, moment: &Moment, ended: &Ended) {
+    deal_with(memory, moment);
+    let is_occurrence = matches!(moment.due, Due::Occurrence { .. } | Due::Next { .. });
+    if !is_occurrence {
+        memory.announced = None;
+    }
+    memory.held = Some(Held { key: moment.key.clone(), ended: ended.clone() });
+}
 
 /// Takes a lesson into a job's memory.
 pub fn learn(memory: &mut Memory, lesson: &Lesson<'_>) -> Learned {
@@ -111,13 +133,14 @@ fn over(lesson: &Lesson<'_>, report: &Report) -> Option<Ended> {
 
 fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
     let Some(plan) = &report.plan else { return };
-    let is_first = memory.compared.as_ref().is_none_or(|it| it.subject != lesson.subject);
+    let is_first = memory.compared.as_ref().is_none_or(|it| it.question != lesson.question);
     let objections = match &report.outcome {
         Outcome::Refused(refusal) => refusal.reasons.clone(),
         _ => Vec::new(),
     };
     memory.compared = Some(Compared {
         subject: lesson.subject.to_owned(),
+        question: lesson.question.to_owned(),
         digest: plan.digest.clone(),
         counts: plan.counts,
         failed_modules: plan.failed_modules.keys().cloned().collect(),
@@ -146,39 +169,40 @@ fn line(ended: &Ended, report: &Report, now: Timestamp) -> RunLine {
 
 fn finish(memory: &mut Memory, lesson: &Lesson<'_>, ended: Ended, learned: &mut Learned) {
     let key = lesson.action.moment.key.clone();
-    deal_with(memory, &lesson.action.moment);
     memory.trouble = None;
-    if memory.announced.as_deref() == Some(&key) {
-        memory.announced = None;
-    }
-    memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
+    close(memory, &lesson.action.moment, &ended);
     learned.events.push(Event::Ended(ended.clone()));
     learned.ended = Some((key, ended));
 }
 
 /// An occurrence never comes back, also when clocks do.
-pub(super) fn deal_with(memory: &mut Memory, moment: &Moment) {
+fn deal_with(memory: &mut Memory, moment: &Moment) {
     if let Due::Occurrence { at, .. } | Due::LeftOut { at, .. } = moment.due {
         memory.dealt_with = Some(memory.dealt_with.map_or(at, |before| before.max(at)));
     }
 }
 
-/// Says when a job runs, once for each request, and takes it back where that won't happen.
+/// Says when a job runs, once for each request, and takes it back where that won't happen. A job that
+/// is still to be compared, or that is in trouble, may yet run: nothing is said of it.
 fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
     let standing = &lesson.action.standing;
-    let scheduled = match (standing.phase, lesson.action.step, standing.next_run) {
-        (Phase::Scheduled, Step::Rest, Some(at)) => Some(at),
-        _ => None,
-    };
-    match (scheduled, memory.announced.as_deref()) {
-        (Some(_), Some(told)) if told == lesson.request => {}
-        (Some(at), _) => {
+    if lesson.action.step != Step::Rest || memory.trouble.is_some() {
+        return;
+    }
+    let told = memory.announced.as_deref();
+    match (standing.phase, standing.next_run) {
+        (Phase::Scheduled, Some(at)) if told != Some(lesson.request) => {
             memory.announced = Some(lesson.request.to_owned());
             learned.events.push(Event::Scheduled { at });
         }
-        (None, Some(told)) if told != lesson.request => {
+        (Phase::AwaitingApproval | Phase::Invalid | Phase::Ended(_), _) if told.is_some() => {
+            let why = match told == Some(lesson.request) {
+                // The next occurrence of `cron` is announced already.
+                true if matches!(standing.phase, Phase::Ended(_)) => return,
+                true => standing.why.clone(),
+                false => "the job was changed before its time".to_owned(),
+            };
             memory.announced = None;
-            let why = "the job was changed before its time".to_owned();
             learned.events.push(Event::Withdrawn { why });
         }
         _ => {}

@@ -5,6 +5,8 @@
 
 mod absent;
 pub mod decide;
+#[cfg(test)]
+mod decide_tests;
 pub mod hints;
 pub mod learn;
 pub mod log;

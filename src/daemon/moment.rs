@@ -101,7 +101,7 @@ pub fn too_late(
 ) -> Option<String> {
     (now.duration_since(at) > lateness).then(|| {
         format!(
-            "it was due at {} and is now {}, more than {} later; set a new time",
+            "it was due at {} and is now {}, more than {} later",
             local(at, spec),
             local(now, spec),
             words(lateness)

@@ -6,12 +6,13 @@
 use jiff::Timestamp;
 
 use super::decide::{Action, has_approvals};
+use super::learn::close;
 use super::turn::{Desk, Turn};
 use crate::job::Context;
 use crate::manifest::SyncJob;
 use crate::report::Event;
 use crate::report::files::Written;
-use crate::state::{self, Change, End, Ended, Held, Remembered, Seen, Suspended};
+use crate::state::{self, Change, End, Ended, Remembered, Seen, Suspended};
 
 /// Why a request can't be cancelled.
 #[derive(Debug, thiserror::Error)]
@@ -81,11 +82,7 @@ impl Desk {
         let (phase, run, why) = (End::Cancelled, String::new(), format!("cancelled by {by}"));
         let ended = Ended { phase, run, why, at: now.to_string() };
         let memory = &mut turn.remembered.memory;
-        memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
-        super::learn::deal_with(memory, &turn.action.moment);
-        if memory.announced.as_deref() == Some(&key) {
-            memory.announced = None;
-        }
+        close(memory, &turn.action.moment, &ended);
         let messages = self.messages(&turn, &[Event::Ended(ended.clone())], None, now);
         let change = Change { ended: Some((&key, &ended)), messages: &messages };
         self.state.save(&job.name, &mut turn.remembered, &change).await?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
-use super::turn::{Desk, dry_run};
+use super::turn::{Desk, Fitness, dry_run};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
@@ -57,7 +57,7 @@ impl Passing {
         let now = whole_second(now);
         let remembered = desk.state.memory(&job.name).await?;
         let mut turn = desk.look(context, job, remembered, source, now).await?;
-        let mut report = desk.carry_out(context, &mut turn, Ok(()), now, watch).await?;
+        let mut report = desk.carry_out(context, &mut turn, Fitness::Fit, now, watch).await?;
         report.left_out.append(&mut turn.troubles);
         Ok(report)
     }

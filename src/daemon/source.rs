@@ -1,14 +1,18 @@
 //! Where manifests come from: a directory, or a branch of a git repository.
 //!
-//! Answers for what is there now. Whoever tells that something changed is only a hint to look.
+//! Answers for what is there now, and for who wrote it. Whoever tells that something changed is only
+//! a hint to look.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::config::{Config, ManifestSource};
+use crate::git::{self, Commit, Mirror, Published, Results, Unsigned, WorkTree};
 use crate::manifest::problem::Problem;
 use crate::manifest::{self, Manifests, SyncJob};
+use crate::state::{self, State};
 
 /// What the manifests are at one moment.
 #[derive(Debug)]
@@ -18,13 +22,21 @@ pub struct Snapshot {
     pub revision: String,
 }
 
-/// Why manifests can't be had.
+/// Why manifests can't be had. Nothing is done then, also nothing that was approved before.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("{}", .0.first().map_or("no manifest could be read", |problem| &problem.message))]
     Unreadable(Vec<Problem>),
-    #[error("manifests from git are not yet built")]
-    NotYet,
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// The operator wants every commit signed.
+    #[error(
+        "commit {} by {} <{}> {}; nothing is done until the branch holds signed commits only",
+        .0.commit, .0.author_name, .0.author_email, .0.why
+    )]
+    Unsigned(Unsigned),
+    #[error(transparent)]
+    State(#[from] state::Error),
 }
 
 /// Who brought a file as it is.
@@ -36,36 +48,133 @@ pub struct LastChange {
     pub author: Option<String>,
 }
 
+/// What a repository is asked for before something is run, it was asked for within this time.
+const FRESH: Duration = Duration::from_secs(10);
+/// The name under which the state store keeps the last commit whose history is signed.
+const TRUSTED: &str = "trusted commit";
+
 #[derive(Debug)]
 pub enum Source {
     Directory(PathBuf),
-    Git,
+    Git(Box<GitBranch>),
+}
+
+/// A branch, as it was fetched last.
+#[derive(Debug)]
+pub struct GitBranch {
+    mirror: Mirror,
+    poll: Duration,
+    fetched: Option<(Instant, Commit)>,
+    author_email: String,
 }
 
 impl Source {
     pub fn of(config: &Config) -> Self {
         match &config.manifests {
             ManifestSource::Directory(directory) => Self::Directory(directory.clone()),
-            ManifestSource::Git(_) => Self::Git,
+            ManifestSource::Git(git) => Self::Git(Box::new(GitBranch {
+                mirror: Mirror::new(git, &config.state_directory),
+                poll: Duration::from_secs(git.poll_seconds),
+                fetched: None,
+                author_email: config
+                    .mail
+                    .as_ref()
+                    .map_or_else(|| "reconcile@localhost".into(), |mail| mail.from.address.clone()),
+            })),
         }
     }
 
-    /// Reads everything there is.
-    pub async fn look(&self) -> Result<Snapshot, Error> {
+    /// The manifests; nothing where they are of a revision that is known.
+    pub async fn look(
+        &mut self,
+        state: &mut State,
+        known: Option<&str>,
+    ) -> Result<Option<Snapshot>, Error> {
         match self {
             Self::Directory(directory) => {
                 let manifests = manifest::load(directory).map_err(Error::Unreadable)?;
                 let revision = manifests.revision();
-                Ok(Snapshot { manifests, revision })
+                let is_new = known != Some(&revision);
+                Ok(is_new.then_some(Snapshot { manifests, revision }))
             }
-            Self::Git => Err(Error::NotYet),
+            Self::Git(branch) => {
+                let head = branch.head(state).await?;
+                if known == Some(head.as_str()) {
+                    return Ok(None);
+                }
+                let manifests = branch.mirror.manifests(&head).await?;
+                Ok(Some(Snapshot { manifests, revision: head.to_string() }))
+            }
         }
     }
 
     /// Who wrote a job's file as it is; nothing where nobody knows.
-    pub async fn last_change(&self, _job: &SyncJob) -> Option<LastChange> {
+    pub async fn last_change(&self, job: &SyncJob) -> Option<LastChange> {
+        let path = &job.origin.path;
+        let found = match self {
+            Self::Directory(folder) => match WorkTree::around(folder).await {
+                Ok(Some(tree)) => tree.last_change(path).await.ok().flatten(),
+                Ok(None) | Err(_) => None,
+            },
+            Self::Git(branch) => {
+                let (_, head) = branch.fetched.as_ref()?;
+                branch.mirror.repository().last_change(head, path).await.ok().flatten()
+            }
+        };
+        match found {
+            Some(change) => Some(LastChange {
+                at: change.at,
+                commit: Some(change.commit.to_string()),
+                author: Some(change.author_email),
+            }),
+            None => modified(path),
+        }
+    }
+
+    /// Whether what was approved by a commit still is part of the branch. Outside of git nobody can
+    /// say otherwise.
+    pub async fn still_has(&self, commit: Option<&str>) -> Result<bool, Error> {
+        let (Self::Git(branch), Some(commit)) = (self, commit.and_then(Commit::parse)) else {
+            return Ok(true);
+        };
+        let Some((_, head)) = &branch.fetched else { return Ok(true) };
+        Ok(branch.mirror.repository().is_ancestor(&commit, head).await?)
+    }
+
+    /// Whether what was seen last is new enough to run something by it; if not, the next look asks.
+    pub fn is_fresh(&mut self) -> bool {
+        let Self::Git(branch) = self else { return true };
+        let age = branch.fetched.as_ref().map(|(at, _)| at.elapsed());
+        let is_fresh =
+            age.is_some_and(|age| age < FRESH.min(branch.poll.max(Duration::from_secs(1))));
+        if !is_fresh {
+            branch.poll_again();
+        }
+        is_fresh
+    }
+
+    /// How often to look without a hint; nothing where the usual listing is enough.
+    pub fn poll(&self) -> Option<Duration> {
         match self {
-            Self::Directory(_) | Self::Git => None,
+            Self::Directory(_) => None,
+            Self::Git(branch) => Some(branch.poll),
+        }
+    }
+
+    /// Puts result files where people find them, where that isn't where they are written.
+    pub async fn publish(&mut self, folder: &Path, message: &str) -> Result<(), Error> {
+        let Self::Git(branch) = self else { return Ok(()) };
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let results = Results {
+            folder: folder.to_owned(),
+            message: message.to_owned(),
+            author_name: "reconcile".into(),
+            author_email: branch.author_email.clone(),
+        };
+        match branch.mirror.publish(&results).await? {
+            Published::Nothing | Published::Pushed(_) => Ok(()),
         }
     }
 
@@ -73,7 +182,41 @@ impl Source {
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Directory(directory) => Some(directory),
-            Self::Git => None,
+            Self::Git(_) => None,
         }
     }
+}
+
+impl GitBranch {
+    /// The newest commit, fetched at most as often as the operator says.
+    async fn head(&mut self, state: &mut State) -> Result<Commit, Error> {
+        if let Some((at, head)) = &self.fetched
+            && at.elapsed() < self.poll
+        {
+            return Ok(head.clone());
+        }
+        let head = self.mirror.fetch().await?;
+        let trusted = state.noted(TRUSTED).await?.and_then(|text| Commit::parse(&text));
+        if trusted.as_ref() != Some(&head) {
+            if let Some(unsigned) = self.mirror.first_unsigned(trusted.as_ref(), &head).await? {
+                return Err(Error::Unsigned(unsigned));
+            }
+            state.note(TRUSTED, head.as_str()).await?;
+        }
+        self.fetched = Some((Instant::now(), head.clone()));
+        Ok(head)
+    }
+
+    fn poll_again(&mut self) {
+        if let Some((at, _)) = &mut self.fetched {
+            *at = at.checked_sub(self.poll).unwrap_or(*at);
+        }
+    }
+}
+
+/// Of a file outside of git its own time is what is known.
+fn modified(path: &Path) -> Option<LastChange> {
+    let modified = std::fs::metadata(path).and_then(|about| about.modified()).ok()?;
+    let at = Timestamp::try_from(modified).ok()?;
+    Some(LastChange { at, commit: None, author: None })
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
-use super::learn::{Asker, Learned, Lesson, learn};
+use super::learn::{Asker, Learned, Lesson, learn, see};
 use super::moment::Due;
 use super::source::Source;
 use crate::apply::Watch;
@@ -47,6 +47,16 @@ pub struct Desk {
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
     installation: String,
+}
+
+/// Whether a job can have its turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fitness {
+    Fit,
+    /// An error that may pass.
+    NotNow(String),
+    /// The request is refused.
+    Never(String),
 }
 
 /// A job that was looked at, and what is to be done about it.
@@ -130,14 +140,14 @@ impl Desk {
             return Ok(());
         }
         let written = source.last_change(job).await;
-        memory.seen = Some(Seen {
+        let seen = Seen {
             request: request.to_owned(),
             at: now,
             written: written.as_ref().map(|change| change.at),
             commit: written.as_ref().and_then(|change| change.commit.clone()),
             author: written.and_then(|change| change.author),
-        });
-        memory.trouble = None;
+        };
+        see(memory, seen);
         let key = moment_of(&job.spec, request, memory, &self.rules, now).key;
         if let Some(ended) = self.state.ended(&job.name, &key).await? {
             memory.held = Some(Held { key, ended });
@@ -165,7 +175,7 @@ impl Desk {
         &mut self,
         context: &Context<'_>,
         turn: &mut Turn<'_>,
-        fit: Result<(), String>,
+        fit: Fitness,
         now: Timestamp,
         watch: &mut dyn Watch,
     ) -> Result<Report, state::Error> {
@@ -192,12 +202,16 @@ impl Desk {
             now,
         };
         let mut report = match fit {
-            Ok(()) => {
+            Fitness::Fit => {
                 // Much is held while comparing: on the heap, not on the stack of whoever waits.
                 let pass = Box::pin(pass(context, turn.job, order, watch));
                 caught(&turn.job.name, now, pass).await
             }
-            Err(error) => Report::new(&turn.job.name, Outcome::Failed { error }),
+            Fitness::NotNow(error) => Report::new(&turn.job.name, Outcome::Failed { error }),
+            Fitness::Never(why) => {
+                let refusal = Refusal { kind: RefusalKind::CannotRun, reasons: vec![why] };
+                Report::new(&turn.job.name, Outcome::Refused(refusal))
+            }
         };
         let learned = turn.learn(Some(&report), &run, self.asker, now);
         let kept = self.keep(turn, &learned, Some(&report), now).await;
@@ -340,8 +354,8 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let jitter = state::jitter();
-        let lesson = Lesson { action, request, subject, report, run, asker, now, jitter };
+        let (jitter, question) = (state::jitter(), &self.job.spec.question_hash());
+        let lesson = Lesson { action, request, subject, question, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }
 

@@ -14,7 +14,7 @@ use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
 use super::source::{self, Snapshot, Source};
-use super::turn::{Desk, Turn};
+use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
@@ -52,6 +52,8 @@ pub struct Daemon {
     checked: Option<Arc<Checked>>,
     /// What was said of each job last, so that it is said once.
     said: BTreeMap<String, String>,
+    /// Jobs whose result files say something new, with their phases.
+    unpublished: BTreeMap<String, String>,
 }
 
 struct Checked {
@@ -70,7 +72,13 @@ impl Daemon {
     pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
         let source = Source::of(&config);
         let desk = Desk::open(config, Asker::Daemon).await?;
-        Ok(Self { desk, source, checked: None, said: BTreeMap::new() })
+        Ok(Self {
+            desk,
+            source,
+            checked: None,
+            said: BTreeMap::new(),
+            unpublished: BTreeMap::new(),
+        })
     }
 
     pub fn config(&self) -> &Arc<Config> {
@@ -88,7 +96,7 @@ impl Daemon {
         let context = Context::new(&config, &checked.manifests);
         self.desk.hear_of_mail().await?;
         let mut memories = self.desk.state.memories().await?;
-        let mut look = Look { again: now + LISTING, news: Written::AsBefore };
+        let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
         let mut urgent: Option<(Urgency, Turn<'_>)> = None;
         for name in names(&checked.manifests) {
             let remembered = memories.remove(&name).unwrap_or_default();
@@ -111,7 +119,12 @@ impl Daemon {
         }
         self.gone(memories, &checked.manifests, &mut look, now).await?;
         if let Some((_, mut turn)) = urgent {
-            let fit = fit(&context, &turn).await;
+            if turn.action.step == Step::Run && !self.source.is_fresh() {
+                // What is run is what the branch says now.
+                look.again = now;
+                return Ok(look);
+            }
+            let fit = self.fit(&context, &turn).await?;
             let name = turn.job.name.clone();
             say(&name, starting(&turn));
             let carried = self.desk.carry_out(&context, &mut turn, fit, now, watch).await;
@@ -124,12 +137,53 @@ impl Daemon {
         Ok(look)
     }
 
+    fn listing(&self) -> SignedDuration {
+        let poll = self.source.poll().and_then(|poll| SignedDuration::try_from(poll).ok());
+        poll.map_or(LISTING, |poll| poll.min(LISTING))
+    }
+
+    /// Whether the job can have its turn: its commit is still there, and the databases are as its
+    /// manifests say.
+    async fn fit(&self, context: &Context<'_>, turn: &Turn<'_>) -> Result<Fitness, Error> {
+        let seen = turn.remembered.memory.seen.as_ref();
+        let commit = seen.and_then(|seen| seen.commit.as_deref());
+        if turn.action.step == Step::Run && !self.source.still_has(commit).await? {
+            let commit = commit.unwrap_or_default();
+            return Ok(Fitness::Never(format!(
+                "the history was rewritten: commit {commit}, which approved this, isn't part of the \
+                 branch any more; approve again, with another `request` number"
+            )));
+        }
+        Ok(match fits_databases(context, turn).await {
+            Ok(()) => Fitness::Fit,
+            Err(error) => Fitness::NotNow(error),
+        })
+    }
+
+    /// Puts result files on the branch of results, where there is one.
+    pub async fn publish(&mut self) -> Result<(), Error> {
+        let told: Vec<String> = std::mem::take(&mut self.unpublished)
+            .into_iter()
+            .map(|(job, phase)| format!("{job}: {phase}"))
+            .collect();
+        let message = match told.as_slice() {
+            [] => "results".to_owned(),
+            [one] => format!("results of {one}"),
+            several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
+        };
+        let folder = self.desk.config.results.directory.clone();
+        Ok(self.source.publish(&folder, &message).await?)
+    }
+
     /// Reads the manifests, and checks them where they aren't the same as before.
     async fn check(&mut self) -> Result<Arc<Checked>, Error> {
-        let Snapshot { mut manifests, revision } = self.source.look().await?;
-        if let Some(checked) = self.checked.as_ref().filter(|it| it.revision == revision) {
-            return Ok(Arc::clone(checked));
-        }
+        let known = self.checked.as_ref().map(|checked| checked.revision.as_str());
+        let snapshot = self.source.look(&mut self.desk.state, known).await?;
+        let Snapshot { mut manifests, revision } = match (snapshot, &self.checked) {
+            (Some(snapshot), _) => snapshot,
+            (None, Some(checked)) => return Ok(Arc::clone(checked)),
+            (None, None) => unreachable!("a revision is known only of what was checked"),
+        };
         let config = &self.desk.config;
         let problems = validate(&validate::Context {
             manifests: &manifests,
@@ -150,6 +204,8 @@ impl Daemon {
     fn tell(&mut self, turn: &mut Turn<'_>, look: &mut Look) {
         if turn.news == Written::Anew {
             look.news = Written::Anew;
+            let phase = turn.action.standing.phase.as_str();
+            self.unpublished.insert(turn.job.name.clone(), phase.to_owned());
         }
         for trouble in turn.troubles.drain(..) {
             say(&turn.job.name, trouble);
@@ -247,8 +303,8 @@ fn starting(turn: &Turn<'_>) -> &'static str {
     if turn.action.step == Step::Run { "running" } else { "comparing" }
 }
 
-/// Whether the databases are as the job's manifests say; an error that may pass if not.
-async fn fit(context: &Context<'_>, turn: &Turn<'_>) -> Result<(), String> {
+/// Whether the databases are as the job's manifests say; they may be later.
+async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Result<(), String> {
     let catalogs = crate::job::catalogs(context.config).await.map_err(|error| error.to_string())?;
     let problems = validate(&validate::Context {
         manifests: context.manifests,

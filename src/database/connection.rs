@@ -12,6 +12,7 @@ use sqlx::{
     Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
+use super::sift::{self, Passes};
 use crate::catalog::Engine;
 
 pub(super) enum Connection {
@@ -134,6 +135,47 @@ impl Connection {
                 Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
             },
             Self::Mariadb(connection) => mariadb_stream(connection, sql, parameters),
+        }
+    }
+
+    /// The rows of a statement as they come, but for those of which no value passes: instead of each
+    /// of them comes nothing.
+    pub fn sift<'s>(
+        &'s mut self,
+        statement: Statement,
+        passes: Passes<'s>,
+    ) -> BoxStream<'s, sqlx::Result<Option<Cells>>> {
+        let Statement { sql, parameters, reuse } = statement;
+        let (sql, keep) = (AssertSqlSafe(sql), reuse == Reuse::Often);
+        let failed = |error| futures_util::stream::once(async { Err(error) }).boxed();
+        match self {
+            Self::Sqlite(connection) => match sqlite_arguments(parameters) {
+                Ok(arguments) => sqlx::query_with(sql, arguments)
+                    .persistent(keep)
+                    .fetch(connection)
+                    .map(|row| sift::sqlite(&row?, passes))
+                    .boxed(),
+                Err(error) => failed(error),
+            },
+            Self::Postgres(connection) => match postgres_arguments(parameters) {
+                Ok(arguments) => sqlx::query_with(sql, arguments)
+                    .persistent(keep)
+                    .fetch(connection)
+                    .map(|row| sift::postgres(&row?, passes))
+                    .boxed(),
+                Err(error) => failed(error),
+            },
+            Self::Mariadb(connection) => match parameters.is_empty() {
+                true => sqlx::raw_sql(sql).fetch(connection),
+                false => match mariadb_arguments(parameters) {
+                    Ok(arguments) => {
+                        sqlx::query_with(sql, arguments).persistent(true).fetch(connection)
+                    }
+                    Err(error) => return failed(error),
+                },
+            }
+            .map(|row| sift::mariadb(&row?, passes))
+            .boxed(),
         }
     }
 
@@ -275,7 +317,7 @@ fn mariadb_arguments(parameters: Vec<Parameter>) -> sqlx::Result<MySqlArguments>
     Ok(arguments)
 }
 
-fn sqlite_cells(row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Cells> {
+pub(super) fn sqlite_cells(row: &sqlx::sqlite::SqliteRow) -> sqlx::Result<Cells> {
     row.columns()
         .iter()
         .map(|column| sqlite_cell(row.try_get_raw(column.ordinal())?).map_err(sqlx::Error::Decode))
@@ -297,7 +339,7 @@ fn sqlite_cell(raw: SqliteValueRef<'_>) -> Result<Cell, sqlx::error::BoxDynError
     })
 }
 
-fn postgres_cells(row: &sqlx::postgres::PgRow) -> sqlx::Result<Cells> {
+pub(super) fn postgres_cells(row: &sqlx::postgres::PgRow) -> sqlx::Result<Cells> {
     row.columns()
         .iter()
         .map(|column| {
@@ -312,7 +354,7 @@ fn postgres_cells(row: &sqlx::postgres::PgRow) -> sqlx::Result<Cells> {
 
 /// Text arrives as its bytes whatever type the driver takes it for; only counts and the like are
 /// numbers.
-fn mariadb_cells(row: &MySqlRow) -> sqlx::Result<Cells> {
+pub(super) fn mariadb_cells(row: &MySqlRow) -> sqlx::Result<Cells> {
     row.columns()
         .iter()
         .map(|column| {

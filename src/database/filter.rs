@@ -4,6 +4,7 @@
 
 use super::connection::{Parameter, Statement};
 use super::dialect::{Dialect, quote};
+use super::value::Value;
 use crate::catalog::{Column, Kind, Table};
 use crate::manifest::filter::{Condition, Filter, Scalar};
 
@@ -81,7 +82,8 @@ fn scalar_sql(
 ) -> Option<String> {
     let sql = quote(&column.name);
     let next = statement.parameters.len() + 1;
-    let comparable = !matches!(column.kind, Kind::Json | Kind::Bytes);
+    let is_text = matches!(scalar, Scalar::Text(_));
+    let comparable = column.kind != Kind::Json && (is_text || column.kind != Kind::Bytes);
     let (condition, parameter) = match scalar {
         Scalar::Null => return Some(format!("{sql} IS NULL")),
         _ if !comparable => return None,
@@ -90,7 +92,7 @@ fn scalar_sql(
             (dialect.integer_equals(&sql, column, next)?, Parameter::Integer(*wanted))
         }
         Scalar::Decimal(wanted) => {
-            let value = super::value::Value::Decimal(wanted.clone());
+            let value = Value::Decimal(wanted.clone());
             let parameter = dialect.parameter(column, &value).ok()?;
             (format!("{sql} = {}", dialect.lookup(next, column)), parameter)
         }
@@ -108,7 +110,7 @@ fn starts_with(
     column: &Column,
     prefix: &str,
 ) -> Option<String> {
-    if matches!(column.kind, Kind::Json | Kind::Bytes) {
+    if column.kind == Kind::Json {
         return None;
     }
     let next = statement.parameters.len() + 1;
@@ -119,5 +121,9 @@ fn starts_with(
 
 /// `None` where the engine can't hold such text (a NUL in PostgreSQL): then nothing equals it.
 fn text_parameter(dialect: &dyn Dialect, column: &Column, text: &str) -> Option<Parameter> {
-    dialect.parameter(column, &super::value::Value::Text(text.to_owned())).ok()
+    let value = match column.kind {
+        Kind::Bytes => Value::bytes_of(text),
+        _ => Value::Text(text.to_owned()),
+    };
+    dialect.parameter(column, &value).ok()
 }

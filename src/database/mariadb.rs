@@ -165,10 +165,16 @@ impl Dialect for Mariadb {
     }
 
     fn text_equals(&self, sql: &str, column: &Column, _number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            return Some(format!("{sql} = CAST(? AS BINARY)"));
+        }
         has_text(column.kind).then(|| format!("{} = CAST(? AS BINARY)", bytes(sql)))
     }
 
     fn starts_with(&self, sql: &str, column: &Column, _number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            return Some(format!("LOCATE(CAST(? AS BINARY), {sql}) = 1"));
+        }
         has_text(column.kind).then(|| format!("LOCATE(CAST(? AS BINARY), {}) = 1", bytes(sql)))
     }
 

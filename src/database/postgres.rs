@@ -6,6 +6,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
@@ -13,6 +14,7 @@ use super::Access;
 use super::connection::{Cell, Cells, Connection, Statement};
 use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
+use super::sift::Passes;
 use super::transaction::{CancelHandle, Server};
 use super::value::Value;
 use crate::catalog::postgres::without_modifier;
@@ -172,10 +174,17 @@ impl Dialect for Postgres {
     }
 
     fn text_equals(&self, sql: &str, column: &Column, number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            return Some(format!("{sql} = CAST(${number} AS bytea)"));
+        }
         has_text(column.kind).then(|| format!("{sql}::text COLLATE \"C\" = ${number}"))
     }
 
     fn starts_with(&self, sql: &str, column: &Column, number: usize) -> Option<String> {
+        if column.kind == Kind::Bytes {
+            let first = format!("CAST(${number} AS bytea)");
+            return Some(format!("substring({sql} FROM 1 FOR length({first})) = {first}"));
+        }
         has_text(column.kind).then(|| format!("starts_with({sql}::text COLLATE \"C\", ${number})"))
     }
 
@@ -250,6 +259,8 @@ pub(super) struct Cursor<'s> {
     exhausted: bool,
 }
 
+/// Rows that are sifted aren't kept, so only a statement's time limits how many it has.
+const SIFTED_ROWS: usize = 20_000;
 const FIRST_FETCH_ROWS: usize = 200;
 const MOST_ROWS: usize = 5_000;
 /// What a fetch should hold, by the sizes of the one before.
@@ -288,6 +299,26 @@ impl<'s> Cursor<'s> {
         self.rows_at_once = fitting.clamp(1, MOST_ROWS);
         self.fetched = rows.into_iter();
         Ok(self.fetched.next())
+    }
+
+    /// Those of the next rows that pass; `None` after the last ones. The server reads on meanwhile.
+    pub async fn sift(&mut self, passes: Passes<'_>) -> sqlx::Result<Option<Vec<Cells>>> {
+        if self.exhausted {
+            return Ok(None);
+        }
+        let fetch = format!("FETCH FORWARD {SIFTED_ROWS} FROM {}", self.name);
+        let mut rows = self.connection.sift(Statement::once(fetch), passes);
+        let (mut read, mut found) = (0, Vec::new());
+        while let Some(cells) = rows.try_next().await? {
+            read += 1;
+            found.extend(cells);
+        }
+        drop(rows);
+        self.exhausted = read < SIFTED_ROWS;
+        if self.exhausted {
+            self.connection.script(&format!("CLOSE {}", self.name)).await?;
+        }
+        Ok(Some(found))
     }
 }
 

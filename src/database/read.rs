@@ -382,6 +382,12 @@ impl Shape {
         if selected.is_empty() { "NULL".into() } else { selected.join(", ") }
     }
 
+    /// By column: the driver hands its bytes out as hexadecimal digits.
+    pub(super) fn hexadecimal(&self, engine: Engine) -> Vec<bool> {
+        let bytes = self.columns.iter().map(|column| column.kind == Kind::Bytes);
+        bytes.map(|bytes| bytes && engine != Engine::Sqlite).collect()
+    }
+
     fn order(&self, session: &Session) -> Result<String> {
         let mut parts = Vec::with_capacity(self.key.len());
         for place in &self.key {

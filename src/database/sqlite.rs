@@ -93,14 +93,19 @@ impl Dialect for Sqlite {
         Some(format!("+{sql} IS ?"))
     }
 
-    fn text_equals(&self, sql: &str, _column: &Column, _number: usize) -> Option<String> {
+    fn text_equals(&self, sql: &str, column: &Column, _number: usize) -> Option<String> {
+        if let Some(classes) = classes_with_bytes(column.kind) {
+            let same = format!("CAST({sql} AS BLOB) IS CAST(? AS BLOB)");
+            return Some(format!("(typeof({sql}) IN ({classes}) AND {same})"));
+        }
         Some(format!("+{sql} IS ? COLLATE BINARY"))
     }
 
     /// By bytes: LIKE ignores case, and functions of text stop at a NUL.
-    fn starts_with(&self, sql: &str, _column: &Column, _number: usize) -> Option<String> {
+    fn starts_with(&self, sql: &str, column: &Column, _number: usize) -> Option<String> {
+        let classes = classes_with_bytes(column.kind).unwrap_or("'text'");
         Some(format!(
-            "(typeof({sql}) = 'text' AND instr(CAST({sql} AS BLOB), CAST(? AS BLOB)) = 1)"
+            "(typeof({sql}) IN ({classes}) AND instr(CAST({sql} AS BLOB), CAST(? AS BLOB)) = 1)"
         ))
     }
 
@@ -148,6 +153,11 @@ impl Dialect for Sqlite {
             }
         }
     }
+}
+
+/// The storage classes that a text constant may equal, where bytes are among them.
+fn classes_with_bytes(kind: Kind) -> Option<&'static str> {
+    matches!(kind, Kind::Bytes | Kind::Any | Kind::Uuid).then_some("'text', 'blob'")
 }
 
 /// TEXT affinity keeps digits as text; every other one turns them into a number.

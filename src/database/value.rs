@@ -3,6 +3,7 @@
 //! Answers for what "equal" means: numbers and JSON by value, text by bytes, NULL equal to NULL. It
 //! keeps the text as it was read, so that writing it back loses nothing.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
@@ -59,9 +60,9 @@ impl Value {
         }
     }
 
-    /// The value as people see it in plans and IDs. NULL shows as `NULL`; callers that must tell it
+    /// The value as people see it in plans and IDs: bytes that are text as that text. NULL shows as `NULL`; callers that must tell it
     /// from the text `NULL` ask [`Value::is_null`].
-    pub fn display(&self) -> std::borrow::Cow<'_, str> {
+    pub fn display(&self) -> Cow<'_, str> {
         match self {
             Self::Null => "NULL".into(),
             Self::Boolean(value) => value.to_string().into(),
@@ -71,13 +72,22 @@ impl Value {
             | Self::Text(text)
             | Self::Json(text)
             | Self::Other(text) => text.as_str().into(),
-            Self::Bytes(digits) => format!("0x{digits}").into(),
+            Self::Bytes(digits) => {
+                self.readable().map_or_else(|| format!("0x{digits}"), Cow::into_owned).into()
+            }
         }
+    }
+
+    /// The text of bytes that people can read. None begins like digits, so that no two values are shown
+    /// alike.
+    fn readable(&self) -> Option<Cow<'_, str>> {
+        let is_readable = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        self.characters().filter(|text| !text.starts_with("0x") && text.chars().all(is_readable))
     }
 
     /// The characters of a text, and of bytes that are UTF-8: some applications keep all their text in
     /// columns of bytes.
-    pub fn characters(&self) -> Option<std::borrow::Cow<'_, str>> {
+    pub fn characters(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Text(text) => Some(text.as_str().into()),
             Self::Bytes(digits) => {
@@ -107,7 +117,7 @@ impl Value {
                 serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()))
             }
             Self::Text(text) | Self::Other(text) => Json::String(text.clone()),
-            Self::Bytes(digits) => Json::String(format!("0x{digits}")),
+            Self::Bytes(_) => Json::String(self.display().into_owned()),
         }
     }
 
@@ -120,7 +130,7 @@ impl Value {
         hasher.update(&bytes);
     }
 
-    fn canonical(&self) -> (u8, std::borrow::Cow<'_, [u8]>) {
+    fn canonical(&self) -> (u8, Cow<'_, [u8]>) {
         match self {
             Self::Null => (0, (&[][..]).into()),
             Self::Boolean(value) => (1, vec![u8::from(*value)].into()),
@@ -483,5 +493,17 @@ mod tests {
     fn null_is_no_text() {
         assert_ne!(Value::Null, Value::Text("NULL".into()));
         assert_ne!(Value::Null, Value::Text(String::new()));
+    }
+
+    #[test]
+    fn bytes_that_are_text_are_shown_as_that_text() {
+        let shown = |digits: &str| Value::Bytes(digits.into()).display().into_owned();
+        assert_eq!(shown("53c3a4756c65"), "Säule");
+        assert_eq!(shown("610a62"), "a\nb");
+        assert_eq!(shown("ff41"), "0xff41", "no UTF-8");
+        assert_eq!(shown("4100"), "0x4100", "a control character");
+        assert_eq!(shown("30786666"), "0x30786666", "the text 0xff isn't the byte ff");
+        assert_eq!(Value::bytes_of("a").to_json(), serde_json::json!("a"));
+        assert_ne!(Value::bytes_of("a"), Value::Text("a".into()));
     }
 }

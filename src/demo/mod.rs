@@ -27,7 +27,7 @@ pub enum Error {
     #[error(transparent)]
     Database(#[from] database::Error),
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] crate::git::Error),
 }
 
 /// A shop in a folder.
@@ -62,7 +62,7 @@ impl Shop {
             shop.write(name, "")?;
             shop.run(name, &[SCHEMA, SHOP, own]).await?;
         }
-        git::make_repository(&shop.path("manifests"))?;
+        git::make_repository(&shop.path("manifests")).await?;
         Ok(shop)
     }
 

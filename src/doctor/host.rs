@@ -1,29 +1,22 @@
 //! This machine: git, the state directory, the clock.
 
 use std::path::Path;
-use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::Finding;
 use crate::config::Config;
 use crate::database::{self, Session};
+use crate::git;
 
 /// Clocks that differ by more make times in ledgers and schedules misleading.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(5);
 
-pub fn git() -> Finding {
+pub async fn git() -> Finding {
     let advice = "manifests live in git; install it to commit approvals and to fetch them";
-    match Command::new("git").arg("--version").output() {
-        Ok(output) if output.status.success() => {
-            let said = String::from_utf8_lossy(&output.stdout);
-            let version = said.trim().trim_start_matches("git version ");
-            Finding::ok("git", version)
-        }
-        Ok(_) => Finding::warning("git", "it can't say its version").advice(advice),
-        Err(error) => {
-            Finding::warning("git", format!("it can't be started: {error}")).advice(advice)
-        }
+    match git::version().await {
+        Ok(version) => Finding::ok("git", version),
+        Err(error) => Finding::warning("git", error.to_string()).advice(advice),
     }
 }
 

@@ -73,7 +73,7 @@ pub struct Needs {
 
 /// Looks at everything the operator's file names.
 pub async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![host::git(), host::state_directory(config)];
+    let mut findings = vec![host::git().await, host::state_directory(config)];
     let manifests = load(config, &mut findings);
     let needs = manifests.as_ref().map(needs).unwrap_or_default();
     let mut sessions = BTreeMap::new();

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::not_understood;
-use super::fetch::tracked;
+use super::fetch::{is_full, tracked};
 use super::mirror::at;
 use super::{Commit, Error, Mirror};
 
@@ -37,7 +37,7 @@ const OVERTAKEN: [&str; 7] = [
 /// What is to be published.
 #[derive(Debug, Clone)]
 pub struct Results {
-    /// Its files are put over `results/` of the branch. Links and hidden files are left out.
+    /// Its files are put over `results/` of the branch. Links, hidden files and drafts (`*.tmp`) are left out.
     pub folder: PathBuf,
     /// What happened; a trailer is added.
     pub message: String,
@@ -75,7 +75,12 @@ impl Mirror {
     /// quicker each time; else as [`Mirror::fetch`]. Try again later.
     pub async fn publish(&mut self, results: &Results) -> Result<Published, Error> {
         let lock = self.open().await?;
-        let published = self.publish_over(results).await;
+        let published = match self.publish_over(results).await {
+            Err(Error::Failed { command, said }) if is_damage(&command, &said) => {
+                Err(self.damaged(said))
+            }
+            published => published,
+        };
         if !matches!(published, Err(Error::TimeLimit { .. })) {
             lock.finish()?;
         }
@@ -84,6 +89,9 @@ impl Mirror {
 
     async fn publish_over(&mut self, results: &Results) -> Result<Published, Error> {
         let files = files(&results.folder).map_err(at(&results.folder))?;
+        if files.is_empty() {
+            return Ok(Published::Nothing);
+        }
         let mut said = String::new();
         for number in 0..TRIES {
             tokio::time::sleep(pause(number)).await;
@@ -99,7 +107,7 @@ impl Mirror {
         let branch = self.source.results_branch.clone();
         let parent = self.fetch_branch(&branch).await?;
         let tree = self.tree(results, files, parent.as_ref()).await?;
-        if Some(&tree) == self.tree_of(parent.as_ref()).await?.as_ref() || files.is_empty() {
+        if Some(&tree) == self.tree_of(parent.as_ref()).await?.as_ref() {
             return Ok(Try::Done(Published::Nothing));
         }
         let commit = self.commit(results, &tree, parent.as_ref()).await?;
@@ -113,7 +121,7 @@ impl Mirror {
         files: &[PathBuf],
         parent: Option<&Commit>,
     ) -> Result<String, Error> {
-        let index = tempfile_name(self.folder());
+        let index = index_name(self.folder());
         let written = self.tree_in(&index, results, files, parent).await;
         match fs::remove_file(&index) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(&index)(error)),
@@ -182,18 +190,10 @@ impl Mirror {
             arguments.push("-S");
         }
         let message = format!("{}\n\n{TRAILER}\n", message.trim_end());
-        let mut call = self.git().call(arguments).input(message.into_bytes());
-        for role in ["AUTHOR", "COMMITTER"] {
-            call = match role {
-                "AUTHOR" => {
-                    call.set("GIT_AUTHOR_NAME", author_name).set("GIT_AUTHOR_EMAIL", author_email)
-                }
-                _ => call
-                    .set("GIT_COMMITTER_NAME", author_name)
-                    .set("GIT_COMMITTER_EMAIL", author_email),
-            };
-        }
-        let printed = call.text().await?;
+        let call = self.git().call(arguments).input(message.into_bytes());
+        let call = call.set("GIT_AUTHOR_NAME", author_name).set("GIT_AUTHOR_EMAIL", author_email);
+        let call = call.set("GIT_COMMITTER_NAME", author_name);
+        let printed = call.set("GIT_COMMITTER_EMAIL", author_email).text().await?;
         Commit::parse(&printed).ok_or_else(|| not_understood("commit-tree"))
     }
 
@@ -232,8 +232,13 @@ impl Mirror {
     }
 }
 
+/// Whether the clone couldn't be read, which the next call mends by fetching it anew.
+fn is_damage(command: &str, said: &str) -> bool {
+    matches!(command, "read-tree" | "write-tree" | "rev-parse") && !is_full(said)
+}
+
 /// An index that no other call of this process or another one uses.
-fn tempfile_name(folder: &Path) -> PathBuf {
+fn index_name(folder: &Path) -> PathBuf {
     folder.join(format!("tmp_index_{}_{:x}", std::process::id(), random()))
 }
 
@@ -258,9 +263,11 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Hidden ones are being written; a name with a line's end can't be told to git.
+/// Drafts, which somebody is writing or left behind, and hidden files; a name with a line's end
+/// can't be told to git.
 fn is_left_out(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".") || name.as_bytes().contains(&b'\n')
+    let name = name.as_bytes();
+    name.starts_with(b".") || name.ends_with(b".tmp") || name.contains(&b'\n')
 }
 
 /// Two that were overtaken by each other shouldn't try again in step.

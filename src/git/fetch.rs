@@ -49,6 +49,9 @@ const UNREACHABLE: [&str; 12] = [
     "unable to access",
     "Could not read from remote repository",
 ];
+/// … for a disk that takes nothing more, which is no reason to throw a clone away …
+const FULL: [&str; 4] =
+    ["Disk quota exceeded", "File too large", "No space left on device", "Read-only file system"];
 /// … and for a clone that can't be read.
 const DAMAGED: [&str; 9] = [
     "bad object",
@@ -184,7 +187,9 @@ impl Mirror {
     pub(super) fn why(&mut self, output: &Output) -> Error {
         let says = |words: &[&str]| words.iter().any(|word| output.said.contains(word));
         let (url, said) = (self.url(), output.said.clone());
-        if says(&DENIED) {
+        if is_full(&said) {
+            Error::Failed { command: "fetch".into(), said }
+        } else if says(&DENIED) {
             Error::Denied { url, said }
         } else if says(&NO_REPOSITORY) {
             Error::NoRepository { url, said }
@@ -196,6 +201,11 @@ impl Mirror {
             Error::Failed { command: "fetch".into(), said }
         }
     }
+}
+
+/// Whether the disk takes nothing more.
+pub(super) fn is_full(said: &str) -> bool {
+    FULL.iter().any(|word| said.contains(word))
 }
 
 /// Where a branch of the remote is kept.

@@ -18,6 +18,8 @@ use crate::manifest::{Manifests, load_files};
 
 /// Bytes that the list of all files may have; some 200,000 files.
 const LIST_LIMIT: usize = 32 * 1024 * 1024;
+/// Bytes around each file that git prints, at most.
+const HEAD_BYTES: usize = 128;
 
 /// An entry of a tree that is no folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +36,9 @@ impl Repository {
     pub async fn manifests(&self, commit: &Commit, folder: &str) -> Result<Manifests, Error> {
         let folder = normal(folder);
         let entries = self.list(commit, &folder).await?;
-        let (listing, objects) = sort_out(&folder, entries);
+        let (listing, entries) = sort_out(&folder, entries);
         let (files, problems) = listing.close().map_err(Error::Manifests)?;
-        let wanted: Vec<&str> = files.iter().map(|path| objects[path].as_str()).collect();
+        let wanted: Vec<&Entry> = files.iter().map(|path| &entries[path]).collect();
         let blobs = self.blobs(&wanted).await?;
         Ok(load_files(files.into_iter().zip(blobs.into_iter().map(Ok)), problems))
     }
@@ -58,20 +60,26 @@ impl Repository {
         entries.map(|entry| read_entry(entry).ok_or_else(|| not_understood("ls-tree"))).collect()
     }
 
-    /// The bytes of blobs, in the order of their names.
-    async fn blobs(&self, objects: &[&str]) -> Result<Vec<Vec<u8>>, Error> {
-        if objects.is_empty() {
+    /// The bytes of files, in their order.
+    async fn blobs(&self, files: &[&Entry]) -> Result<Vec<Vec<u8>>, Error> {
+        if files.is_empty() {
             return Ok(Vec::new());
         }
-        let names: Vec<String> = objects.iter().map(|&name| name.to_owned()).collect();
-        let about = self.about(&names).await?;
-        let bytes: u64 = about.iter().flatten().map(|about| about.bytes + 100).sum();
-        let mut input = names.join("\n").into_bytes();
-        input.push(b'\n');
-        let call = self.git.call(["cat-file", "--batch"]).input(input);
-        let limit = usize::try_from(bytes).unwrap_or(usize::MAX);
+        let names: Vec<&str> = files.iter().map(|file| file.object.as_str()).collect();
+        let input = names.join("\n") + "\n";
+        let call = self.git.call(["cat-file", "--batch"]).input(input.into_bytes());
+        let limit = files.iter().map(|file| file.bytes() + HEAD_BYTES).sum();
         let printed = call.output_limit(limit).bytes().await?;
-        read_blobs(&printed, objects).ok_or_else(|| not_understood("cat-file"))
+        read_blobs(&printed, files).ok_or_else(|| not_understood("cat-file"))
+    }
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        match self.kind {
+            Kind::File(bytes) => usize::try_from(bytes).unwrap_or(usize::MAX),
+            Kind::Link | Kind::Submodule | Kind::Other => 0,
+        }
     }
 }
 
@@ -98,12 +106,13 @@ fn read_entry(entry: &[u8]) -> Option<Entry> {
     Some(Entry { inside: path.to_owned(), kind, object: object.to_owned() })
 }
 
-/// What is to be read, and the objects of all files by their paths in the repository.
-fn sort_out(folder: &Path, entries: Vec<Entry>) -> (Listing, BTreeMap<PathBuf, String>) {
-    let (mut listing, mut objects) = (Listing::default(), BTreeMap::new());
+/// What is to be read, and all entries by their paths in the repository.
+fn sort_out(folder: &Path, entries: Vec<Entry>) -> (Listing, BTreeMap<PathBuf, Entry>) {
+    let (mut listing, mut known) = (Listing::default(), BTreeMap::new());
     let doubled = doubled(&entries);
-    for Entry { inside, kind, object } in entries {
-        let path = folder.join(&inside);
+    for entry in entries {
+        let Entry { inside, kind, object: _ } = &entry;
+        let path = folder.join(inside);
         if doubled.iter().any(|name| inside.starts_with(name)) {
             let message = "this tree has two entries of this name";
             listing.refuse(&path, Problem::error("duplicate-entry", message));
@@ -111,11 +120,11 @@ fn sort_out(folder: &Path, entries: Vec<Entry>) -> (Listing, BTreeMap<PathBuf, S
             let message = "this tree holds an entry that would be git's own folder";
             listing.refuse(&path, Problem::error("bad-file-name", message));
         } else {
-            listing.add(path.clone(), &inside, kind);
-            objects.insert(path, object);
+            listing.add(path.clone(), inside, *kind);
+            known.insert(path, entry);
         }
     }
-    (listing, objects)
+    (listing, known)
 }
 
 /// Names that stand in a tree twice: as the same file, or as a file and a folder.
@@ -142,12 +151,12 @@ fn is_gits_own(part: &OsStr) -> bool {
 }
 
 /// `OBJECT KIND SIZE\nBYTES\n` for each.
-fn read_blobs(mut printed: &[u8], objects: &[&str]) -> Option<Vec<Vec<u8>>> {
-    let mut blobs = Vec::with_capacity(objects.len());
-    for object in objects {
+fn read_blobs(mut printed: &[u8], files: &[&Entry]) -> Option<Vec<Vec<u8>>> {
+    let mut blobs = Vec::with_capacity(files.len());
+    for file in files {
         let end = printed.iter().position(|byte| *byte == b'\n')?;
         let head = std::str::from_utf8(&printed[..end]).ok()?;
-        let size: usize = head.strip_prefix(object)?.strip_prefix(" blob ")?.parse().ok()?;
+        let size: usize = head.strip_prefix(&file.object)?.strip_prefix(" blob ")?.parse().ok()?;
         blobs.push(printed.get(end + 1..end + 1 + size)?.to_owned());
         printed = printed.get(end + size + 2..)?;
     }

@@ -112,10 +112,16 @@ impl Mirror {
     pub(super) fn remove(&mut self) -> Result<(), Error> {
         let folder = self.folder().to_owned();
         (self.state, self.repaired) = (State::Unknown, Some(Instant::now()));
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(&folder)(error)),
-            _ => Ok(()),
+        // A git that is just being ended may still write into it.
+        let old = folder.with_extension("old");
+        clear(&old)?;
+        match fs::rename(&folder, &old) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.map_err(at(&folder))?,
         }
+        // What is left of it is removed before the next one is made.
+        let _ = clear(&old);
+        Ok(())
     }
 
     /// Makes the clone unless it is there. It gets its name only when it is complete, so one that a
@@ -131,9 +137,8 @@ impl Mirror {
             self.remove()?;
         }
         let half = folder.with_extension("new");
-        if half.exists() {
-            fs::remove_dir_all(&half).map_err(at(&half))?;
-        }
+        clear(&half)?;
+        clear(&folder.with_extension("old"))?;
         let parent = folder.parent().unwrap_or(&folder);
         let git = Git::new(parent, Place::WorkTree, Settings::Users);
         let init = ["init", "--quiet", "--bare", "--template=", "--"].map(std::ffi::OsStr::new);
@@ -141,6 +146,14 @@ impl Mirror {
         fs::rename(&half, &folder).map_err(at(&folder))?;
         self.state = State::Whole;
         Ok(())
+    }
+}
+
+/// Removes a folder with all that is in it, if it is there.
+fn clear(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
+        _ => Ok(()),
     }
 }
 

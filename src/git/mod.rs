@@ -22,6 +22,9 @@ mod size;
 mod work_tree;
 
 use std::fmt;
+use std::path::Path;
+
+use run::{Git, Place, Settings};
 
 pub use branch::{Published, Results};
 pub use error::Error;
@@ -50,6 +53,13 @@ impl Commit {
     pub fn short(&self) -> &str {
         &self.0[..12]
     }
+}
+
+/// The version of git on this host, as in `2.39.5`.
+pub async fn version() -> Result<String, Error> {
+    let git = Git::new(Path::new("."), Place::WorkTree, Settings::Own);
+    let said = git.call(["version"]).text().await?;
+    Ok(said.trim_start_matches("git version ").to_owned())
 }
 
 impl fmt::Display for Commit {

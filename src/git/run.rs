@@ -211,6 +211,7 @@ impl Call<'_> {
             .env("GIT_ALLOW_PROTOCOL", PROTOCOLS)
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .envs(unasked())
             .envs(self.git.remote.iter().flat_map(remote_setting))
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .arg("-C")
@@ -226,6 +227,14 @@ impl Call<'_> {
             .kill_on_drop(true);
         command
     }
+}
+
+/// Has `ssh` ask nobody for a passphrase or about a host's key, unless the user has a program for it.
+/// It would otherwise wait for a terminal that nobody looks at.
+fn unasked() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let asks = std::env::var_os("SSH_ASKPASS").is_some();
+    let settings = [("SSH_ASKPASS", "false"), ("SSH_ASKPASS_REQUIRE", "force")];
+    settings.into_iter().filter(move |_| !asks)
 }
 
 /// One setting more in the environment, behind those that are there.

@@ -37,13 +37,15 @@ impl WorkTree {
         }
     }
 
-    /// A path of the host as the repository has it; `None` outside of the work tree.
+    /// A file or folder of the host by its path in the repository, which is empty for the top;
+    /// `None` outside of the work tree.
     pub fn inside(&self, path: &Path) -> Option<PathBuf> {
+        if path.is_dir() {
+            return path.canonicalize().ok()?.strip_prefix(&self.root).ok().map(Path::to_owned);
+        }
         // The file itself may be a link, or be gone.
         let folder = path.parent()?.canonicalize().ok()?;
-        let name = path.file_name();
-        let path = name.map_or_else(|| folder.clone(), |name| folder.join(name));
-        path.strip_prefix(&self.root).ok().map(Path::to_owned)
+        folder.join(path.file_name()?).strip_prefix(&self.root).ok().map(Path::to_owned)
     }
 
     /// The last commit that changed a file as it lies there; `None` if it isn't tracked, or was

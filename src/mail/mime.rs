@@ -97,11 +97,17 @@ fn mailbox(name: Option<String>, address: &str) -> Result<Mailbox, Error> {
     Ok(Mailbox::new(name, parsed))
 }
 
-/// Always encoded: then nothing in a text is a line of a single dot, too long, or an end of another kind.
+/// Always encoded: then no line of a text is too long or ends in another way, and none begins with a
+/// dot, which not every server between here and the reader gives back as it was.
 fn part(kind: ContentType, text: &str) -> Result<SinglePart, Error> {
-    let encoding = ContentTransferEncoding::QuotedPrintable;
-    let body = Body::new_with_encoding(text.to_owned(), encoding)
-        .map_err(|_| unwritable("its text can't be encoded"))?;
+    let encoded = |encoding| {
+        Body::new_with_encoding(text.to_owned(), encoding)
+            .map_err(|_| unwritable("its text can't be encoded"))
+    };
+    let mut body = encoded(ContentTransferEncoding::QuotedPrintable)?;
+    if body.as_ref().split(|byte| *byte == b'\n').any(|line| line.starts_with(b".")) {
+        body = encoded(ContentTransferEncoding::Base64)?;
+    }
     Ok(SinglePart::builder().header(kind).body(body))
 }
 
@@ -195,7 +201,7 @@ mod tests {
         {
             let mail = mime(&from(), &message("a", text)).unwrap();
             let text = String::from_utf8(mail).unwrap();
-            assert!(text.split("\r\n").all(|line| line != "." && line.len() < 998), "{text}");
+            assert!(text.split("\r\n").all(|it| !it.starts_with('.') && it.len() < 998), "{text}");
         }
     }
 }

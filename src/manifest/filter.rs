@@ -94,6 +94,10 @@ impl Condition {
             Self::NotIn(scalars) => !scalars.iter().any(|scalar| scalar.matches(value)),
             Self::StartsWith(prefix) => match value {
                 Value::Text(text) | Value::Other(text) => text.starts_with(prefix),
+                Value::Bytes(digits) => match Value::bytes_of(prefix) {
+                    Value::Bytes(first) => digits.starts_with(&first),
+                    _ => false,
+                },
                 _ => false,
             },
         }
@@ -101,9 +105,9 @@ impl Condition {
 }
 
 impl Scalar {
-    /// Text equals text, and the canonical text of dates, UUIDs and the like, by bytes. Integers
+    /// Text equals text, bytes that are its UTF-8, and the canonical text of dates, UUIDs and the like. Integers
     /// equal numbers by value. `true` and 1, `false` and 0 are the same, since one engine's boolean
-    /// is another's integer. JSON and bytes equal nothing.
+    /// is another's integer. JSON equals nothing.
     pub fn matches(&self, value: &Value) -> bool {
         match (self, value) {
             (Self::Null, value) => value.is_null(),
@@ -113,6 +117,7 @@ impl Scalar {
             (Self::Integer(wanted), number) => is_number(number, *wanted),
             (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.clone()),
             (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => wanted == found,
+            (Self::Text(wanted), Value::Bytes(_)) => Value::bytes_of(wanted) == *value,
             (Self::Text(_), _) => false,
         }
     }
@@ -143,6 +148,16 @@ mod tests {
         assert!(!Condition::StartsWith("a%".into()).holds(&Value::Text("axb".into())));
         assert!(!Condition::Equals(text("A")).holds(&Value::Text("a".into())));
         assert!(!Condition::Equals(text("5")).holds(&Value::Integer(5)));
+    }
+
+    #[test]
+    fn a_text_is_bytes_that_are_its_utf_8() {
+        let bytes = Value::bytes_of("tt:ä");
+        assert!(Condition::Equals(text("tt:ä")).holds(&bytes));
+        assert!(Condition::StartsWith("tt:".into()).holds(&bytes));
+        assert!(!Condition::In(vec![text("tt"), text("0x74743a")]).holds(&bytes));
+        assert!(!Condition::StartsWith("t:".into()).holds(&bytes));
+        assert!(!Condition::NotIn(vec![text("tt:ä")]).holds(&bytes));
     }
 
     #[test]

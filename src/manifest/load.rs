@@ -1,7 +1,8 @@
 //! From files to documents: what is read of a directory, and what kind each document is.
 //!
-//! Answers for finding files without following links, and for `apiVersion`, `kind` and
-//! `metadata`; which files are manifests is `listing`'s part. Every file and document stands for itself: a broken one hides no other.
+//! Answers for finding files without following links, and for `apiVersion`, `kind` and `metadata`;
+//! which files are manifests is `listing`'s part. Every file and document stands for itself: a
+//! broken one hides no other.
 
 use std::fs;
 use std::io::Read;

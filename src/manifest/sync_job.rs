@@ -130,6 +130,21 @@ impl SyncJobSpec {
         hash("reconcile request v1\n", [&spec].into_iter())
     }
 
+    /// What people want to know of a comparison, as 64 hex digits: of the request what decides the
+    /// plan, and its number.
+    pub fn question_hash(&self) -> String {
+        let spec = Self {
+            notify: Vec::new(),
+            suspend: Suspend::No,
+            approved: BTreeMap::new(),
+            schedule: None,
+            dry_run: false,
+            on_stale: OnStale::default(),
+            ..self.clone()
+        };
+        hash("reconcile question v1\n", [&spec].into_iter())
+    }
+
     /// What a comparison depends on, as 64 hex digits: the request without its approvals, and the
     /// modules it selects.
     pub fn subject_hash<'m>(&self, modules: impl Iterator<Item = &'m ModuleSpec>) -> String {

@@ -69,6 +69,8 @@ pub struct Seen {
 pub struct Compared {
     /// A hash of what was compared: the job without its approvals, and its modules.
     pub subject: String,
+    /// A hash of what people wanted to know: a plan of the same question is told of once.
+    pub question: String,
     pub digest: String,
     pub counts: Counts,
     /// Modules that couldn't be compared.

@@ -56,6 +56,7 @@ pub struct State {
 }
 
 struct Tables {
+    about: Table,
     requests: Table,
     jobs: Table,
     outbox: Table,
@@ -90,8 +91,14 @@ impl State {
             create_file(Path::new(path))?;
         }
         let mut session = Session::open(&url, "state", Access::Write).await?;
-        check_version(&mut session).await?;
+        let about = Table::plain(
+            "reconcile_state",
+            &[("name", Kind::Text), ("value", Kind::Text)],
+            &["name"],
+        );
+        session.create_table_if_missing(&about).await?;
         let tables = Tables {
+            about,
             requests: Table::plain(
                 "reconcile_request",
                 &[("job", Kind::Text), ("request", Kind::Text), ("ended", Kind::Text)],
@@ -107,7 +114,42 @@ impl State {
         for table in [&tables.requests, &tables.jobs, &tables.outbox] {
             session.create_table_if_missing(table).await?;
         }
-        Ok(Self { session, tables, directory })
+        let mut state = Self { session, tables, directory };
+        state.check_version().await?;
+        Ok(state)
+    }
+
+    /// Refuses a store of a later release, and marks a new one.
+    async fn check_version(&mut self) -> Result<(), Error> {
+        match self.noted("version").await? {
+            Some(version) if version == VERSION => Ok(()),
+            Some(found) => Err(Error::Version { found }),
+            None => self.note("version", VERSION).await,
+        }
+    }
+
+    /// What was noted under a name.
+    pub async fn noted(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let (by, wanted) = (["name".to_owned()], [vec![text(name)]]);
+        let value = ["value".to_owned()];
+        let found = self.session.find(&self.tables.about, &value, &by, &wanted).await?;
+        Ok(found.into_iter().next().map(|(_, row)| row[0].display().into_owned()))
+    }
+
+    /// Notes a word under a name, in place of the one before.
+    pub async fn note(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let is_there = self.noted(name).await?.is_some();
+        let (name, value) = (text(name), text(value));
+        if is_there {
+            let set = [("value", &value)];
+            return Ok(self.session.update(&self.tables.about, &[("name", &name)], &set).await?);
+        }
+        let row = [("name", &name), ("value", &value)];
+        match self.session.insert(&self.tables.about, &row).await {
+            // Another process was quicker; it noted the same or notes again.
+            Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => Ok(()),
+            inserted => Ok(inserted?),
+        }
     }
 
     /// How a request ended, if it did.
@@ -239,25 +281,6 @@ impl State {
 
     pub async fn close(self) -> Result<(), Error> {
         Ok(self.session.close().await?)
-    }
-}
-
-/// Refuses a store of a later release, and marks a new one.
-async fn check_version(session: &mut Session) -> Result<(), Error> {
-    let about =
-        Table::plain("reconcile_state", &[("name", Kind::Text), ("value", Kind::Text)], &["name"]);
-    session.create_table_if_missing(&about).await?;
-    let (name, version) = (text("version"), text(VERSION));
-    let by = ["name".to_owned()];
-    let found = session.find(&about, &["value".to_owned()], &by, &[vec![name.clone()]]).await?;
-    match found.into_iter().next() {
-        Some((_, row)) if row[0] == version => Ok(()),
-        Some((_, row)) => Err(Error::Version { found: row[0].display().into_owned() }),
-        None => match session.insert(&about, &[("name", &name), ("value", &version)]).await {
-            // Another process was quicker; it is of this version or refuses to go on itself.
-            Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => Ok(()),
-            inserted => Ok(inserted?),
-        },
     }
 }
 

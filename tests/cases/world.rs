@@ -116,14 +116,19 @@ impl World {
 async fn place(script: &str, on: On) -> Option<Place> {
     match on {
         On::Sqlite => Some(Place::sqlite(script).await),
-        On::Postgres => Place::postgres(script).await,
+        On::Postgres => Place::postgres(&in_postgres(script)).await,
         On::Mariadb => Place::mariadb(&in_mariadb(script)).await,
     }
 }
 
-/// No key of MariaDB's takes a text without a length.
+/// No key of MariaDB's takes a text or bytes without a length.
 fn in_mariadb(script: &str) -> String {
+    let script = script.replace(" AS BLOB)", " AS BINARY)").replace(" BLOB", " VARBINARY(190)");
     script.replace(" TEXT", " VARCHAR(190)")
+}
+
+fn in_postgres(script: &str) -> String {
+    script.replace(" BLOB", " BYTEA")
 }
 
 /// `INSERT` statements in the order of the schema's tables, as people would.
@@ -150,6 +155,10 @@ fn literal(value: &Json) -> String {
         Json::Null => "NULL".into(),
         Json::String(text) => format!("'{}'", text.replace('\'', "''")),
         Json::Bool(_) | Json::Number(_) => value.to_string(),
+        // The bytes of a text.
+        Json::Object(map) if map.len() == 1 && map.contains_key("bytes") => {
+            format!("CAST({} AS BLOB)", literal(&map["bytes"]))
+        }
         Json::Array(_) | Json::Object(_) => literal(&Json::String(value.to_string())),
     }
 }

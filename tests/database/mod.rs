@@ -119,6 +119,14 @@ fn filters() -> Vec<(&'static str, Condition)> {
         ("body", Condition::Equals(Scalar::Null)),
         ("body", Condition::NotIn(vec![text("{}")])),
         ("raw", Condition::StartsWith("a".into())),
+        ("raw", Condition::StartsWith("ab".into())),
+        ("raw", Condition::StartsWith(String::new())),
+        ("raw", Condition::Equals(text("a"))),
+        ("raw", Condition::Equals(text(""))),
+        ("raw", Condition::Equals(text("A\0"))),
+        ("raw", Condition::Equals(Scalar::Integer(5))),
+        ("raw", Condition::In(vec![text("a"), text("x"), Scalar::Null])),
+        ("raw", Condition::NotIn(vec![text("a")])),
     ]
 }
 

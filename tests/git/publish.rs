@@ -38,6 +38,7 @@ async fn the_branch_is_made_and_grows_only_by_what_changed() {
     let first = results(&world, &[("spring/status.yaml", "phase: Scheduled\n")]);
     // Still being written, and a way out of the folder.
     fs::write(first.folder.join("spring/.status.yaml.1"), "half").unwrap();
+    fs::write(first.folder.join("spring/status.1.tmp"), "half").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", first.folder.join("spring/link")).unwrap();
     let Published::Pushed(commit) = mirror.publish(&first).await.unwrap() else { panic!() };
     assert_eq!(world.log(BRANCH), [commit.as_str()]);
@@ -74,6 +75,22 @@ async fn other_files_of_the_branch_stay() {
     fs::write(files.folder.join("spring"), "b").unwrap();
     world.mirror().publish(&files).await.unwrap();
     assert_eq!(show(&world, "results/spring"), "b");
+}
+
+#[tokio::test]
+async fn a_clone_that_lost_the_branch_is_fetched_anew() {
+    let world = World::new();
+    let mut mirror = world.mirror();
+    mirror.publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+    let tree = world.git(&["rev-parse", &format!("{BRANCH}:results")]);
+    let path = world.clone_folder().join("objects").join(&tree[..2]).join(&tree[2..]);
+    fs::remove_file(&path).unwrap();
+    let files = results(&world, &[("b/status.yaml", "2")]);
+    let error = mirror.publish(&files).await.unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
+    assert!(matches!(mirror.publish(&files).await.unwrap(), Published::Pushed(_)));
+    assert_eq!(world.log(BRANCH).len(), 2);
+    assert_eq!(show(&world, "results/a/status.yaml"), "1");
 }
 
 /// Somebody's commit comes between our fetch and our push.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use reconcile::config::SigningKey;
-use reconcile::git::{Commit, Error, Mirror};
+use reconcile::git::{Commit, Error, Mirror, Published, Results};
 
 use super::JOB;
 use super::world::{World, git};
@@ -127,6 +127,34 @@ async fn a_changed_commit_loses_its_signature_and_a_lost_one_its_trust() {
     assert!(matches!(error, Error::TrustGone { .. }), "{error:?}");
     // Nobody asks for signatures.
     assert_eq!(world.mirror().first_unsigned(None, &forged).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn results_are_signed_where_the_users_settings_say_so() {
+    if !can_sign() {
+        return;
+    }
+    let world = World::new();
+    let (jo, key) = ssh_signer(&world, "jo");
+    let head = commit(&world, Some(&jo), &[], JOB);
+    let mut mirror = mirror(&world, &[key]);
+    assert_eq!(mirror.fetch().await.unwrap(), head);
+    for setting in jo.0.iter().map(String::as_str).chain(["commit.gpgSign=yes"]) {
+        let (name, value) = setting.split_once('=').unwrap();
+        git(&world.clone_folder(), &["config", name, value], b"");
+    }
+    let folder = world.folder.path().join("results");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("status.yaml"), "a").unwrap();
+    let results = Results {
+        folder,
+        message: "spring".into(),
+        author_name: "reconcile".into(),
+        author_email: "jo@shop.example".into(),
+    };
+    let published = mirror.publish(&results).await.unwrap();
+    let Published::Pushed(made) = published else { panic!("{published:?}") };
+    assert_eq!(found(&mirror, None, &made).await, None);
 }
 
 /// A keyring of one test, whose agent ends with it.

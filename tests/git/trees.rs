@@ -3,6 +3,9 @@
 use super::JOB;
 use super::world::{Entry, World};
 
+/// The entries of a tree, made in a repository.
+type Tree = Box<dyn Fn(&World) -> Vec<Entry<'static>>>;
+
 /// What manifests are found in a tree, and which problems, as `path: code`.
 async fn read(entries: impl Fn(&World) -> Vec<Entry<'static>>) -> (Vec<String>, Vec<String>) {
     let world = World::new();
@@ -26,7 +29,7 @@ fn job(world: &World) -> String {
 async fn only_plain_files_of_a_tree_are_read() {
     let commit = || "0123456789".repeat(4);
     let secret = |world: &World| world.blob(b"/etc/passwd");
-    let table: Vec<(&str, Box<dyn Fn(&World) -> Vec<Entry<'static>>>, &[&str], &[&str])> = vec![
+    let table: Vec<(&str, Tree, &[&str], &[&str])> = vec![
         ("a file", Box::new(|w| vec![("100644", b"a.yaml", job(w))]), &["spring"], &[]),
         ("an executable", Box::new(|w| vec![("100755", b"a.yaml", job(w))]), &["spring"], &[]),
         (

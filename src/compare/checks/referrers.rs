@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{Checks, Choice, changes, read_keys};
 use crate::compare::Error;
 use crate::compare::draft::{Case, Draft, Link};
+use crate::compare::mentions::Mentions;
 use crate::compare::model::{Declared, Model, Node, Reference, Referrer, Role, Side};
+use crate::compare::moved::held_as;
 use crate::compare::record::{Record, RecordRow};
-use crate::compare::scan::held_as;
 use crate::compare::sides::{Sides, pick};
 use crate::compare::spots::spots;
 use crate::compare::wanted::{Cell, WantedRow, written_into};
-use crate::database::{Row, Value};
+use crate::database::{Row, Sieve, Value};
 use crate::plan::change::{Answer, ConflictKind};
 
 /// What a change does to a row, in the eyes of those that refer to it.
@@ -258,21 +259,27 @@ async fn holding(
         let found = found.filter(|(at, row)| refers(model, declared, row, &wanted[*at]));
         return Ok(found.map(|(at, row)| (at, key_of(row))).collect());
     }
-    // What stands inside a value isn't looked up: every row is read, once.
+    // What stands inside a value isn't looked up: every row is gone through, once.
     let mut places: HashMap<&Vec<Value>, Vec<usize>> = HashMap::new();
     for (at, values) in wanted.iter().enumerate() {
         places.entry(values).or_default().push(at);
     }
-    let mut rows = sides.target.scan(holder, &read, key, &BTreeMap::new()).await?;
+    let reference = &declared.references[declared.which];
+    let mut mentions = Mentions::default();
+    mentions.add(reference.columns[0], &reference.within, wanted);
+    let (judged, filter) = (&mentions.columns(), &BTreeMap::new());
+    let sieve = Sieve { table: holder, columns: &read, judged, filter };
+    let mut judge = |at: usize, bytes: &[u8]| mentions.may_stand_in(at, bytes);
     let mut found = Vec::new();
-    while let Some(row) = rows.next().await? {
+    let mut take = |row: Row| {
         let spots = spots(model, &declared.references, Side::Target, &row).into_iter();
         let of_it = spots.filter(|spot| spot.reference == declared.which);
         let answered: BTreeSet<usize> =
             of_it.filter_map(|spot| places.get(&spot.values)).flatten().copied().collect();
         let key = key_of(row);
         found.extend(answered.into_iter().map(|at| (at, key.clone())));
-    }
+    };
+    Box::pin(sides.target.sift(sieve, &mut judge, &mut take)).await?;
     Ok(found)
 }
 

@@ -318,7 +318,7 @@ fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
         Condition::Equals(value) => std::slice::from_ref(value),
         Condition::In(values) | Condition::NotIn(values) => values.as_slice(),
         Condition::StartsWith(_) => {
-            let text = matches!(column.kind, Kind::Text | Kind::Any | Kind::Native);
+            let text = matches!(column.kind, Kind::Text | Kind::Bytes | Kind::Any | Kind::Native);
             return (!text).then(|| {
                 let message = format!(
                     "`startsWith` needs a text column; `{}` is {}",
@@ -339,21 +339,25 @@ fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
     Some(Problem::error("bad-constant", message))
 }
 
-/// Lenient where the engine is: SQLite's types say little, and dates are written as text. JSON and
-/// bytes equal no constant.
+/// Lenient where the engine is: SQLite's types say little, and dates are written as text. Bytes may be
+/// the text's; JSON equals no constant.
 fn fits(kind: Kind, value: &Scalar) -> bool {
     let boolean = matches!(value, Scalar::Boolean(_));
     let integer = matches!(value, Scalar::Integer(_));
     match kind {
         _ if *value == Scalar::Null => true,
         Kind::Any | Kind::Native => true,
-        Kind::Json | Kind::Bytes => false,
+        Kind::Json => false,
         Kind::Integer => integer || boolean,
         Kind::Decimal | Kind::Float => integer || matches!(value, Scalar::Decimal(_)),
         Kind::Boolean => boolean || matches!(value, Scalar::Integer(0 | 1)),
-        Kind::Text | Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz | Kind::Uuid => {
-            matches!(value, Scalar::Text(_))
-        }
+        Kind::Text
+        | Kind::Bytes
+        | Kind::Date
+        | Kind::Time
+        | Kind::Timestamp
+        | Kind::TimestampTz
+        | Kind::Uuid => matches!(value, Scalar::Text(_)),
     }
 }
 
