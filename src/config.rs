@@ -7,6 +7,7 @@
 mod discover;
 mod expand;
 mod git;
+pub mod mail;
 mod read;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::manifest::problem::{self, Problem, Source, Span};
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
+pub use mail::Mail;
 
 /// The two environments.
 #[derive(
@@ -257,14 +259,6 @@ pub struct Window {
 pub enum WindowKind {
     Allow,
     Deny,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mail {
-    pub transport: Secret,
-    pub from: String,
-    /// Globs of addresses mail may go to.
-    pub recipients: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

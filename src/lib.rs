@@ -16,6 +16,7 @@ pub mod escape;
 pub mod git;
 pub mod init;
 pub mod job;
+pub mod mail;
 pub mod manifest;
 pub mod plan;
 mod put;

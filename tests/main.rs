@@ -20,6 +20,7 @@ mod interrupt;
 mod json;
 mod large;
 mod locks;
+mod mail;
 mod manifests;
 mod places;
 mod properties;

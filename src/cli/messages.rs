@@ -59,10 +59,11 @@ fn shown(posted: &Posted, in_full: bool) -> String {
         return out;
     }
     for to in &message.to {
-        let fate = match (delivery.taken.get(to), delivery.lost.get(to)) {
-            (Some(at), _) => format!("taken by its server at {at}"),
-            (None, Some(why)) => format!("refused: {why}"),
-            (None, None) => "not sent yet".into(),
+        let fate = match (delivery.taken.get(to), delivery.lost.get(to), delivery.late.get(to)) {
+            (Some(at), ..) => format!("taken by the mail server at {at}"),
+            (None, Some(why), _) => format!("lost: {why}"),
+            (None, None, Some(why)) => format!("not sent yet: {why}"),
+            (None, None, None) => "not sent yet".into(),
         };
         put!(out, "  to {}: {}\n", harmless(to), harmless(&fate));
     }
@@ -89,7 +90,7 @@ fn to_json(posted: &Posted) -> Json {
         "to": message.to,
         "notAllowed": message.refused,
         "taken": delivery.taken,
-        "refused": delivery.lost,
-        "error": delivery.error,
+        "lost": delivery.lost,
+        "late": delivery.late,
     })
 }

@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::daemon::learn::Asker;
 use crate::daemon::operate::NotCancelled;
 use crate::daemon::pass::whole_second;
+use crate::daemon::post::round_of_a_pass;
 use crate::daemon::turn::Desk;
-use crate::escape::visible;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::manifest::schedule::{parse_local, resolve, time_zone};
 use crate::manifest::{Manifests, SyncJob};
@@ -55,7 +56,11 @@ pub fn cancel(args: &CancelArgs, global: &Global) -> Result<Outcome, Error> {
     let cancelled = block_on(async {
         let mut desk = Desk::open(Arc::clone(&config), Asker::Daemon).await?;
         let now = whole_second(Timestamp::now());
-        Ok(desk.cancel(&context, job, &account(), now).await)
+        let cancelled = desk.cancel(&context, job, &account(), now).await;
+        for sentence in round_of_a_pass(&mut desk.state, config.mail.as_ref()).await {
+            eprintln!("mail: {}", harmless(&sentence));
+        }
+        Ok(cancelled)
     })?;
     match cancelled {
         Ok(_) => output::print(&format!(

@@ -12,7 +12,7 @@ use super::progress::Progress;
 use super::{Error, ErrorKind, Global, Outcome as End, output, report};
 use crate::daemon::pass::Passing;
 use crate::daemon::stop::Stop;
-use crate::escape::visible;
+use crate::escape::{harmless, visible};
 use crate::job::Context;
 use crate::job::report::{Outcome, Report};
 use crate::job::run::Wish;
@@ -67,9 +67,13 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
                 break;
             }
         }
+        // Who looks on sees what happened before anybody waits for a mail server.
+        show(args, &manifests, &reports)?;
+        for sentence in passing.send().await {
+            eprintln!("mail: {}", harmless(&sentence));
+        }
         Ok((manifests, reports))
     })?;
-    show(args, &manifests, &reports)?;
     end(args, &manifests, &reports)
 }
 

@@ -20,10 +20,11 @@ use crate::job::Context;
 use crate::manifest::{Manifests, Spec};
 use crate::put::put;
 use crate::report::conditions::conditions;
+use crate::report::not_out::{Words, not_out};
 use crate::report::people::recipients;
 use crate::report::status::warnings;
 use crate::report::{Phase, Standing};
-use crate::state::{Memory, Posted};
+use crate::state::Memory;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -66,7 +67,7 @@ async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
     let mut desk = Desk::open(Arc::clone(config), Asker::Daemon).await?;
     let context = Context::new(config, &manifests);
     let mut memories = desk.state.memories().await?;
-    let waiting = desk.state.waiting().await?;
+    let posted = desk.state.not_out().await?;
     let now = whole_second(Timestamp::now());
     let mut lines = Vec::new();
     for name in names(args, &manifests)? {
@@ -83,7 +84,7 @@ async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
             (Standing::new(Phase::Invalid, why), remembered.memory)
         };
         let mut warnings = warnings(&recipients(config, &memory));
-        warnings.extend(late(&waiting, &name));
+        warnings.extend(not_out(&posted, &name, Words::All));
         lines.push(Line { job: name, standing, memory, warnings });
     }
     Ok(lines)
@@ -95,16 +96,6 @@ fn standing(decided: Standing, memory: &Memory) -> Standing {
         Some(running) => Standing::new(Phase::Running, format!("since {}", running.since)),
         None => decided,
     }
-}
-
-/// Messages that their recipients' servers didn't take yet.
-fn late(waiting: &[Posted], job: &str) -> Vec<String> {
-    let of_job = waiting.iter().filter(|posted| posted.message.job == job);
-    let late = of_job.filter_map(|Posted { message, delivery }| {
-        let error = delivery.error.as_ref()?;
-        Some(format!("the mail `{}` isn't out yet: {error}", message.subject))
-    });
-    late.collect()
 }
 
 fn names(args: &Args, manifests: &Manifests) -> Result<BTreeSet<String>, Error> {

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::daemon::hints::Hints;
 use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
+use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
 use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
@@ -39,10 +40,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     block_on(async {
         let failed = |error: watch::Error| Error::failed(error.to_string());
         let stop = Arc::new(Stop::default());
-        let daemon = Daemon::open(config).await.map_err(failed)?;
+        let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
+        let post = Post::start(config);
         let signals = Signals::new().map_err(|error| Error::failed(error.to_string()))?;
         let grace = Duration::from_secs(args.grace);
-        Loop { daemon, publishing: Publishing::Due, stop, signals, grace, global }.go_on().await;
+        let publishing = Publishing::Due;
+        Loop { daemon, post, publishing, stop, signals, grace, global }.go_on().await;
         Ok(Outcome::Fine)
     })
 }
@@ -80,6 +83,7 @@ impl Signals {
 
 struct Loop<'a> {
     daemon: Daemon,
+    post: Post,
     publishing: Publishing,
     stop: Arc<Stop>,
     signals: Signals,
@@ -111,6 +115,7 @@ impl Loop<'_> {
         let mut hints = self.hints();
         loop {
             let Some(looked) = self.look().await else { break };
+            self.post.wake();
             let pause = self.looked(looked).await;
             if let Some(hints) = &mut hints {
                 hints.renew();
@@ -125,6 +130,7 @@ impl Loop<'_> {
             }
         }
         tell_systemd(&[NotifyState::Stopping]);
+        self.post.end().await;
         say(DAEMON, "stopped");
     }
 
@@ -227,6 +233,8 @@ impl Loop<'_> {
         };
         match reloaded {
             Ok(daemon) => {
+                let post = Post::start(Arc::clone(daemon.config()));
+                std::mem::replace(&mut self.post, post).end().await;
                 self.daemon = daemon;
                 say(DAEMON, "the operator's file was read again");
             }

@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 
 use super::git::git;
+use super::mail::mail;
 use super::{
-    Config, Environment, EnvironmentConfig, Http, Limits, Mail, ManifestSource, MessageFormat,
-    MobileApp, ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target,
-    Token, Values, Window, WindowKind,
+    Config, Environment, EnvironmentConfig, Http, Limits, ManifestSource, MessageFormat, MobileApp,
+    ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target, Token, Values,
+    Window, WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
 use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
@@ -330,16 +331,6 @@ fn time_zone(at: &At<'_>, problems: &mut Problems) -> Option<String> {
         problems.push(at.error("bad-time-zone", format!("`{}`: {error}", at.path)));
     }
     Some(written)
-}
-
-fn mail(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Mail> {
-    let mut fields = Fields::open(at, problems)?;
-    let transport =
-        fields.need("transport", problems, |at, problems| location(at, folder, problems));
-    let from = fields.need("from", problems, text);
-    let recipients = fields.need("recipients", problems, list_of(text));
-    fields.close(problems);
-    Some(Mail { transport: transport?, from: from?, recipients: recipients? })
 }
 
 fn module(at: &At<'_>, problems: &mut Problems) -> Option<ModuleConfig> {

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::turn::Desk;
 use crate::report::files::{self, Written};
 use crate::report::messages::{Matter, message};
-use crate::report::people::recipients;
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
 use crate::state::{self, Change, End, Ended, Held, Remembered};
@@ -75,7 +74,7 @@ impl Desk {
             Event::Ended(ended) => Some((key.as_str(), ended)),
             _ => None,
         });
-        let people = recipients(config, memory);
+        let people = self.people(job, memory);
         let text = status(job, None, memory, standing, &people);
         if *memory != before || !messages.is_empty() {
             self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;

@@ -13,6 +13,7 @@ pub mod log;
 pub mod moment;
 pub mod operate;
 pub mod pass;
+pub mod post;
 pub mod source;
 pub mod stop;
 pub mod turn;

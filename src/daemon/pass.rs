@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::learn::Asker;
+use super::post::round_of_a_pass;
 use super::source::Source;
 use super::turn::{Desk, Fitness, dry_run};
 use crate::apply::Watch;
@@ -26,8 +27,20 @@ impl Passing {
         if wish == Wish::DryRun {
             return Ok(Self::Dry);
         }
-        let desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
+        let mut desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
+        desk.hear_of_mail().await?;
         Ok(Self::Real { desk, source: Source::of(config) })
+    }
+
+    /// Sends what is to be sent, for a short while. Returns what isn't out.
+    pub async fn send(&mut self) -> Vec<String> {
+        match self {
+            Self::Real { desk, .. } => {
+                let config = Arc::clone(&desk.config);
+                round_of_a_pass(&mut desk.state, config.mail.as_ref()).await
+            }
+            Self::Dry => Vec::new(),
+        }
     }
 
     /// One job's turn.

@@ -79,7 +79,7 @@ impl Source {
                 author_email: config
                     .mail
                     .as_ref()
-                    .map_or_else(|| "reconcile@localhost".into(), |mail| mail.from.clone()),
+                    .map_or_else(|| "reconcile@localhost".into(), |mail| mail.from.address.clone()),
             })),
         }
     }

@@ -22,12 +22,15 @@ use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::messages::{Matter, message};
-use crate::report::people::recipients;
+use crate::report::not_out::{Words, not_out};
+use crate::report::people::{Recipients, recipients};
 use crate::report::run_file::run_file;
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions, files};
 use crate::state;
-use crate::state::{Change, End, Ended, Held, Memory, Message, Remembered, Running, Seen, State};
+use crate::state::{
+    Change, End, Ended, Held, Memory, Message, Posted, Remembered, Running, Seen, State,
+};
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
 /// time,
@@ -41,6 +44,8 @@ pub struct Desk {
     pub state: State,
     pub rules: Rules,
     pub asker: Asker,
+    /// Messages that somebody didn't get, or not yet.
+    pub not_out: Vec<Posted>,
     installation: String,
 }
 
@@ -78,7 +83,7 @@ impl Desk {
             Asker::Person => LATENESS_OF_A_PASS,
         };
         let rules = Rules { windows: config.windows.clone(), lateness };
-        Ok(Self { config, state, rules, asker, installation })
+        Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation })
     }
 
     /// Looks at a job: what happens by time alone is done, the rest is decided.
@@ -310,10 +315,21 @@ impl Desk {
         self.save(turn, &Change::default()).await
     }
 
+    /// Learns what became of messages, for `status.yaml` to tell.
+    pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
+        self.not_out = self.state.not_out().await?;
+        Ok(())
+    }
+
+    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
+        let not_out = not_out(&self.not_out, job, Words::Lasting);
+        Recipients { not_out, ..recipients(&self.config, memory) }
+    }
+
     /// Brings `status.yaml` up to date.
     fn write_status(&self, turn: &mut Turn<'_>) {
         let (job, memory) = (turn.job, &turn.remembered.memory);
-        let people = recipients(&self.config, memory);
+        let people = self.people(&job.name, memory);
         let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
         let folder = &self.config.results.directory;
         match files::write(folder, &job.name, "status.yaml", &text) {
@@ -338,7 +354,7 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let (jitter, question) = (jitter(), &self.job.spec.question_hash());
+        let (jitter, question) = (state::jitter(), &self.job.spec.question_hash());
         let lesson = Lesson { action, request, subject, question, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }
@@ -364,12 +380,6 @@ async fn caught(job: &str, now: Timestamp, pass: impl Future<Output = Report>) -
             Report { ended, ..Report::new(job, Outcome::Failed { error }) }
         }
     }
-}
-
-/// Between 0 and 1, different for each process and moment.
-fn jitter() -> f64 {
-    let word = state::random_word(4);
-    f64::from(u16::from_str_radix(&word, 16).unwrap_or_default()) / f64::from(u16::MAX)
 }
 
 /// What can be said of a job without comparing it.

@@ -94,6 +94,7 @@ impl Daemon {
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
+        self.desk.hear_of_mail().await?;
         let mut memories = self.desk.state.memories().await?;
         let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
         let mut urgent: Option<(Urgency, Turn<'_>)> = None;

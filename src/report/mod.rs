@@ -8,6 +8,7 @@ pub mod event;
 pub mod files;
 pub mod letter;
 pub mod messages;
+pub mod not_out;
 pub mod people;
 pub mod run_file;
 pub mod standing;

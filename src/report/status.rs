@@ -43,8 +43,9 @@ pub fn status(
     out.insert("lastAttempted".into(), json!(attempted.map(|run| &run.run)));
     out.insert("lastApplied".into(), json!(applied.map(|run| &run.run)));
     out.insert("runs".into(), memory.runs.iter().map(run).collect());
-    if !people.refused.is_empty() || people.accepted.is_empty() {
-        out.insert("warnings".into(), json!(warnings(people)));
+    let warnings = warnings(people);
+    if !warnings.is_empty() {
+        out.insert("warnings".into(), json!(warnings));
     }
     yaml(&Json::Object(out))
 }
@@ -86,5 +87,6 @@ pub fn warnings(people: &Recipients) -> Vec<String> {
     if people.accepted.is_empty() {
         warnings.push("nobody gets mail about this job: no recipient is accepted".into());
     }
+    warnings.extend(people.not_out.iter().cloned());
     warnings
 }

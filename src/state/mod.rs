@@ -339,3 +339,9 @@ pub fn random_word(length: usize) -> String {
     word.truncate(length);
     word
 }
+
+/// Between 0 and 1, different for each process and moment.
+pub fn jitter() -> f64 {
+    let word = random_word(4);
+    f64::from(u16::from_str_radix(&word, 16).unwrap_or_default()) / f64::from(u16::MAX)
+}

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Error, State, read, text, written};
 use crate::catalog::{Kind, Table};
+use crate::database;
 
 /// A message about a job, as it will be sent, however often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,9 +40,11 @@ pub struct Delivery {
     pub taken: BTreeMap<String, Timestamp>,
     /// Recipients that were refused for good, with what their server said.
     pub lost: BTreeMap<String, String>,
+    /// Recipients it is sent to again, with why that is.
+    pub late: BTreeMap<String, String>,
     pub attempts: u32,
-    /// Why the latest attempt failed.
-    pub error: Option<String>,
+    /// When it first didn't get out.
+    pub since: Option<Timestamp>,
     /// Not tried before this moment.
     pub again: Option<Timestamp>,
 }
@@ -57,6 +60,8 @@ pub struct Posted {
 const MOST_MESSAGES: usize = 2_000;
 const WAITING: &str = "waiting";
 const OVER: &str = "over";
+/// Over, and somebody didn't get it.
+const LOST: &str = "lost";
 
 pub(super) fn table() -> Table {
     let columns = [
@@ -94,8 +99,18 @@ impl State {
 
     /// Messages that are still to be sent to somebody, oldest first.
     pub async fn waiting(&mut self) -> Result<Vec<Posted>, Error> {
+        self.in_state(&[WAITING]).await
+    }
+
+    /// Messages that somebody didn't get, or didn't get yet, oldest first.
+    pub async fn not_out(&mut self) -> Result<Vec<Posted>, Error> {
+        self.in_state(&[WAITING, LOST]).await
+    }
+
+    async fn in_state(&mut self, states: &[&str]) -> Result<Vec<Posted>, Error> {
         let columns = ["message", "delivery"].map(str::to_owned);
-        let (by, wanted) = (["state".to_owned()], [vec![text(WAITING)]]);
+        let by = ["state".to_owned()];
+        let wanted: Vec<_> = states.iter().map(|state| vec![text(state)]).collect();
         let found = self.session.find(&self.tables.outbox, &columns, &by, &wanted).await?;
         let mut posted =
             found.iter().map(|(_, row)| posted(&row[0], &row[1])).collect::<Result<Vec<_>, _>>()?;
@@ -103,11 +118,30 @@ impl State {
         Ok(posted)
     }
 
+    /// Takes a message for one attempt, so that no other process sends it until `until`. Returns
+    /// whether it was to be had.
+    pub async fn take(&mut self, posted: &mut Posted, until: Timestamp) -> Result<bool, Error> {
+        let (id, before) = (text(&posted.message.id), written(&posted.delivery));
+        posted.delivery.again = Some(until);
+        let delivery = written(&posted.delivery);
+        let key = [("id", &id), ("delivery", &before)];
+        match self.session.update(&self.tables.outbox, &key, &[("delivery", &delivery)]).await {
+            Ok(()) => Ok(true),
+            Err(database::Error::RowCount { .. }) => Ok(false),
+            Err(error) if error.is_retryable() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Notes what became of a message.
     pub async fn delivered(&mut self, message: &Message, delivery: &Delivery) -> Result<(), Error> {
         let is_over = message.open(delivery).next().is_none();
-        let (id, state) = (text(&message.id), text(if is_over { OVER } else { WAITING }));
-        let delivery = written(delivery);
+        let state = match (is_over, delivery.lost.is_empty()) {
+            (false, _) => WAITING,
+            (true, false) => LOST,
+            (true, true) => OVER,
+        };
+        let (id, state, delivery) = (text(&message.id), text(state), written(delivery));
         let set = [("state", &state), ("delivery", &delivery)];
         Ok(self.session.update(&self.tables.outbox, &[("id", &id)], &set).await?)
     }

@@ -1,0 +1,53 @@
+//! Mail that somebody didn't get, in sentences.
+//!
+//! Answers for result files saying so without changing at each attempt: what passes by itself isn't
+//! mentioned there, and words of a server only once they are its last.
+
+use crate::escape::harmless;
+use crate::state::Posted;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// What holds for a while: for result files.
+    Lasting,
+    /// Also what the latest attempt met with: for somebody who asks.
+    All,
+}
+
+/// Failed attempts after which result files mention a message.
+const ATTEMPTS_BEFORE_TELLING: u32 = 3;
+/// Lost messages that are named, the latest.
+const MOST_LOST: usize = 5;
+
+/// What didn't get out of a job's messages; `posted` are those of all jobs, oldest first.
+pub fn not_out(posted: &[Posted], job: &str, words: Words) -> Vec<String> {
+    let of_job = || posted.iter().rev().filter(|posted| posted.message.job == job);
+    let lost = of_job().flat_map(lost).take(MOST_LOST);
+    let late = of_job().flat_map(|posted| late(posted, words));
+    lost.chain(late).collect()
+}
+
+/// Recipients who won't get a message, with what their server said.
+pub fn lost(posted: &Posted) -> Vec<String> {
+    let subject = harmless(&posted.message.subject);
+    let lost = posted.delivery.lost.iter();
+    lost.map(|(to, why)| format!("{to} didn't get the mail `{subject}`: {}", harmless(why)))
+        .collect()
+}
+
+fn late(posted: &Posted, words: Words) -> Vec<String> {
+    let (message, delivery) = (&posted.message, &posted.delivery);
+    let subject = harmless(&message.subject);
+    let of_one = |to: &str| match (words, delivery.late.get(to)) {
+        (Words::All, Some(why)) => Some(format!(
+            "{to} doesn't have the mail `{subject}` yet, it is sent again: {}",
+            harmless(why)
+        )),
+        (Words::Lasting, Some(_)) if delivery.attempts > ATTEMPTS_BEFORE_TELLING => {
+            Some(format!("{to} doesn't have the mail `{subject}` yet, it is sent again"))
+        }
+        _ => None,
+    };
+    message.open(delivery).filter_map(of_one).collect()
+}
