@@ -10,6 +10,7 @@ mod bad_input;
 mod canary;
 mod cases;
 mod checksums;
+mod ci_examples;
 mod config;
 mod database;
 mod demo;
