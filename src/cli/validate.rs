@@ -17,7 +17,7 @@ use crate::config::{Config, Environment};
 use crate::manifest::catalog_file::{self, CatalogFile};
 use crate::manifest::problem::{self, Problem};
 use crate::manifest::protected::Protection;
-use crate::manifest::validate::{Context, unchecked, validate};
+use crate::manifest::validate::{Context, coming_year, unchecked, validate};
 use crate::manifest::{self, Manifests};
 use crate::plan::render::words::count;
 
@@ -64,6 +64,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     };
     let mut problems = manifests.problems.clone();
     problems.extend(validate(&context));
+    problems.extend(coming_year(&context, jiff::Timestamp::now()));
     problem::sort(&mut problems);
     report(args.format, &manifests, problems, &unchecked(&context))
 }

@@ -2,7 +2,7 @@
 //!
 //! Answers for its keys, their types and defaults, and for paths relative to the file.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::git::git;
 use super::mail::mail;
@@ -12,6 +12,8 @@ use super::{
     Window, WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
+use crate::manifest::listing::is_hidden;
+use crate::manifest::problem::Problem;
 use crate::manifest::scalars::{any_text, boolean, name, text, whole_number, word};
 use crate::manifest::tree::Content;
 
@@ -36,6 +38,9 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
     let state_directory = fields.get("stateDirectory", problems, directory);
     let pin_key = fields.get("pinKey", problems, pin_key);
     let results = fields.get("results", problems, |at, problems| results(at, folder, problems));
+    let results = results
+        .unwrap_or_else(|| Results { directory: folder.join(RESULTS), values: Values::Shown });
+    results_beside_manifests(&fields, manifests.as_ref(), &results.directory, problems);
     let environments = fields.need("environments", problems, |at, problems| {
         let mut fields = Fields::open(at, problems)?;
         let read = |at: &At<'_>, problems: &mut Problems| environment(at, folder, problems);
@@ -61,8 +66,7 @@ pub fn config(at: &At<'_>, path: &Path, problems: &mut Problems) -> Option<Confi
         state,
         state_directory: state_directory.unwrap_or_else(|| folder.join("state")),
         pin_key,
-        results: results
-            .unwrap_or_else(|| Results { directory: folder.join(RESULTS), values: Values::Shown }),
+        results,
         prod,
         test,
         tables,
@@ -84,7 +88,7 @@ fn manifest_source(
 ) -> Option<ManifestSource> {
     if fields.has("manifests") && fields.has("git") {
         problems.push(
-            crate::manifest::problem::Problem::error(
+            Problem::error(
                 "one-source",
                 "manifests come either from the directory `manifests` or from `git`",
             )
@@ -99,6 +103,43 @@ fn manifest_source(
     directory
         .map(|path| ManifestSource::Directory(folder.join(path)))
         .or(git.map(ManifestSource::Git))
+}
+
+/// Result files are YAML, too: among the manifests they would be read as such.
+fn results_beside_manifests(
+    fields: &Fields<'_>,
+    manifests: Option<&ManifestSource>,
+    results: &Path,
+    problems: &mut Problems,
+) {
+    let Some(ManifestSource::Directory(manifests)) = manifests else { return };
+    let (manifests, results) = (without_dots(manifests), without_dots(results));
+    // What is hidden isn't read.
+    if results.strip_prefix(&manifests).is_ok_and(|inside| !is_hidden(inside)) {
+        let key = if fields.has("results") { "results" } else { "manifests" };
+        let message = format!(
+            "result files would lie among the manifests, in {}, and be read as such",
+            results.display()
+        );
+        let help = "name a folder outside, as in `results: {directory: ../results}`";
+        problems
+            .push(Problem::error("results-in-manifests", message).at(fields.span(key)).help(help));
+    }
+}
+
+/// The path as it reads, `.` and `..` carried out.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            part => plain.push(part),
+        }
+    }
+    plain
 }
 
 pub(super) fn at_least_one(at: &At<'_>, problems: &mut Problems) -> Option<u64> {

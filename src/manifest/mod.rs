@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod catalog_file;
+pub mod clock_changes;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod columns;
+mod coming_year;
 mod jobs;
 mod names;
 mod parts;
@@ -15,6 +16,8 @@ mod schedules;
 mod tables;
 
 use std::collections::BTreeMap;
+
+pub use coming_year::coming_year;
 
 use super::module::ModuleSpec;
 use super::problem::{self, Problem};

@@ -34,7 +34,8 @@ fn has_pins(job: &SyncJobSpec) -> bool {
     })
 }
 
-fn at(document: &Document, keys: &[&str], problem: Problem) -> Problem {
+/// A problem at a key of `spec`.
+pub(super) fn at(document: &Document, keys: &[&str], problem: Problem) -> Problem {
     let path: Vec<Step<'_>> =
         std::iter::once("spec").chain(keys.iter().copied()).map(Step::Key).collect();
     document.origin.problem(problem, document.origin.locate(&path))
