@@ -101,7 +101,7 @@ fn made_input(case: &str, place: &Path) {
         }
         "10-invalid-utf-8" => write("job.yaml", &[JOB.as_bytes(), b"# Caf\xe9\n"].concat()),
         "10-control-characters" => {
-            write("nul.yaml", &[JOB.as_bytes(), b"# \0\n"].concat());
+            write("zero.yaml", &[JOB.as_bytes(), b"# \0\n"].concat());
             write("escape.yaml", &[JOB.as_bytes(), b"# \x1b[2J\n"].concat());
             write("return.yaml", &[JOB.as_bytes(), b"# hidden\rshown\n"].concat());
         }
