@@ -4,6 +4,8 @@
 #   part=prod     the target as it is: `rows` products
 #   part=test     the source: 3 of 10 modified, 1 of 20 gone, 3 of 20 more
 #   part=script   these changes for `engine`, in one transaction
+#   part=careful  the same by someone who locks the rows, keeps what was there and reads back what was
+#                 written, as a run does
 #
 # Every value follows from the row's number, so that the parts agree.
 
@@ -71,7 +73,52 @@ function script(id) {
     print "COMMIT;"
 }
 
+# Rows that differ from what was wanted end it: no count but 0 goes in.
+function none(rows_) { print "INSERT INTO verdict SELECT count(*) FROM (" rows_ ") AS found;" }
+# MariaDB ends a transaction for an index that comes later.
+function copy_of(name_) {
+    return "CREATE TEMPORARY TABLE " name_ (engine == "mariadb" ? " (UNIQUE KEY (id))" : "") \
+        " AS SELECT * FROM product WHERE 1 = 0;" \
+        (engine == "mariadb" ? "" : " CREATE UNIQUE INDEX " name_ "_id ON " name_ " (id);")
+}
+
+function careful(id, differs) {
+    print "CREATE TABLE before_image AS SELECT * FROM product WHERE 1 = 0;"
+    print "BEGIN;"
+    print "CREATE TEMPORARY TABLE verdict (wrong int NOT NULL CHECK (wrong = 0));"
+    print copy_of("stage") "\n" copy_of("fresh")
+    print "CREATE TEMPORARY TABLE gone (id bigint PRIMARY KEY);"
+    for (id = 1; id <= rows; id++) if (is_modified(id)) insert("stage", product(id, 1))
+    flush_rows()
+    for (id = rows + 1; id <= rows + rows * 3 / 20; id++) insert("fresh", product(id, 1))
+    flush_rows()
+    for (id = 1; id <= rows; id++) if (is_gone(id)) insert("gone", "(" id ")")
+    flush_rows()
+    if (engine == "postgres") print "ANALYZE stage; ANALYZE fresh; ANALYZE gone;"
+    if (engine != "sqlite") {
+        print "CREATE TEMPORARY TABLE locked AS SELECT product.id FROM product JOIN stage ON stage.id = product.id FOR UPDATE;"
+        print "INSERT INTO locked SELECT product.id FROM product JOIN gone ON gone.id = product.id FOR UPDATE;"
+    }
+    print "INSERT INTO before_image SELECT product.* FROM product JOIN stage ON stage.id = product.id;"
+    print "INSERT INTO before_image SELECT product.* FROM product JOIN gone ON gone.id = product.id;"
+    if (engine == "mariadb")
+        print "UPDATE product JOIN stage ON stage.id = product.id SET product.name = stage.name, product.description = " \
+            "stage.description, product.price = stage.price, product.updated_at = stage.updated_at;"
+    else
+        print "UPDATE product SET name = stage.name, description = stage.description, price = stage.price, " \
+            "updated_at = stage.updated_at FROM stage WHERE product.id = stage.id;"
+    print "INSERT INTO product SELECT * FROM fresh;"
+    print "DELETE FROM product WHERE id IN (SELECT id FROM gone);"
+    differs = "product.id IS NULL OR product.sku <> wanted.sku OR product.name <> wanted.name OR product.description <> " \
+        "wanted.description OR product.category_id <> wanted.category_id OR product.price <> wanted.price"
+    none("SELECT wanted.id FROM stage AS wanted LEFT JOIN product ON product.id = wanted.id WHERE " differs)
+    none("SELECT wanted.id FROM fresh AS wanted LEFT JOIN product ON product.id = wanted.id WHERE " differs)
+    none("SELECT gone.id FROM gone JOIN product ON product.id = gone.id")
+    print "COMMIT;"
+}
+
 BEGIN {
     if (part == "script") script()
+    else if (part == "careful") careful()
     else { print "BEGIN;"; data(part == "test"); print "COMMIT;" }
 }

@@ -87,6 +87,24 @@ pub struct ImageRow {
     pub values: BTreeMap<String, Value>,
 }
 
+/// An [`Image`] as it is written, of rows that stand elsewhere.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewImage<'r> {
+    pub module: &'r str,
+    pub table: &'r str,
+    pub before: Option<Vec<NewImageRow<'r>>>,
+    pub after: Option<Vec<NewImageRow<'r>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewImageRow<'r> {
+    pub table: &'r str,
+    pub parent: Option<usize>,
+    pub values: BTreeMap<&'r str, &'r Value>,
+}
+
 /// The ledger of one database.
 pub struct Ledger {
     run: Table,
@@ -230,7 +248,7 @@ impl Ledger {
     }
 
     pub async fn insert_run(&self, session: &mut Session, row: &RunRow) -> Result<(), Error> {
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::Text(text.into());
         let details = to_json(row);
         let rows = parts(&details).enumerate().map(|(part, details)| {
             vec![
@@ -262,7 +280,7 @@ impl Ledger {
         wanted: &str,
     ) -> Result<Vec<RunRow>, Error> {
         let columns = ["run", "part", "details"].map(str::to_owned);
-        let wanted = [vec![Value::Text(wanted.to_owned())]];
+        let wanted = [vec![Value::Text(wanted.into())]];
         let found = session.find(&self.run, &columns, &[by.to_owned()], &wanted).await?;
         let mut runs: Vec<RunRow> = whole(found, RUN)?;
         runs.sort_by(|a, b| (&a.started_at, a.fence).cmp(&(&b.started_at, b.fence)));
@@ -270,17 +288,18 @@ impl Ledger {
     }
 
     /// Images are made as they are written, since together they may be large.
-    pub async fn insert_images(
+    pub async fn insert_images<'r>(
         &self,
         session: &mut Session,
         run: &str,
-        images: impl Iterator<Item = Image>,
+        images: impl Iterator<Item = NewImage<'r>>,
     ) -> Result<(), Error> {
+        let run = Value::Text(run.into());
         let rows = images.enumerate().flat_map(|(position, image)| {
             let image = to_json(&image);
             let row = |(part, image): (usize, &str)| {
-                let run = Value::Text(run.to_owned());
-                vec![run, number(position), number(part), Value::Text(image.to_owned())]
+                let run = run.clone();
+                vec![run, number(position), number(part), Value::Text(image.into())]
             };
             parts(&image).enumerate().map(row).collect::<Vec<_>>()
         });
@@ -290,7 +309,7 @@ impl Ledger {
 
     pub async fn images(&self, session: &mut Session, run: &str) -> Result<Vec<Image>, Error> {
         let columns = ["position", "part", "image"].map(str::to_owned);
-        let wanted = [vec![Value::Text(run.to_owned())]];
+        let wanted = [vec![Value::Text(run.into())]];
         let found =
             session.find(&self.before_image, &columns, &["run".to_owned()], &wanted).await?;
         whole(found, BEFORE_IMAGE)
@@ -303,12 +322,15 @@ impl Ledger {
         run: &str,
         (table, prod, test): (&str, &[Value], &[Value]),
     ) -> Result<(), Error> {
-        let (name, prod, test) =
-            (Value::Text(table.to_owned()), Value::Text(to_json(prod)), Value::Text(to_json(test)));
+        let (name, prod, test) = (
+            Value::Text(table.into()),
+            Value::Text(to_json(prod).into()),
+            Value::Text(to_json(test).into()),
+        );
         for (column, key) in [("prod_key", &prod), ("test_key", &test)] {
             self.forget_by(session, &name, (column, std::slice::from_ref(key)), None).await?;
         }
-        let run = Value::Text(run.to_owned());
+        let run = Value::Text(run.into());
         session
             .insert(
                 &self.pair,
@@ -331,8 +353,8 @@ impl Ledger {
             Direction::TestToProd => "prod_key",
             Direction::ProdToTest => "test_key",
         };
-        let name = Value::Text(table.to_owned());
-        let keys: Vec<_> = targets.iter().map(|key| Value::Text(to_json(key))).collect();
+        let name = Value::Text(table.into());
+        let keys: Vec<_> = targets.iter().map(|key| Value::Text(to_json(key).into())).collect();
         self.forget_by(session, &name, (column, &keys), run).await
     }
 
@@ -347,7 +369,7 @@ impl Ledger {
         let columns = ["prod_key".to_owned(), "run".to_owned()];
         let wanted: Vec<_> = keys.iter().map(|key| vec![table.clone(), key.clone()]).collect();
         for (_, row) in session.find(&self.pair, &columns, &by, &wanted).await? {
-            if run.is_none_or(|run| row[1] == Value::Text(run.to_owned())) {
+            if run.is_none_or(|run| row[1] == Value::Text(run.into())) {
                 let key = [("table_name", table), ("prod_key", &row[0])];
                 session.delete(&self.pair, &key).await?;
             }
@@ -387,8 +409,8 @@ impl Ledger {
         work: &[(String, String)],
     ) -> Result<(), Error> {
         let rows = work.iter().enumerate().map(|(position, (kind, details))| {
-            let text = |text: &String| Value::Text(text.clone());
-            vec![Value::Text(run.to_owned()), number(position), text(kind), text(details)]
+            let text = |text: &String| Value::Text(text.as_str().into());
+            vec![Value::Text(run.into()), number(position), text(kind), text(details)]
         });
         write::insert(session, &self.work, &["run", "position", "kind", "details"], rows).await
     }

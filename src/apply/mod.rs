@@ -14,7 +14,7 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AppliedEntry, Image, ImageRow, Ledger, RunRow, by_environment};
+use ledger::{AppliedEntry, Ledger, NewImage, NewImageRow, RunRow, by_environment};
 use operations::{Verb, operations};
 use order::Ordered;
 use placement::{Placed, place};
@@ -137,11 +137,11 @@ pub async fn rehearse(
 }
 
 /// Gives every row its place and every write its turn.
-async fn prepare(
+async fn prepare<'m>(
     sides: &mut Sides,
-    model: &Model,
+    model: &'m Model,
     approved: &[Approved<'_>],
-) -> Result<(Vec<Placed>, Ordered), Error> {
+) -> Result<(Vec<Placed>, Ordered<'m>), Error> {
     let placed = place(sides, model, approved).await?;
     let ordered = order::order(model, operations(model, &placed))?;
     Ok((placed, ordered))
@@ -227,14 +227,14 @@ async fn write(
 async fn raise_sequences(
     session: &mut Session,
     model: &Model,
-    ordered: &Ordered,
+    ordered: &Ordered<'_>,
 ) -> Result<(), Error> {
     let mut greatest: BTreeMap<(&str, &str), (usize, i64)> = BTreeMap::new();
     let operations = ordered.groups.iter().flatten();
     for operation in operations.filter(|operation| operation.verb == Verb::Insert) {
         let table = operation.table(model);
         for column in table.columns.iter().filter(|column| column.auto.is_some()) {
-            if let Some(Value::Integer(number)) = operation.set.get(&column.name) {
+            if let Some(Value::Integer(number)) = operation.set.get(column.name.as_str()) {
                 let entry = greatest
                     .entry((&table.name, &column.name))
                     .or_insert((operation.node, *number));
@@ -287,7 +287,11 @@ async fn note_written(
     let rows = placed.iter().map(|record| {
         let table = model.nodes[record.draft.root].table.clone();
         let id = shown_key(&record.target_id(model));
-        vec![Value::Text(table), Value::Text(id), Value::Text(class_word(record).to_owned())]
+        vec![
+            Value::Text(table.into()),
+            Value::Text(id.into()),
+            Value::Text(class_word(record).into()),
+        ]
     });
     write::insert(session, &written, &["table_name", "id", "class"], rows).await
 }
@@ -302,7 +306,7 @@ fn class_word(record: &Placed) -> &'static str {
 
 /// What the write was, whatever the plan called it.
 fn class_of(record: &Placed) -> Class {
-    match (record.wanted.rows.is_empty(), &record.current) {
+    match (record.wanted.rows.is_empty(), record.current()) {
         (true, _) => Class::Deleted,
         (false, None) => Class::New,
         (false, Some(_)) => Class::Modified,
@@ -332,10 +336,10 @@ async fn record(
     let ledger = Ledger::default();
     let images = placed.iter().zip(now).map(|(record, now)| {
         let node = &model.nodes[record.draft.root];
-        Image {
-            module: node.module.clone(),
-            table: node.table.clone(),
-            before: record.current.as_ref().map(|record| image_rows(model, record)),
+        NewImage {
+            module: &node.module,
+            table: &node.table,
+            before: record.current().map(|record| image_rows(model, record)),
             after: now.as_ref().map(|record| image_rows(model, record)),
         }
     });
@@ -372,7 +376,7 @@ async fn forget_partners(
 ) -> Result<(), Error> {
     let mut gone: BTreeMap<(&str, Option<&str>), Vec<Vec<Value>>> = BTreeMap::new();
     for record in placed {
-        let Some(current) = &record.current else { continue };
+        let Some(current) = record.current() else { continue };
         let goes = record.wanted.rows.is_empty() || record.rekeyed;
         let of_run = if goes { None } else { facts.row.undo.as_deref() };
         if goes || of_run.is_some() {
@@ -414,19 +418,19 @@ fn republish(model: &Model, placed: &[Placed]) -> Vec<(String, String)> {
     work
 }
 
-fn image_rows(model: &Model, record: &Record) -> Vec<ImageRow> {
+fn image_rows<'r>(model: &'r Model, record: &'r Record) -> Vec<NewImageRow<'r>> {
     record
         .rows
         .iter()
         .map(|row| {
             let node = &model.nodes[row.node];
             let columns = node.columns.iter().zip(&row.values);
-            ImageRow {
-                table: node.table.clone(),
+            NewImageRow {
+                table: &node.table,
                 parent: row.parent,
                 values: columns
                     .filter(|(column, _)| !matches!(column.on, Presence::SourceOnly { .. }))
-                    .map(|(column, value)| (column.name.clone(), value.clone()))
+                    .map(|(column, value)| (column.name.as_str(), value))
                     .collect(),
             }
         })

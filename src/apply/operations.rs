@@ -25,23 +25,26 @@ pub enum Verb {
     PutBack,
 }
 
+/// Values by column.
+pub type ByName<'m> = BTreeMap<&'m str, Value>;
+
 /// One write of one row.
 #[derive(Debug, Clone)]
-pub struct Operation {
+pub struct Operation<'m> {
     pub verb: Verb,
     pub node: NodeId,
     /// Index of the record it belongs to.
     pub record: usize,
     /// The row's key before the write; for an insert the key it gets.
-    pub key: BTreeMap<String, Value>,
+    pub key: ByName<'m>,
     /// Columns that are written.
-    pub set: BTreeMap<String, Value>,
+    pub set: ByName<'m>,
     /// The row before the write, by column; empty for an insert.
-    pub old: BTreeMap<String, Value>,
+    pub old: ByName<'m>,
 }
 
-impl Operation {
-    pub fn table<'m>(&self, model: &'m Model) -> &'m Table {
+impl<'m> Operation<'m> {
+    pub fn table(&self, model: &'m Model) -> &'m Table {
         &model.nodes[self.node].target
     }
 
@@ -57,12 +60,12 @@ impl Operation {
 }
 
 /// All writes of the placed records, in the records' order.
-pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
+pub fn operations<'m>(model: &'m Model, placed: &[Placed]) -> Vec<Operation<'m>> {
     let mut operations = Vec::new();
     for (index, record) in placed.iter().enumerate() {
         let first = operations.len();
         for row in &record.wanted.rows {
-            let current = row.current.and_then(|at| record.current.as_ref().map(|c| &c.rows[at]));
+            let current = row.current.and_then(|at| record.current().map(|c| &c.rows[at]));
             let node = &model.nodes[row.node];
             match current {
                 None => operations.push(insert(node, row, index, None)),
@@ -75,7 +78,7 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
         }
         // Children before their parents.
         for gone in record.wanted.removed.iter().rev() {
-            if let Some(current) = &record.current {
+            if let Some(current) = record.current() {
                 operations.push(delete(model, &current.rows[*gone], index));
             }
         }
@@ -90,7 +93,7 @@ pub fn operations(model: &Model, placed: &[Placed]) -> Vec<Operation> {
 
 /// A row that is deleted and one that is inserted under the same key become one update, since other
 /// rows may refer to the key all the while, rows that it owns among them.
-fn in_place(model: &Model, mut operations: Vec<Operation>) -> Vec<Operation> {
+fn in_place<'m>(model: &'m Model, mut operations: Vec<Operation<'m>>) -> Vec<Operation<'m>> {
     let of = |verb: Verb| operations.iter().enumerate().filter(move |(_, it)| it.verb == verb);
     let deleted: BTreeMap<_, usize> =
         of(Verb::Delete).map(|(at, operation)| (place(model, operation), at)).collect();
@@ -99,7 +102,7 @@ fn in_place(model: &Model, mut operations: Vec<Operation>) -> Vec<Operation> {
     let replaces: Vec<(usize, usize)> = replaces.collect();
     let taken_over: BTreeSet<usize> = replaces.iter().map(|(_, deleted)| *deleted).collect();
     let is_taken_over =
-        |operation: &Operation| taken_over.contains(&deleted[&place(model, operation)]);
+        |operation: &Operation<'m>| taken_over.contains(&deleted[&place(model, operation)]);
     let gone: BTreeSet<usize> =
         of(Verb::Delete).filter(|(_, it)| is_taken_over(it)).map(|(at, _)| at).collect();
     for (inserted, deleted) in replaces {
@@ -112,18 +115,23 @@ fn in_place(model: &Model, mut operations: Vec<Operation>) -> Vec<Operation> {
         operation.set.retain(|name, value| old.get(name) != Some(value));
         operation.old = old;
     }
-    let is_kept = |(at, operation): &(usize, Operation)| {
+    let is_kept = |(at, operation): &(usize, Operation<'m>)| {
         !gone.contains(at) && (operation.verb != Verb::Update || !operation.set.is_empty())
     };
     operations.into_iter().enumerate().filter(is_kept).map(|(_, operation)| operation).collect()
 }
 
-fn place<'o>(model: &'o Model, operation: &'o Operation) -> (&'o str, &'o BTreeMap<String, Value>) {
+fn place<'o, 'm>(model: &'m Model, operation: &'o Operation<'m>) -> (&'m str, &'o ByName<'m>) {
     (&operation.table(model).name, &operation.key)
 }
 
 /// A new row. One that replaces a row under another ID takes over what isn't written anew.
-fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordRow>) -> Operation {
+fn insert<'m>(
+    node: &'m Node,
+    row: &WantedRow,
+    record: usize,
+    replaces: Option<&RecordRow>,
+) -> Operation<'m> {
     let mut set = BTreeMap::new();
     for (index, column) in node.columns.iter().enumerate() {
         let writable =
@@ -134,28 +142,28 @@ fn insert(node: &Node, row: &WantedRow, record: usize, replaces: Option<&RecordR
             (Cell::Leave, None) => None,
         };
         if let (true, Some(value)) = (writable, value) {
-            set.insert(column.name.clone(), value.clone());
+            set.insert(column.name.as_str(), value.clone());
         }
     }
     let key = node
         .key
         .iter()
         .filter_map(|column| {
-            let name = &node.columns[*column].name;
-            set.get(name).map(|value| (name.clone(), value.clone()))
+            let name = node.columns[*column].name.as_str();
+            set.get(name).map(|value| (name, value.clone()))
         })
         .collect();
     Operation { verb: Verb::Insert, node: row.node, record, key, set, old: BTreeMap::new() }
 }
 
 /// The columns that differ and, with them, the ignored ones and the kept ones that an undo takes back.
-fn update(
-    model: &Model,
-    node: &Node,
+fn update<'m>(
+    model: &'m Model,
+    node: &'m Node,
     row: &WantedRow,
     current: &RecordRow,
     record: usize,
-) -> Option<Operation> {
+) -> Option<Operation<'m>> {
     let mut columns = differing(node, row, current);
     let moved = |column: &usize| {
         node.columns[*column].role == Role::Place
@@ -174,7 +182,7 @@ fn update(
         .into_iter()
         .filter_map(|column| {
             let value = row.cells[column].value()?;
-            Some((node.columns[column].name.clone(), value.clone()))
+            Some((node.columns[column].name.as_str(), value.clone()))
         })
         .collect();
     let key = key_of(model, current);
@@ -184,23 +192,23 @@ fn update(
 
 /// Writes what `reset` names, and what an undo takes back, in rows that stay as they are otherwise,
 /// since their record is written.
-fn reset(
-    model: &Model,
+fn reset<'m>(
+    model: &'m Model,
     record: &Placed,
     index: usize,
-    operations: &mut Vec<Operation>,
+    operations: &mut Vec<Operation<'m>>,
     first: usize,
 ) {
-    let Some(before) = &record.current else { return };
+    let Some(before) = record.current() else { return };
     for row in &record.wanted.rows {
         let node = &model.nodes[row.node];
         let Some(current) = row.current.map(|at| &before.rows[at]) else { continue };
         let moved = node.columns.iter().enumerate().filter_map(|(column, about)| {
             let back = record.draft.taken_back.contains(&(row.source, column));
             let value = row.cells[column].value().filter(|it| **it != current.values[column])?;
-            (about.role == Role::Reset || back).then(|| (about.name.clone(), value.clone()))
+            (about.role == Role::Reset || back).then(|| (about.name.as_str(), value.clone()))
         });
-        let set: BTreeMap<String, Value> = moved.collect();
+        let set: ByName<'m> = moved.collect();
         let key = key_of(model, current);
         let mut own = operations[first..].iter();
         let is_written =
@@ -213,7 +221,7 @@ fn reset(
     }
 }
 
-fn delete(model: &Model, current: &RecordRow, record: usize) -> Operation {
+fn delete<'m>(model: &'m Model, current: &RecordRow, record: usize) -> Operation<'m> {
     let node = &model.nodes[current.node];
     Operation {
         verb: Verb::Delete,
@@ -225,25 +233,26 @@ fn delete(model: &Model, current: &RecordRow, record: usize) -> Operation {
     }
 }
 
-fn key_of(model: &Model, row: &RecordRow) -> BTreeMap<String, Value> {
+fn key_of<'m>(model: &'m Model, row: &RecordRow) -> ByName<'m> {
     let node = &model.nodes[row.node];
-    node.names(&node.key).into_iter().zip(row.key(model)).collect()
+    let named = |column: &usize| (node.columns[*column].name.as_str(), row.values[*column].clone());
+    node.key.iter().map(named).collect()
 }
 
 /// The row by column, without those the target doesn't have.
-fn by_name(node: &Node, row: &RecordRow) -> BTreeMap<String, Value> {
+fn by_name<'m>(node: &'m Node, row: &RecordRow) -> ByName<'m> {
     node.columns
         .iter()
         .zip(&row.values)
         .filter(|(column, _)| !matches!(column.on, Presence::SourceOnly { .. }))
-        .map(|(column, value)| (column.name.clone(), value.clone()))
+        .map(|(column, value)| (column.name.as_str(), value.clone()))
         .collect()
 }
 
 /// The values of some columns together; none where one is NULL or not known.
 pub(super) fn held<'v>(
     columns: &[String],
-    value: impl Fn(&String) -> Option<&'v Value>,
+    value: impl Fn(&str) -> Option<&'v Value>,
 ) -> Option<Vec<Value>> {
     columns.iter().map(|name| value(name).filter(|it| !it.is_null()).cloned()).collect()
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
-use super::operations::{Operation, Verb, held};
+use super::operations::{ByName, Operation, Verb, held};
 use crate::catalog::{ForeignKey, OnDelete, Table};
 use crate::compare::model::Model;
 use crate::compare::shown_key;
@@ -23,10 +23,10 @@ use temporary::temporary_value;
 
 /// Writes in an order that the target's constraints accept.
 #[derive(Debug)]
-pub struct Ordered {
+pub struct Ordered<'m> {
     /// The writes of a group are alike (same table, verb and columns), each of another row, and none
     /// needs another one of its group.
-    pub groups: Vec<Vec<Operation>>,
+    pub groups: Vec<Vec<Operation<'m>>>,
     /// Some circle can only be written with deferrable constraints checked at the end.
     pub deferred: bool,
 }
@@ -49,7 +49,10 @@ pub enum Unorderable {
 }
 
 /// Orders the writes.
-pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unorderable> {
+pub fn order<'m>(
+    model: &'m Model,
+    operations: Vec<Operation<'m>>,
+) -> Result<Ordered<'m>, Unorderable> {
     let limit = 16 + operations.len() * 8;
     let mut work = Work {
         model,
@@ -77,9 +80,9 @@ pub fn order(model: &Model, operations: Vec<Operation>) -> Result<Ordered, Unord
 }
 
 /// Puts the writes of each round that are alike together, in the order in which their kinds appear.
-fn grouped(operations: Vec<Operation>, rounds: &[Vec<usize>]) -> Vec<Vec<Operation>> {
-    let mut taken: Vec<Option<Operation>> = operations.into_iter().map(Some).collect();
-    let mut groups: Vec<Vec<Operation>> = Vec::new();
+fn grouped<'m>(operations: Vec<Operation<'m>>, rounds: &[Vec<usize>]) -> Vec<Vec<Operation<'m>>> {
+    let mut taken: Vec<Option<Operation<'m>>> = operations.into_iter().map(Some).collect();
+    let mut groups: Vec<Vec<Operation<'m>>> = Vec::new();
     for round in rounds {
         // By a hash of what is alike, so that no names are copied for it.
         let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
@@ -110,8 +113,8 @@ struct Kind<'o> {
 }
 
 impl<'o> Kind<'o> {
-    fn of(operation: &'o Operation) -> Self {
-        let names = |map: &'o BTreeMap<String, Value>| map.keys().map(String::as_str).collect();
+    fn of(operation: &Operation<'o>) -> Self {
+        let names = |map: &ByName<'o>| map.keys().copied().collect();
         let (node, verb) = (operation.node, operation.verb);
         Self { node, verb, key: names(&operation.key), set: names(&operation.set) }
     }
@@ -122,7 +125,7 @@ type Held<'w> = (&'w str, &'w [String], Vec<Value>);
 
 struct Work<'m> {
     model: &'m Model,
-    operations: Vec<Operation>,
+    operations: Vec<Operation<'m>>,
     /// The write of the same row that must come first.
     after: Vec<Option<usize>>,
     /// Which writes are of one row: the first one's index. Their order is given by `after` alone.
@@ -132,8 +135,8 @@ struct Work<'m> {
     vacated: usize,
 }
 
-impl Work<'_> {
-    fn table(&self, index: usize) -> &Table {
+impl<'m> Work<'m> {
+    fn table(&self, index: usize) -> &'m Table {
         self.operations[index].table(self.model)
     }
 
@@ -279,7 +282,7 @@ impl Work<'_> {
         let found = circle.iter().find_map(|(earlier, _, because)| match because {
             Because::Frees { columns } => {
                 let (column, value) = self.temporary(*earlier, columns)?;
-                (!is_held(circle, *earlier, &column)).then_some((*earlier, column, value))
+                (!is_held(circle, *earlier, column)).then_some((*earlier, column, value))
             }
             _ => None,
         });
@@ -313,7 +316,7 @@ impl Work<'_> {
         let found = circle.iter().find_map(|(earlier, _, because)| match because {
             Because::Frees { columns } => {
                 let column = self.can_let_go(*earlier, columns)?;
-                (!is_held(circle, *earlier, &column)).then_some((*earlier, column))
+                (!is_held(circle, *earlier, column)).then_some((*earlier, column))
             }
             _ => None,
         });
@@ -349,27 +352,29 @@ impl Work<'_> {
         let operation = &self.operations[index];
         columns.iter().all(|name| {
             let nullable = table.column(name).is_some_and(|column| column.nullable);
-            nullable && !table.primary_key.contains(name) && operation.set.contains_key(name)
+            nullable
+                && !table.primary_key.contains(name)
+                && operation.set.contains_key(name.as_str())
         })
     }
 
     /// A column that ends a reference by becoming NULL before the row itself is written or deleted.
-    fn can_let_go(&self, index: usize, columns: &[String]) -> Option<String> {
+    fn can_let_go(&self, index: usize, columns: &[String]) -> Option<&'m str> {
         let table = self.table(index);
         let nullable = |name: &&String| {
             let may = table.column(name).is_some_and(|column| column.nullable);
             may && !table.primary_key.contains(name)
         };
-        columns.iter().find(nullable).cloned()
+        columns.iter().find(nullable).and_then(|name| name_in(table, name))
     }
 
     /// Writes NULL first, and the reference itself in a further write.
     fn fill_later(&mut self, index: usize, columns: &[String]) {
         let first = &mut self.operations[index];
         let mut set = BTreeMap::new();
-        for name in columns {
-            if let Some(value) = first.set.insert(name.clone(), Value::Null) {
-                set.insert(name.clone(), value);
+        for (name, value) in &mut first.set {
+            if columns.iter().any(|column| column == name) {
+                set.insert(*name, std::mem::replace(value, Value::Null));
             }
         }
         let mut old = first.old.clone();
@@ -377,7 +382,7 @@ impl Work<'_> {
         let key = first
             .key
             .iter()
-            .map(|(name, value)| (name.clone(), first.after(name).unwrap_or(value).clone()))
+            .map(|(name, value)| (*name, first.after(name).unwrap_or(value).clone()))
             .collect();
         let (node, record) = (first.node, first.record);
         let second = Operation { verb: Verb::Update, node, record, key, set, old };
@@ -387,11 +392,11 @@ impl Work<'_> {
     }
 
     /// A column of a unique key and a value that nothing else holds, if the row can take one.
-    fn temporary(&self, index: usize, columns: &[String]) -> Option<(String, Value)> {
+    fn temporary(&self, index: usize, columns: &[String]) -> Option<(&'m str, Value)> {
         let operation = &self.operations[index];
         let table = self.table(index);
         let usable = |name: &&String| {
-            !operation.key.contains_key(*name) && !table.primary_key.contains(*name)
+            !operation.key.contains_key(name.as_str()) && !table.primary_key.contains(*name)
         };
         let one_null =
             table.unique_keys.iter().any(|key| key.nulls_equal && key.columns == columns);
@@ -400,12 +405,12 @@ impl Work<'_> {
             !one_null && column.is_some_and(|column| column.nullable && !column.checked)
         };
         if let Some(name) = columns.iter().filter(usable).find(may_be_null) {
-            return Some((name.clone(), Value::Null));
+            return Some((name_in(table, name)?, Value::Null));
         }
         columns.iter().filter(usable).find_map(|name| {
             let refers = table.foreign_keys.iter().any(|key| key.columns.contains(name));
             let value = temporary_value(table.column(name)?, self.vacated)?;
-            (!refers).then_some((name.clone(), value))
+            (!refers).then_some((name_in(table, name)?, value))
         })
     }
 
@@ -413,7 +418,7 @@ impl Work<'_> {
     /// that wait meanwhile. No foreign key may act on the deletion, and no trigger fire.
     fn can_be_taken_out(&self, index: usize) -> Option<Vec<String>> {
         let (operation, table) = (&self.operations[index], self.table(index));
-        let known = |name: &String| operation.old.contains_key(name);
+        let known = |name: &str| operation.old.contains_key(name);
         let mut stored = table.columns.iter().filter(|column| !column.generated);
         let whole = stored.all(|column| known(&column.name));
         if operation.verb != Verb::Update || !whole || !table.triggers.is_empty() {
@@ -433,19 +438,15 @@ impl Work<'_> {
 
     /// Splits an update into a deletion and an insert of the whole row, kept columns as they are.
     fn take_out(&mut self, index: usize) {
-        let generated: BTreeSet<String> = self
-            .table(index)
-            .columns
-            .iter()
-            .filter(|column| column.generated)
-            .map(|column| column.name.clone())
-            .collect();
+        let columns = self.table(index).columns.iter();
+        let generated: BTreeSet<&str> =
+            columns.filter(|column| column.generated).map(|column| column.name.as_str()).collect();
         let last = &mut self.operations[index];
         let key = last.key.clone();
         let old = std::mem::take(&mut last.old);
         for (name, value) in &old {
             if !generated.contains(name) {
-                last.set.entry(name.clone()).or_insert_with(|| value.clone());
+                last.set.entry(name).or_insert_with(|| value.clone());
             }
         }
         for (name, value) in &mut last.key {
@@ -460,10 +461,10 @@ impl Work<'_> {
     }
 
     /// Moves a row's unique value out of the way before the row itself is written.
-    fn vacate(&mut self, index: usize, column: String, value: Value) {
+    fn vacate(&mut self, index: usize, column: &'m str, value: Value) {
         self.vacated += 1;
         let last = &mut self.operations[index];
-        let set = BTreeMap::from([(column.clone(), value.clone())]);
+        let set = BTreeMap::from([(column, value.clone())]);
         let first = Operation {
             verb: Verb::Update,
             node: last.node,
@@ -473,15 +474,15 @@ impl Work<'_> {
             old: last.old.clone(),
         };
         // A column that the write itself leaves alone gets back what it held.
-        if let (Verb::Update, Some(held)) = (last.verb, last.old.get(&column).cloned()) {
-            last.set.entry(column.clone()).or_insert(held);
+        if let (Verb::Update, Some(held)) = (last.verb, last.old.get(column).cloned()) {
+            last.set.entry(column).or_insert(held);
         }
         last.old.insert(column, value);
         self.put_first(index, first);
     }
 
     /// Adds a write of the same row that must come before another.
-    fn put_first(&mut self, index: usize, first: Operation) {
+    fn put_first(&mut self, index: usize, first: Operation<'m>) {
         self.operations.push(first);
         let new = self.operations.len() - 1;
         self.after.push(self.after[index]);
@@ -497,17 +498,22 @@ enum Pass {
 }
 
 /// The write gives a reference the value it holds: what it refers to is removed and made anew.
-fn writes_again(operation: &Operation, key: &ForeignKey) -> bool {
+fn writes_again(operation: &Operation<'_>, key: &ForeignKey) -> bool {
     operation.verb == Verb::Update
-        && key.columns.iter().all(|name| operation.set.contains_key(name))
+        && key.columns.iter().all(|name| operation.set.contains_key(name.as_str()))
 }
 
 /// Whoever waits for a write refers to it by this very column: a value in between doesn't help.
-fn is_held(circle: &[(usize, usize, Because)], index: usize, column: &String) -> bool {
+fn is_held(circle: &[(usize, usize, Because)], index: usize, column: &str) -> bool {
     circle.iter().any(|(_, later, because)| match because {
-        Because::LetsGo { to, .. } => *later == index && to.contains(column),
+        Because::LetsGo { to, .. } => *later == index && to.iter().any(|name| name == column),
         _ => false,
     })
+}
+
+/// A column's name for as long as its table is known.
+fn name_in<'m>(table: &'m Table, name: &str) -> Option<&'m str> {
+    table.column(name).map(|column| column.name.as_str())
 }
 
 fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<String>> {
@@ -516,10 +522,10 @@ fn unique_keys(table: &Table) -> impl Iterator<Item = &Vec<String>> {
         .filter(|columns| !columns.is_empty())
 }
 
-fn before(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
+fn before(operation: &Operation<'_>, columns: &[String]) -> Option<Vec<Value>> {
     held(columns, |name| operation.old.get(name))
 }
 
-fn after(operation: &Operation, columns: &[String]) -> Option<Vec<Value>> {
+fn after(operation: &Operation<'_>, columns: &[String]) -> Option<Vec<Value>> {
     held(columns, |name| operation.after(name))
 }

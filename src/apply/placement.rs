@@ -25,8 +25,6 @@ mod paths;
 pub struct Placed {
     pub draft: Arc<Draft>,
     pub answer: Option<Answer>,
-    /// The target's record before the run.
-    pub current: Option<Record>,
     pub wanted: Wanted,
     /// The record takes another ID, so its row is inserted anew and the old one deleted.
     pub rekeyed: bool,
@@ -48,7 +46,6 @@ pub async fn place(
         })?;
         let rekeyed = entry.draft.takes_new_id(*answer).is_some();
         placed.push(Placed {
-            current: written_into(&entry.draft, *answer).cloned(),
             draft: Arc::clone(&entry.draft),
             answer: *answer,
             wanted: choice.wanted.clone(),
@@ -183,7 +180,7 @@ fn freed_rows(model: &Model, placed: &[Placed]) -> BTreeSet<(String, Vec<Value>)
         .iter()
         .flat_map(|record| {
             let rows = record.wanted.removed.iter();
-            rows.filter_map(|index| record.current.as_ref().map(|current| &current.rows[*index]))
+            rows.filter_map(|index| record.current().map(|current| &current.rows[*index]))
         })
         .map(|row| (model.nodes[row.node].table.clone(), row.key(model)))
         .collect()
@@ -302,7 +299,7 @@ fn final_id(
 
 /// What a column will hold on the target: what is written, else what is there.
 fn final_value(record: &Placed, row: &WantedRow, column: usize) -> Option<Cell> {
-    match (&row.cells[column], row.current, &record.current) {
+    match (&row.cells[column], row.current, record.current()) {
         (Cell::Leave, Some(index), Some(current)) => {
             Some(Cell::Value(current.rows[index].values[column].clone()))
         }
@@ -312,6 +309,11 @@ fn final_value(record: &Placed, row: &WantedRow, column: usize) -> Option<Cell> 
 }
 
 impl Placed {
+    /// The target's record before the run.
+    pub fn current(&self) -> Option<&Record> {
+        written_into(&self.draft, self.answer)
+    }
+
     /// The record's ID on the target after the run.
     pub fn target_id(&self, model: &Model) -> Vec<Value> {
         let node = &model.nodes[self.draft.root];
@@ -321,10 +323,9 @@ impl Placed {
                 .iter()
                 .map(|column| root.cells[*column].value().cloned().unwrap_or(Value::Null))
                 .collect(),
-            None => self
-                .current
-                .as_ref()
-                .map_or_else(|| self.draft.id.clone(), |c| pick(c.root(), &node.key)),
+            None => {
+                self.current().map_or_else(|| self.draft.id.clone(), |c| pick(c.root(), &node.key))
+            }
         }
     }
 }

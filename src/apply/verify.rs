@@ -93,7 +93,7 @@ fn hold(model: &Model, record: &Placed, found: Option<&Record>) -> Result<(), Er
 }
 
 fn final_key(record: &Placed, row: &WantedRow, key: &[usize]) -> Vec<Value> {
-    let old = row.current.and_then(|at| record.current.as_ref().map(|c| &c.rows[at].values));
+    let old = row.current.and_then(|at| record.current().map(|c| &c.rows[at].values));
     key.iter()
         .map(|column| {
             row.cells[*column]

@@ -18,7 +18,7 @@ const BYTES: usize = 4 * 1024 * 1024;
 pub(super) async fn write_groups(
     session: &mut Session,
     model: &Model,
-    groups: Vec<Vec<Operation>>,
+    groups: Vec<Vec<Operation<'_>>>,
     applied: &mut Applied,
     watch: &mut dyn Watch,
 ) -> Result<(), Error> {
@@ -65,7 +65,7 @@ pub(super) async fn insert(
 }
 
 /// Operations that are alike, as the database takes them.
-fn alike<'a>(model: &'a Model, part: &'a [Operation]) -> Alike<'a> {
+fn alike<'a>(model: &'a Model, part: &'a [Operation<'a>]) -> Alike<'a> {
     let first = &part[0];
     let write = match first.verb {
         Verb::Insert | Verb::PutBack => Write::Insert,
@@ -73,15 +73,15 @@ fn alike<'a>(model: &'a Model, part: &'a [Operation]) -> Alike<'a> {
         Verb::Delete | Verb::TakeOut => Write::Delete,
     };
     let named = write != Write::Insert;
-    let row = |operation: &'a Operation| AlikeRow {
+    let row = |operation: &'a Operation<'a>| AlikeRow {
         key: operation.key.values().filter(|_| named).collect(),
         set: operation.set.values().collect(),
     };
     Alike {
         write,
         table: first.table(model),
-        key: first.key.keys().filter(|_| named).map(String::as_str).collect(),
-        set: first.set.keys().map(String::as_str).collect(),
+        key: first.key.keys().filter(|_| named).copied().collect(),
+        set: first.set.keys().copied().collect(),
         rows: part.iter().map(row).collect(),
     }
 }

@@ -6,21 +6,19 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Parser;
-
 use super::prepare::{self, block_on};
 use super::progress::Progress;
-use super::{Cli, Error, Global, Outcome as End, output, report};
-use crate::config::Config;
+use super::teller::Teller;
+use super::{Error, Outcome as End, demo_watch, output, report};
 use crate::daemon::pass::Passing;
 use crate::daemon::stop::Stop;
-use crate::demo::{Before, Error as ShopError, Shop, git};
+use crate::demo::{Before, Error as ShopError, Manifests, Shop, git};
 use crate::job::Context;
 use crate::job::report::Outcome;
 use crate::job::run::Wish;
 use crate::plan::change::Plan;
+use crate::plan::render::text;
 use crate::plan::render::words::{shell_word, summary};
-use crate::plan::render::{Colour, Style, text};
 use crate::put::put;
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +26,9 @@ pub struct Args {
     /// Leave the shop for playing; without it the folder is removed at the end
     #[arg(long)]
     pub keep: bool,
+    /// Show the daemon: a commit, its mails, a run at its time, the results in the repository
+    #[arg(long)]
+    pub watch: bool,
     /// Only make the shop, with nothing compared or applied yet, and leave it
     #[arg(long)]
     pub shop_only: bool,
@@ -41,8 +42,14 @@ const JOB: &str = "spring-campaign";
 const TOLD: [&str; 4] = ["cms_page/1", "cms_page/12", "cms_page/41", "product/106"];
 const STEPS: usize = 6;
 
+impl Args {
+    fn source(&self) -> Manifests {
+        if self.watch { Manifests::FromGit } else { Manifests::FromFolder }
+    }
+}
+
 pub fn run(args: &Args) -> Result<End, Error> {
-    let shop = block_on(async { Ok(Shop::make(&args.directory).await?) })?;
+    let shop = block_on(async { Ok(Shop::make(&args.directory, args.source()).await?) })?;
     if args.shop_only {
         return shop_only(&shop);
     }
@@ -50,6 +57,13 @@ pub fn run(args: &Args) -> Result<End, Error> {
         (false, Before::Nothing) => Kept::No,
         (true, _) | (_, Before::EarlierShop) => Kept::Yes,
     };
+    if args.watch {
+        let told = demo_watch::tell(&shop);
+        return match kept {
+            Kept::No => shop.remove().map_err(Error::from).and(told),
+            Kept::Yes => told,
+        };
+    }
     let mut story = Story::new(&shop)?;
     let told = story.tell();
     if kept == Kept::No {
@@ -83,18 +97,12 @@ enum Kept {
 }
 
 struct Story<'a> {
-    shop: &'a Shop,
-    config: Config,
-    global: Global,
-    style: Style,
-    step: usize,
+    teller: Teller<'a>,
 }
 
 impl<'a> Story<'a> {
     fn new(shop: &'a Shop) -> Result<Self, Error> {
-        let global = Global { config: Some(shop.path("reconcile.yaml")) };
-        let style = Style { colour: output::colour(), width: output::width() };
-        Ok(Self { shop, config: global.config()?, global, style, step: 0 })
+        Ok(Self { teller: Teller::new(shop, STEPS)? })
     }
 
     /// The whole job, and the name of its run.
@@ -109,9 +117,9 @@ impl<'a> Story<'a> {
     }
 
     fn shop_made(&mut self) -> Result<(), Error> {
-        self.heading("A small shop, twice")?;
-        let name = self.shop.directory.display();
-        self.say(&format!(
+        self.teller.heading("A small shop, twice")?;
+        let name = self.teller.shop.directory.display();
+        self.teller.say(&format!(
             "{name}/prod.db and {name}/test.db were equal on 2 November. Since then people prepared \
              a spring campaign on TEST, while customers bought on PROD and two editors worked there \
              as well. {name}/manifests is a git repository: it says what can be synchronized \
@@ -121,13 +129,13 @@ impl<'a> Story<'a> {
     }
 
     fn compare(&mut self) -> Result<(), Error> {
-        self.heading("Compare, and read the plan")?;
+        self.teller.heading("Compare, and read the plan")?;
         let plan = self.plan()?;
         let all = plan.changes.len();
-        self.command(&format!("reconcile plan {JOB}"))?;
-        output::print(&text(&excerpt(&plan), self.style))?;
+        self.teller.command(&format!("reconcile plan {JOB}"))?;
+        output::print(&text(&excerpt(&plan), self.teller.style))?;
         output::print("\n")?;
-        self.say(&format!(
+        self.teller.say(&format!(
             "These are {} of the {all} changes; the command shows them all. Customers, orders, \
              reviews, stock and settings differ as well and aren't among them: they are never \
              synchronized, or belong to their environment.",
@@ -136,23 +144,23 @@ impl<'a> Story<'a> {
     }
 
     fn mend(&mut self) -> Result<(), Error> {
-        self.heading("What only people can settle")?;
-        self.say(
+        self.teller.heading("What only people can settle")?;
+        self.teller.say(
             "cms_page/1 was corrected on PROD after TEST had changed it; approving it would lose \
              the correction. product/106 was deleted on TEST, but orders on PROD refer to it. So \
              two editors go back to TEST: the one takes the correction over, the other brings the \
              hand cream back as a product that is no longer sold.",
         )?;
-        let shop = self.shop;
+        let shop = self.teller.shop;
         block_on(async { Ok(shop.mend_test().await?) })?;
         let plan = self.plan()?;
-        self.command(&format!("reconcile plan {JOB}"))?;
+        self.teller.command(&format!("reconcile plan {JOB}"))?;
         output::print(&format!("…\n{}\n\n", summary(&plan.counts)))
     }
 
     fn approve(&mut self) -> Result<(), Error> {
-        self.heading("Approve, and commit")?;
-        self.say(
+        self.teller.heading("Approve, and commit")?;
+        self.teller.say(
             "Everything is fine as it is, and both conflicts have an answer: page 41 gets a new ID, \
              so that PROD's page 41 stays; page 44 goes into the page that PROD has made itself. \
              Each approval is pinned to what was reviewed: a record that moves afterwards isn't \
@@ -160,25 +168,25 @@ impl<'a> Story<'a> {
         )?;
         let which = format!("reconcile approve {JOB} --new all --modified all --deleted all");
         let answers = "--renumber cms_page/41 --adopt cms_page/44";
-        self.command(&format!("{which} \\\n      {answers}"))?;
-        self.run(&format!("{which} {answers}"))?;
+        self.teller.command(&format!("{which} \\\n      {answers}"))?;
+        self.teller.run(&format!("{which} {answers}"))?;
         output::print("\n")?;
         let message = "Approve the spring campaign";
-        self.command(&format!("git -C manifests commit --all --message '{message}'"))?;
-        let folder = self.shop.path("manifests");
+        self.teller.command(&format!("git -C manifests commit --all --message '{message}'"))?;
+        let folder = self.teller.shop.path("manifests");
         let said =
             block_on(async { Ok(git::commit(&folder, message).await.map_err(ShopError::from)?) })?;
         output::print(&format!("{said}\n"))
     }
 
     fn apply(&mut self) -> Result<String, Error> {
-        self.heading("Apply")?;
-        self.say(
+        self.teller.heading("Apply")?;
+        self.teller.say(
             "Everything or nothing: one transaction on PROD, the pins checked again in it, every \
              record read back before it is committed.",
         )?;
-        self.command(&format!("reconcile {JOB}"))?;
-        let (config, signal) = (&self.config, Arc::new(Stop::default()));
+        self.teller.command(&format!("reconcile {JOB}"))?;
+        let (config, signal) = (&self.teller.config, Arc::new(Stop::default()));
         let report = block_on(async {
             let prepared = prepare::prepare(config).await?;
             let job = prepare::job(&prepared.manifests, JOB)?;
@@ -188,7 +196,7 @@ impl<'a> Story<'a> {
             let now = jiff::Timestamp::now();
             Ok(passing.job(&context, job, now, &mut progress).await?)
         })?;
-        let said = report::shown(&report, Wish::Apply, self.style);
+        let said = report::shown(&report, Wish::Apply, self.teller.style);
         output::print(said.trim_end())?;
         output::print("\n\n")?;
         match report.outcome {
@@ -198,10 +206,10 @@ impl<'a> Story<'a> {
     }
 
     fn compare_again(&mut self) -> Result<(), Error> {
-        self.heading("Compare again")?;
+        self.teller.heading("Compare again")?;
         let again = format!("reconcile plan {JOB}");
-        self.command(&again)?;
-        self.run(&again)?;
+        self.teller.command(&again)?;
+        self.teller.run(&again)?;
         let plan = self.plan()?;
         if plan.noop {
             return Ok(());
@@ -210,15 +218,7 @@ impl<'a> Story<'a> {
     }
 
     fn plan(&self) -> Result<Plan, Error> {
-        block_on(prepare::plan(&self.config, JOB))
-    }
-
-    /// Runs a command line as if it had been typed.
-    fn run(&self, line: &str) -> Result<(), Error> {
-        let mut cli = Cli::try_parse_from(line.split(' '))
-            .map_err(|error| Error::failed(error.to_string()))?;
-        cli.global = self.global.clone();
-        super::run(&cli).map(|_| ())
+        block_on(prepare::plan(&self.teller.config, JOB))
     }
 }
 
@@ -233,36 +233,10 @@ fn excerpt(plan: &Plan) -> Plan {
 
 /// How the story is set.
 impl Story<'_> {
-    fn heading(&mut self, title: &str) -> Result<(), Error> {
-        self.step += 1;
-        let heading = format!("[{}/{STEPS}] {title}", self.step);
-        output::print(&format!("{}\n\n", self.painted(&heading, "1;36")))
-    }
-
-    fn say(&self, text: &str) -> Result<(), Error> {
-        let mut out = String::new();
-        for line in wrapped(text, self.style.width.clamp(40, 100)) {
-            put!(out, "{line}\n");
-        }
-        out.push('\n');
-        output::print(&out)
-    }
-
-    fn command(&self, line: &str) -> Result<(), Error> {
-        output::print(&format!("{}\n", self.painted(&format!("$ {line}"), "1")))
-    }
-
-    fn painted(&self, text: &str, colour: &str) -> String {
-        match self.style.colour {
-            Colour::Ansi => format!("\x1b[{colour}m{text}\x1b[0m"),
-            Colour::Never => text.to_owned(),
-        }
-    }
-
     fn end(&self, kept: Kept, run: &str) -> Result<(), Error> {
-        let folder = self.shop.directory.display().to_string();
+        let folder = self.teller.shop.directory.display().to_string();
         let program = Program::this();
-        let mut out = format!("\n{} ", self.painted("Done.", "1;32"));
+        let mut out = format!("\n{} ", self.teller.painted("Done.", "1;32"));
         match kept {
             Kept::No => {
                 put!(out, "The folder {folder} is removed again. This leaves one for playing:\n\n");
@@ -297,20 +271,6 @@ fn next(run: &str) -> String {
         put!(out, "    {line:<widest$}  # {what}\n");
     }
     out
-}
-
-/// Text in lines of at most so many columns; it has no long words.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                put!(line, " {word}");
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// How this program can be started again.

@@ -8,7 +8,7 @@ use clap::CommandFactory;
 use super::{Error, ErrorKind};
 use crate::catalog::Catalog;
 use crate::compare::Scope;
-use crate::config::{Config, Environment, ManifestSource};
+use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::git::WorkTree;
@@ -79,21 +79,35 @@ pub async fn directory(named: Option<&Path>, config: Option<&Config>) -> Result<
     match (named, config.map(|config| &config.manifests)) {
         (Some(directory), _) => Ok(directory.to_owned()),
         (None, Some(ManifestSource::Directory(directory))) => Ok(directory.clone()),
-        (None, Some(ManifestSource::Git(source))) => checkout(&source.path).await,
+        (None, Some(ManifestSource::Git(source))) => checkout(source).await,
         (None, None) => Ok("manifests".into()),
     }
 }
 
-async fn checkout(path: &str) -> Result<PathBuf, Error> {
-    let here = Path::new(".");
-    let tree = WorkTree::around(here).await.map_err(|error| Error::failed(error.to_string()))?;
-    let folder = tree.map(|tree| tree.root.join(path)).filter(|folder| folder.is_dir());
-    folder.ok_or_else(|| {
-        Error::failed(
-            "the operator's file takes the manifests from git, and this is no checkout of it",
-        )
-        .hint("run it inside a clone of the repository, then commit and push what it writes")
-    })
+/// The checkout people stand in; else the repository itself, where its files lie on this host.
+async fn checkout(source: &GitSource) -> Result<PathBuf, Error> {
+    let url = source.url.expose();
+    let repository = Path::new(url.strip_prefix("file://").unwrap_or(url));
+    for place in [Path::new("."), repository] {
+        if !place.is_dir() {
+            continue;
+        }
+        let tree = WorkTree::around(place).await;
+        let tree = tree.map_err(|error| Error::failed(error.to_string()))?;
+        let folder = tree.map(|tree| tree.root.join(&source.path));
+        if let Some(folder) = folder.filter(|folder| folder.is_dir() && holds_jobs(folder)) {
+            return Ok(folder);
+        }
+    }
+    let message =
+        "the operator's file takes the manifests from git, and this is no checkout of them";
+    Err(Error::failed(message)
+        .hint("run it inside a clone of the repository, then commit and push what it writes"))
+}
+
+/// Whether manifests lie here: another repository may have a folder of the same name.
+fn holds_jobs(folder: &Path) -> bool {
+    manifest::load(folder).is_ok_and(|manifests| !manifests.documents.is_empty())
 }
 
 /// Compares a job and keeps the plan, so that `all@DIGEST` can name it.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::prepare::block_on;
 use super::{Error, Global, Outcome};
@@ -37,28 +38,41 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = Arc::new(global.config()?);
-    block_on(async {
-        let failed = |error: watch::Error| Error::failed(error.to_string());
-        let stop = Arc::new(Stop::default());
-        let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
-        let post = Post::start(config);
-        let signals = Signals::new().map_err(|error| Error::failed(error.to_string()))?;
-        let grace = Duration::from_secs(args.grace);
-        let publishing = Publishing::Due;
-        Loop { daemon, post, publishing, stop, signals, grace, global }.go_on().await;
-        Ok(Outcome::Fine)
-    })
+    let grace = Duration::from_secs(args.grace);
+    // Nobody but a signal ends it.
+    let end = Notify::new();
+    block_on(async { Box::pin(watch(config, global, grace, &end)).await })?;
+    Ok(Outcome::Fine)
 }
 
-struct Signals {
+/// Watches until a signal comes, or `end` is told. A run that writes then may take `grace` more.
+pub(super) async fn watch(
+    config: Arc<Config>,
+    global: &Global,
+    grace: Duration,
+    end: &Notify,
+) -> Result<(), Error> {
+    let failed = |error: watch::Error| Error::failed(error.to_string());
+    let stop = Arc::new(Stop::default());
+    let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
+    let post = Post::start(config);
+    let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
+    let publishing = Publishing::Due;
+    Loop { daemon, post, publishing, stop, signals, grace, global }.go_on().await;
+    Ok(())
+}
+
+struct Signals<'a> {
+    end: &'a Notify,
     terminate: Signal,
     interrupt: Signal,
     reload: Signal,
 }
 
-impl Signals {
-    fn new() -> std::io::Result<Self> {
+impl<'a> Signals<'a> {
+    fn new(end: &'a Notify) -> std::io::Result<Self> {
         Ok(Self {
+            end,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             reload: signal(SignalKind::hangup())?,
@@ -67,6 +81,7 @@ impl Signals {
 
     async fn next(&mut self) -> Next {
         tokio::select! {
+            () = self.end.notified() => Next::End,
             _ = self.terminate.recv() => Next::End,
             _ = self.interrupt.recv() => Next::End,
             _ = self.reload.recv() => Next::Reload,
@@ -75,6 +90,7 @@ impl Signals {
 
     async fn stop(&mut self) {
         tokio::select! {
+            () = self.end.notified() => {}
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
@@ -86,7 +102,7 @@ struct Loop<'a> {
     post: Post,
     publishing: Publishing,
     stop: Arc<Stop>,
-    signals: Signals,
+    signals: Signals<'a>,
     grace: Duration,
     global: &'a Global,
 }

@@ -33,7 +33,10 @@ pub struct Choice {
 }
 
 /// A row's place on the target.
-type Place = (String, Vec<Value>);
+type Place<'a> = (&'a str, Vec<Value>);
+
+/// Values of a unique key: its table, its columns and what they hold.
+type Unique<'a> = (&'a str, &'a [String], Vec<Value>);
 
 /// What the plan does to a row of the target if its change is carried out.
 struct Effect {
@@ -46,9 +49,9 @@ struct Checks<'a> {
     model: &'a Model,
     drafts: &'a [Draft],
     choices: Vec<Vec<Choice>>,
-    effects: HashMap<Place, Effect>,
+    effects: HashMap<Place<'a>, Effect>,
     /// Source rows of all drafts, by table and key.
-    planned: HashMap<Place, usize>,
+    planned: HashMap<Place<'a>, usize>,
 }
 
 /// All choices of all drafts, in the drafts' order, with what speaks against each.
@@ -122,7 +125,7 @@ impl Checks<'_> {
             // Owned rows outside their filter aren't brought.
             let brought = draft.source.iter().flat_map(|record| &record.rows);
             for row in brought.filter(|row| row.parent.is_none() || row.in_filter) {
-                let table = self.model.nodes[row.node].table.clone();
+                let table = self.model.nodes[row.node].table.as_str();
                 self.planned.insert((table, row.key(self.model)), at);
             }
             let (Some(current), [choice]) = (&draft.current, &self.choices[at][..]) else {
@@ -133,7 +136,7 @@ impl Checks<'_> {
             }
             let place = |index: usize| {
                 let row = &current.rows[index];
-                (self.model.nodes[row.node].table.clone(), row.primary_key(self.model))
+                (self.model.nodes[row.node].table.as_str(), row.primary_key(self.model))
             };
             for (index, row) in choice.wanted.rows.iter().enumerate() {
                 if let Some(current) = row.current {
@@ -149,8 +152,8 @@ impl Checks<'_> {
     /// References to rows without a counterpart: another change of the plan, or missing.
     fn references(&mut self) {
         for (at, draft) in self.drafts.iter().enumerate() {
-            let root = &self.model.nodes[draft.root].table;
-            let leader = draft.led_by.as_ref().map(|key| (root.clone(), key.clone()));
+            let root = self.model.nodes[draft.root].table.as_str();
+            let leader = draft.led_by.as_ref().map(|key| (root, key.clone()));
             let leader = leader.and_then(|place| self.planned.get(&place)).filter(|it| **it != at);
             for choice in &mut self.choices[at] {
                 choice.needs.extend(leader.copied().filter(|_| draft.source.is_some()));
@@ -161,7 +164,7 @@ impl Checks<'_> {
                     for linked in indexes.flat_map(|index| draft.links.of(row.source, *index)) {
                         let Link::Row { name, key, there: None } = &linked.link else { continue };
                         let to_table = &node.references[linked.reference].to_table;
-                        match self.planned.get(&(to_table.clone(), key.clone())) {
+                        match self.planned.get(&(to_table.as_str(), key.clone())) {
                             Some(needed) if *needed == at => {}
                             Some(needed) => {
                                 choice.needs.insert(*needed);
@@ -238,23 +241,25 @@ impl Checks<'_> {
 
     /// Unique values that two changes of this plan both want.
     fn doubles(&mut self, drawn: &Drawn) {
-        let mut wanted: BTreeMap<(String, Vec<String>, Vec<Value>), BTreeSet<usize>> =
-            BTreeMap::new();
+        let mut wanted: HashMap<Unique<'_>, Vec<usize>> = HashMap::new();
         for (at, choices) in self.choices.iter().enumerate() {
             let [choice] = &choices[..] else { continue };
             for (index, row) in choice.wanted.rows.iter().enumerate() {
                 let node = &self.model.nodes[row.node];
                 let new = drawn.get(&(at, 0, index));
                 for columns in unique_keys(node) {
-                    if let Some(mut values) = unique_values((node, row), &columns, None, new) {
-                        as_collated(&node.target, &columns, &mut values);
-                        let place = (node.table.clone(), columns, values);
-                        wanted.entry(place).or_default().insert(at);
+                    if let Some(mut values) = unique_values((node, row), columns, None, new) {
+                        as_collated(&node.target, columns, &mut values);
+                        let place = (node.table.as_str(), columns.as_slice(), values);
+                        let takers = wanted.entry(place).or_default();
+                        takers.extend((takers.last() != Some(&at)).then_some(at));
                     }
                 }
             }
         }
-        for ((table, columns, _), takers) in wanted.into_iter().filter(|(_, t)| t.len() > 1) {
+        let mut doubled: Vec<_> = wanted.into_iter().filter(|(_, t)| t.len() > 1).collect();
+        doubled.sort();
+        for ((table, columns, _), takers) in doubled {
             for at in takers {
                 let detail = format!(
                     "another change of this plan takes the same {table} ({})",
@@ -268,8 +273,8 @@ impl Checks<'_> {
     /// Unique values that rows of the target hold.
     async fn unique_keys(&mut self, sides: &mut Sides, drawn: &Drawn) -> Result<(), Error> {
         type Asked = (Vec<(usize, usize, Option<Vec<Value>>)>, Vec<Vec<Value>>);
-        let mut asked: BTreeMap<(String, Vec<String>), Asked> = BTreeMap::new();
-        let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+        let mut asked: BTreeMap<(&str, &[String]), Asked> = BTreeMap::new();
+        let mut tables: BTreeMap<&str, &Table> = BTreeMap::new();
         for (at, choices) in self.choices.iter().enumerate() {
             for (which, choice) in choices.iter().enumerate() {
                 let current = written_into(&self.drafts[at], choice.answer);
@@ -279,13 +284,13 @@ impl Checks<'_> {
                     let old = row.current.and_then(|i| current.map(|record| &record.rows[i]));
                     for columns in unique_keys(node) {
                         let old_values = old.map(|row| &row.values);
-                        let Some(values) = unique_values((node, row), &columns, old_values, new)
+                        let Some(values) = unique_values((node, row), columns, old_values, new)
                         else {
                             continue;
                         };
-                        tables.entry(node.table.clone()).or_insert_with(|| node.target.clone());
+                        tables.entry(&node.table).or_insert(&node.target);
                         let (owners, wanted) =
-                            asked.entry((node.table.clone(), columns)).or_default();
+                            asked.entry((&node.table, columns.as_slice())).or_default();
                         owners.push((at, which, old.map(|row| row.primary_key(self.model))));
                         wanted.push(values);
                     }
@@ -293,14 +298,14 @@ impl Checks<'_> {
             }
         }
         for ((table, columns), (owners, wanted)) in asked {
-            let table = &tables[&table];
-            let found = read_keys(sides, table, &columns, &wanted).await?;
+            let table = tables[table];
+            let found = read_keys(sides, table, columns, &wanted).await?;
             for (index, key) in found {
                 let (at, which, own) = &owners[index];
                 if own.as_ref() == Some(&key) {
                     continue;
                 }
-                self.taken(*at, *which, table, &columns, (&key, &wanted[index]));
+                self.taken(*at, *which, table, columns, (&key, &wanted[index]));
             }
         }
         Ok(())
@@ -327,7 +332,7 @@ impl Checks<'_> {
         if own {
             return;
         }
-        let effect = self.effects.get(&(table.name.clone(), key.to_vec()));
+        let effect = self.effects.get(&(table.name.as_str(), key.to_vec()));
         let freed = effect.filter(|effect| match effect.row {
             None => true,
             Some(row) => {
@@ -387,15 +392,13 @@ fn changes(node: &Node, row: &WantedRow, columns: &[String], values: &[Value]) -
 
 /// Every unique key of a node's table whose values a manifest can know, the primary key included
 /// unless it is drawn.
-fn unique_keys(node: &Node) -> Vec<Vec<String>> {
+fn unique_keys(node: &Node) -> impl Iterator<Item = &Vec<String>> {
     let primary =
         (!node.surrogate_key() && node.parent.is_some()).then_some(&node.target.primary_key);
     primary
         .into_iter()
         .chain(node.target.unique_keys.iter().filter(|key| !key.partial).map(|key| &key.columns))
         .filter(|columns| !columns.is_empty())
-        .cloned()
-        .collect()
 }
 
 /// The unique values a row would hold, unless it holds them already or one is NULL, open or new.

@@ -9,12 +9,13 @@ use super::classify::Verdict;
 use super::matching::{Matcher, Outcome};
 use super::model::{Model, NodeId, Reference, Side};
 use super::names::Name;
-use super::record::{Record, load};
+use super::record::{Record, Records, load, load_both};
 use super::scan::Candidates;
 use super::sides::{as_collated, pick};
 use super::spots::{At, Spot, spots};
 use super::wanted::Cell;
 use super::{Error, tree};
+use crate::catalog::Kind;
 use crate::database::{Row, Value};
 use crate::plan::change::Answer;
 
@@ -138,7 +139,8 @@ pub async fn drafts(
     let mut source = candidates.source.get(&root).unwrap_or(&none).clone();
     // A row that differs on both sides is looked at from the source's side already.
     let target_only: BTreeSet<_> = targets.difference(&source).cloned().collect();
-    source.extend(partners(matcher, root, &target_only).await?);
+    let (partners, gone) = partners(matcher, root, &target_only).await?;
+    source.extend(partners);
     let source: Vec<_> = source.into_iter().collect();
     for keys in source.chunks(CHUNK) {
         for draft in from_source(matcher, root, keys).await? {
@@ -152,33 +154,38 @@ pub async fn drafts(
     }
     let target: Vec<_> = targets.iter().filter(|key| !claimed.contains(*key)).cloned().collect();
     for keys in target.chunks(CHUNK) {
-        deletions(matcher, root, keys).await?.into_iter().for_each(&mut *take);
+        deletions(matcher, root, keys, &gone).await?.into_iter().for_each(&mut *take);
         matcher.forget();
     }
     Ok(())
 }
 
-/// Source records whose counterpart is a candidate only because of a row that the target alone has.
+/// Source records whose counterpart is a candidate only because of a row that the target alone has,
+/// and those of the target that have no counterpart.
 async fn partners(
     matcher: &mut Matcher<'_>,
     root: NodeId,
     targets: &BTreeSet<Vec<Value>>,
-) -> Result<Vec<Vec<Value>>, Error> {
+) -> Result<(Vec<Vec<Value>>, BTreeSet<Vec<Value>>), Error> {
     let matching = &matcher.model.matchings[matcher.model.nodes[root].matching];
     let targets: Vec<_> = targets.iter().cloned().collect();
-    let mut partners = Vec::new();
+    let (mut partners, mut gone) = (Vec::new(), BTreeSet::new());
     let node = &matcher.model.nodes[root];
     for keys in targets.chunks(CHUNK) {
         // Without a foreign key a row may name a parent that isn't there.
         let rows = matcher.rows(Side::Target, node.matching, &node.names(&node.key), keys).await?;
         let keys = keys.iter().zip(rows).filter(|(_, row)| row.is_some());
         let keys: Vec<Vec<Value>> = keys.map(|(key, _)| key.clone()).collect();
-        for outcome in outcomes(matcher, Side::Target, root, &keys).await? {
+        let outcomes = outcomes(matcher, Side::Target, root, &keys).await?;
+        for (key, outcome) in keys.into_iter().zip(outcomes) {
             let rows = outcome.same.iter().chain(&outcome.by_id);
             partners.extend(rows.map(|row| pick(row, &matching.key)));
+            if outcome.is_nowhere() {
+                gone.insert(key);
+            }
         }
     }
-    Ok(partners)
+    Ok((partners, gone))
 }
 
 async fn from_source(
@@ -187,14 +194,15 @@ async fn from_source(
     keys: &[Vec<Value>],
 ) -> Result<Vec<Draft>, Error> {
     let model = matcher.model;
-    let records: Vec<(Vec<Value>, Record)> = load(matcher.sides, Side::Source, model, root, keys)
-        .await?
-        .into_iter()
-        .filter(|(_, record)| record.rows[0].in_filter)
-        .collect();
-    let found = noted(matcher, Side::Source, root, &records);
+    // Most records keep their ID, so the target's is read with the source's.
+    let (records, targets) = load_both(matcher.sides, model, root, keys).await?;
+    let mut records: Vec<(Vec<Value>, Record)> = records.into_iter().collect();
+    records.retain(|(_, record)| record.rows[0].in_filter);
+    noted(matcher, Side::Target, root, targets.iter());
+    note_missing(matcher, root, keys, &targets);
+    let found = noted(matcher, Side::Source, root, records.iter().map(|(key, it)| (key, it)));
     let outcomes = outcomes(matcher, Side::Source, root, &found).await?;
-    let targets = targets(matcher, root, &outcomes).await?;
+    let targets = with_named(matcher, root, targets, &outcomes).await?;
     let mut drafts = Vec::with_capacity(records.len());
     let mut by_collation = Vec::new();
     for ((id, record), outcome) in records.into_iter().zip(outcomes) {
@@ -240,20 +248,36 @@ async fn from_source(
 }
 
 /// The keys of records, whose rows needn't be read again to be matched.
-fn noted(
+fn noted<'r>(
     matcher: &mut Matcher<'_>,
     side: Side,
     root: NodeId,
-    records: &[(Vec<Value>, Record)],
+    records: impl Iterator<Item = (&'r Vec<Value>, &'r Record)> + Clone,
 ) -> Vec<Vec<Value>> {
     let node = &matcher.model.nodes[root];
     let columns = &matcher.model.matchings[node.matching].columns;
     let read = |name: &String| node.column(name).filter(|index| node.columns[*index].is_on(side));
     if let Some(places) = columns.iter().map(read).collect::<Option<Vec<_>>>() {
-        let rows = records.iter().map(|(key, record)| (key.clone(), pick(record.root(), &places)));
+        let rows = records.clone();
+        let rows = rows.map(|(key, record)| (key.clone(), Some(pick(record.root(), &places))));
         matcher.note((side, node.matching, &node.names(&node.key)), rows);
     }
-    records.iter().map(|(key, _)| key.clone()).collect()
+    records.map(|(key, _)| key.clone()).collect()
+}
+
+/// Keys that no row of the target has. Of numbers alone: what a collation takes for the same wasn't
+/// found under the very text that was asked for.
+fn note_missing(matcher: &mut Matcher<'_>, root: NodeId, keys: &[Vec<Value>], found: &Records) {
+    let node = &matcher.model.nodes[root];
+    let by = node.names(&node.key);
+    let is_number =
+        |name: &String| node.target.column(name).is_some_and(|it| it.kind == Kind::Integer);
+    let is_whole = |key: &Vec<Value>| key.iter().all(|it| matches!(it, Value::Integer(_)));
+    if by.iter().all(is_number) {
+        let missing = keys.iter().filter(|key| is_whole(key) && !found.contains_key(*key));
+        let missing = missing.map(|key| (key.clone(), None));
+        matcher.note((Side::Target, node.matching, &by), missing);
+    }
 }
 
 /// A record that the target's collation can't tell from another one of the source, which is the
@@ -354,21 +378,26 @@ async fn outcomes(
     matcher.outcomes(from, node.matching, &rows).await
 }
 
-/// The target's records that the outcomes name, by key.
-async fn targets(
+/// The target's records that the outcomes name, by key, those included that were read already.
+async fn with_named(
     matcher: &mut Matcher<'_>,
     root: NodeId,
+    mut read: Records,
     outcomes: &[Outcome],
-) -> Result<BTreeMap<Vec<Value>, Record>, Error> {
+) -> Result<Records, Error> {
     let model = matcher.model;
     let matching = &model.matchings[model.nodes[root].matching];
     let keys: BTreeSet<Vec<Value>> = outcomes
         .iter()
         .flat_map(|outcome| outcome.by_id.iter().chain(&outcome.same))
         .map(|row| pick(row, &matching.key))
+        .filter(|key| !read.contains_key(key))
         .collect();
     let keys: Vec<Vec<Value>> = keys.into_iter().collect();
-    Ok(load(matcher.sides, Side::Target, model, root, &keys).await?)
+    if !keys.is_empty() {
+        read.extend(load(matcher.sides, Side::Target, model, root, &keys).await?);
+    }
+    Ok(read)
 }
 
 /// Target records that the source's whole table has neither by ID nor by identity.
@@ -376,18 +405,20 @@ async fn deletions(
     matcher: &mut Matcher<'_>,
     root: NodeId,
     keys: &[Vec<Value>],
+    gone: &BTreeSet<Vec<Value>>,
 ) -> Result<Vec<Draft>, Error> {
     let model = matcher.model;
     let records = load(matcher.sides, Side::Target, model, root, keys).await?;
-    let records: Vec<_> =
-        records.into_iter().filter(|(_, record)| record.rows[0].in_filter).collect();
-    let found = noted(matcher, Side::Target, root, &records);
+    let mut records: Vec<_> = records.into_iter().collect();
+    records.retain(|(_, record)| record.rows[0].in_filter);
+    let unknown = records.iter().filter(|(key, _)| !gone.contains(key));
+    let found = noted(matcher, Side::Target, root, unknown.map(|(key, it)| (key, it)));
     let outcomes = outcomes(matcher, Side::Target, root, &found).await?;
+    let nowhere = found.iter().zip(outcomes).filter(|(_, outcome)| outcome.is_nowhere());
+    let nowhere: BTreeSet<&Vec<Value>> = nowhere.map(|(key, _)| key).collect();
     let mut drafts = Vec::new();
-    for ((id, record), outcome) in records.into_iter().zip(outcomes) {
-        let gone =
-            outcome.same.is_none() && outcome.by_id.is_none() && outcome.by_identity.is_empty();
-        if gone {
+    for (id, record) in records {
+        if gone.contains(&id) || nowhere.contains(&id) {
             drafts.push(Draft {
                 root,
                 id,

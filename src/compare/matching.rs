@@ -55,6 +55,13 @@ pub struct Outcome {
     pub claimed: bool,
 }
 
+impl Outcome {
+    /// The other side has nothing that it could be.
+    pub fn is_nowhere(&self) -> bool {
+        self.same.is_none() && self.by_id.is_none() && self.by_identity.is_empty()
+    }
+}
+
 /// A side, and the table and columns of it that values stand for.
 pub(super) type Place = (Side, MatchingId, Vec<String>);
 
@@ -232,7 +239,7 @@ impl<'a> Matcher<'a> {
         let matching = &model.matchings[id];
         let other = from.other();
         let keys = self.translate(from, id, rows, &matching.key, complete).await?;
-        let by_id = self.one_each(other, matching, &matching.key, &keys).await?;
+        let by_id = self.one_each(other, id, &keys).await?;
         let identities = self.translate(from, id, rows, &matching.identity, whole).await?;
         let by_identity = self.by_identity(other, matching, &identities, &by_id).await?;
         let here = self.bearers(from, matching, rows).await?;
@@ -242,7 +249,7 @@ impl<'a> Matcher<'a> {
                 self.pairs.partner(from, &matching.table, &pick(row, &matching.key)).cloned()
             })
             .collect();
-        let partners = self.one_each(other, matching, &matching.key, &partners).await?;
+        let partners = self.one_each(other, id, &partners).await?;
         let mut outcomes = Vec::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
             let mut facts = Facts {
@@ -291,7 +298,7 @@ impl<'a> Matcher<'a> {
         // A pair holds only while both records live.
         let partner = self.pairs.partner(other, &matching.table, &key);
         let partner = partner.filter(|partner| **partner != pick(row, &matching.key)).cloned();
-        let claimed = self.one_each(from, matching, &matching.key, &[partner]).await?[0].is_some();
+        let claimed = self.one_each(from, id, &[partner]).await?[0].is_some();
         let created_equal = matching.created.map(|index| row[index] == by_id[index]);
         let mut null_part = whole(by_id, &matching.identity).is_none();
         if null_part {

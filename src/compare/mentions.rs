@@ -247,7 +247,7 @@ mod tests {
         for (text, within) in texts.iter().flat_map(|text| withins.iter().map(move |it| (text, it)))
         {
             let json = serde_json::from_str::<serde_json::Value>(text).is_ok();
-            let value = if json { Value::Json } else { Value::Text }((*text).to_owned());
+            let value = if json { Value::Json } else { Value::Text }((*text).into());
             for id in [12, -12, 1, 120] {
                 let ids = inside(within, &value).into_iter();
                 let mut ids = ids.filter_map(|(.., held)| as_kind(&held, Kind::Integer));

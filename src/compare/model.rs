@@ -389,7 +389,9 @@ impl Column {
     /// A value with as many decimals of a second as both sides keep.
     pub fn cut(&self, value: &Value) -> Value {
         match (self.seconds, value) {
-            (Some(kept), Value::Other(text)) => Value::Other(limits::cut_seconds(text, kept)),
+            (Some(kept), Value::Other(text)) => {
+                Value::Other(limits::cut_seconds(text, kept).into())
+            }
             _ => value.clone(),
         }
     }

@@ -192,7 +192,7 @@ fn files(model: &Model, draft: &Draft) -> Vec<String> {
                     files.extend(groups.map(|group| group.as_str().to_owned()));
                 }
                 (Value::Text(path), None) => {
-                    files.insert(path.clone());
+                    files.insert(path.to_string());
                 }
                 _ => {}
             }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::model::{Model, Node, NodeId, Side};
-use super::sides::{Sides, pick};
+use super::sides::{Sides, pick, rows_of};
 use super::spots::holds;
-use crate::database::{self, Row, Value};
+use crate::database::{self, Row, Session, Value};
 use crate::manifest::filter::passes;
 
 /// Rows of one record. The first is the root; every other follows its parent.
@@ -49,6 +49,9 @@ impl RecordRow {
     }
 }
 
+/// Records by their root keys.
+pub type Records = BTreeMap<Vec<Value>, Record>;
+
 /// Reads the records with the given root keys; a key without a row has no entry.
 pub async fn load(
     sides: &mut Sides,
@@ -56,28 +59,54 @@ pub async fn load(
     model: &Model,
     root: NodeId,
     keys: &[Vec<Value>],
-) -> Result<BTreeMap<Vec<Value>, Record>, database::Error> {
+) -> Result<Records, database::Error> {
+    load_from(sides.get(side), side, model, root, keys).await
+}
+
+/// Reads the records of both sides that have the given root keys, at once.
+pub async fn load_both(
+    sides: &mut Sides,
+    model: &Model,
+    root: NodeId,
+    keys: &[Vec<Value>],
+) -> Result<(Records, Records), database::Error> {
+    let Sides { source, target, .. } = sides;
+    // Both are waited for, whatever becomes of one: no statement is left behind in a transaction.
+    let (ours, theirs) = tokio::join!(
+        load_from(source, Side::Source, model, root, keys),
+        load_from(target, Side::Target, model, root, keys),
+    );
+    Ok((ours?, theirs?))
+}
+
+async fn load_from(
+    session: &mut Session,
+    side: Side,
+    model: &Model,
+    root: NodeId,
+    keys: &[Vec<Value>],
+) -> Result<Records, database::Error> {
     let node = &model.nodes[root];
     let mut records = BTreeMap::new();
-    for (_, values) in sides.rows(side, node, &node.key, keys).await? {
+    for (_, values) in rows_of(session, side, node, &node.key, keys).await? {
         let in_filter = in_filter(node, &values);
         let key = pick(&values, &node.key);
         let row = RecordRow { node: root, parent: None, values, in_filter };
         records.insert(key, Record { rows: vec![row] });
     }
     for child in &node.owns {
-        Box::pin(load_owned(sides, side, model, *child, &mut records)).await?;
+        Box::pin(load_owned(session, side, model, *child, &mut records)).await?;
     }
     Ok(records)
 }
 
 /// Reads the rows of an owned table for all records at once, then the tables below it.
 async fn load_owned(
-    sides: &mut Sides,
+    session: &mut Session,
     side: Side,
     model: &Model,
     id: NodeId,
-    records: &mut BTreeMap<Vec<Value>, Record>,
+    records: &mut Records,
 ) -> Result<(), database::Error> {
     let node = &model.nodes[id];
     let Some(parent) = &node.parent else { return Ok(()) };
@@ -94,7 +123,7 @@ async fn load_owned(
     let mut found = match node.derived && side == Side::Source {
         // Never copied, and some application makes many.
         true => Vec::new(),
-        false => sides.rows(side, node, &parent.columns, &wanted).await?,
+        false => rows_of(session, side, node, &parent.columns, &wanted).await?,
     };
     found.retain(|(_, row)| belongs(model, node, side, row));
     found.sort_by(|(a, a_row), (b, b_row)| {
@@ -110,7 +139,7 @@ async fn load_owned(
         }
     }
     for child in &node.owns {
-        Box::pin(load_owned(sides, side, model, *child, records)).await?;
+        Box::pin(load_owned(session, side, model, *child, records)).await?;
     }
     Ok(())
 }

@@ -163,7 +163,9 @@ pub fn is_default(value: &Value, default: Option<&str>) -> bool {
             text.eq_ignore_ascii_case(if *truth { "true" } else { "false" })
                 || text == if *truth { "1" } else { "0" }
         }
-        Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => *value == Value::Decimal(text),
+        Value::Integer(_) | Value::Decimal(_) | Value::Float(_) => {
+            *value == Value::Decimal(text.into())
+        }
         other => other.display() == text,
     }
 }

@@ -113,11 +113,25 @@ impl Sides {
         by: &[usize],
         wanted: &[Vec<Value>],
     ) -> Result<Vec<(usize, Row)>, database::Error> {
-        let names = present(node, side);
-        let by = node.names(by);
-        let found = self.get(side).find(node.table(side), &names, &by, wanted).await?;
-        Ok(found.into_iter().map(|(index, row)| (index, spread(node, side, row))).collect())
+        rows_of(self.get(side), side, node, by, wanted).await
     }
+}
+
+/// The same of one side's session.
+pub async fn rows_of(
+    session: &mut Session,
+    side: Side,
+    node: &Node,
+    by: &[usize],
+    wanted: &[Vec<Value>],
+) -> Result<Vec<(usize, Row)>, database::Error> {
+    let names = present(node, side);
+    let by = node.names(by);
+    let found = session.find(node.table(side), &names, &by, wanted).await?;
+    if node.columns.iter().all(|column| column.is_on(side)) {
+        return Ok(found);
+    }
+    Ok(found.into_iter().map(|(index, row)| (index, spread(node, side, row))).collect())
 }
 
 /// The names of the columns that a side has, in the node's order.
@@ -146,7 +160,7 @@ pub fn pick(row: &[Value], indexes: &[usize]) -> Vec<Value> {
 pub fn as_collated(table: &Table, columns: &[String], values: &mut [Value]) {
     for (name, value) in columns.iter().zip(values) {
         if let (Some(column), Value::Text(text)) = (table.column(name), &mut *value) {
-            *value = Value::Text(column.form(text));
+            *value = Value::Text(column.form(text).into());
         }
     }
 }

@@ -152,7 +152,7 @@ pub fn inside(within: &Within, value: &Value) -> Vec<Found> {
         (Within::Whole, value) => vec![(None, None, value.clone())],
         (Within::Parent { step }, Value::Text(path)) => {
             let found = above(path, *step);
-            let found = found.map(|it| (None, Some((0, it.len())), Value::Text(it.to_owned())));
+            let found = found.map(|it| (None, Some((0, it.len())), Value::Text(it.into())));
             found.into_iter().collect()
         }
         (Within::Path(path), Value::Json(text)) => nodes(path, text),
@@ -193,12 +193,12 @@ fn nodes(path: &JsonPath, text: &str) -> Vec<Found> {
         .iter()
         .filter_map(|node| {
             let held = match node.node() {
-                serde_json::Value::String(text) => Value::Text(text.clone()),
+                serde_json::Value::String(text) => Value::Text(text.as_str().into()),
                 serde_json::Value::Number(number) => match number.as_i64() {
                     Some(number) => Value::Integer(number),
                     // What has a fraction is no ID.
                     None if number.to_string().contains(['.', 'e', 'E']) => return None,
-                    None => Value::Decimal(number.to_string()),
+                    None => Value::Decimal(number.to_string().into()),
                 },
                 _ => return None,
             };
@@ -215,7 +215,7 @@ fn matches(pattern: &Regex, text: &str, node: Option<&str>) -> Vec<Found> {
     groups
         .filter(|group| !group.is_empty())
         .map(|group| {
-            let held = Value::Text(group.as_str().to_owned());
+            let held = Value::Text(group.as_str().into());
             (node.map(str::to_owned), Some((group.start(), group.end())), held)
         })
         .collect()
@@ -261,9 +261,9 @@ pub fn as_kind(value: &Value, kind: Kind) -> Option<Value> {
             Err(_) => Some(value.clone()),
         },
         (Kind::Text, Value::Integer(_) | Value::Decimal(_) | Value::Other(_)) => {
-            Some(Value::Text(value.display().into_owned()))
+            Some(Value::Text(value.display().into_owned().into()))
         }
-        (Kind::Uuid, Value::Text(text)) => Some(Value::Other(text.to_ascii_lowercase())),
+        (Kind::Uuid, Value::Text(text)) => Some(Value::Other(text.to_ascii_lowercase().into())),
         (Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz, Value::Text(text)) => {
             Some(Value::Other(text.clone()))
         }
@@ -276,7 +276,7 @@ pub fn as_kind(value: &Value, kind: Kind) -> Option<Value> {
 pub fn like(old: &Value, new: &Value) -> Value {
     match (old, new) {
         (Value::Text(_), Value::Integer(_) | Value::Decimal(_) | Value::Other(_)) => {
-            Value::Text(new.display().into_owned())
+            Value::Text(new.display().into_owned().into())
         }
         (Value::Other(_), Value::Text(text)) => Value::Other(text.clone()),
         (Value::Integer(_), Value::Text(_)) => {
@@ -302,7 +302,7 @@ pub fn rewritten(value: &Value, changes: &[(&Position, &Value)]) -> Value {
             let text = spliced(&text, edits.collect());
             match value {
                 Value::Bytes(_) => Value::bytes_of(&text),
-                _ => Value::Text(text),
+                _ => Value::Text(text.into()),
             }
         }
         Value::Json(text) => {
@@ -317,7 +317,7 @@ pub fn rewritten(value: &Value, changes: &[(&Position, &Value)]) -> Value {
                 let start = raw.as_ptr() as usize - text.as_ptr() as usize;
                 Some((start..start + raw.len(), new_node(raw, news)?))
             });
-            Value::Json(spliced(text, edits.collect()))
+            Value::Json(spliced(text, edits.collect()).into())
         }
         other => other.clone(),
     }
@@ -383,10 +383,10 @@ fn masked(value: &Value, places: &[&Position]) -> (Value, Vec<String>) {
             None => format!("{}={}", node.unwrap_or_default(), kind_of_node(value, node)),
         });
     }
-    let empty = Value::Text(String::new());
+    let empty = Value::Text(String::new().into());
     let changes: Vec<(&Position, &Value)> = sorted.iter().map(|place| (*place, &empty)).collect();
     let value = match value {
-        Value::Json(text) => Value::Json(nulled(text, &sorted)),
+        Value::Json(text) => Value::Json(nulled(text, &sorted).into()),
         _ => value.clone(),
     };
     let ranges: Vec<_> = changes.into_iter().filter(|(place, _)| place.range.is_some()).collect();
@@ -487,7 +487,7 @@ mod tests {
         let Value::Json(changed) = with_ids(&path, &Value::Json(text.into()), times_hundred) else {
             panic!("JSON stays JSON");
         };
-        assert_eq!(changed, r#" { "a/b" : {"~id":[ 100,"200" ,1.50, "\u00e9"]}, "id": 7 }"#);
+        assert_eq!(*changed, *r#" { "a/b" : {"~id":[ 100,"200" ,1.50, "\u00e9"]}, "id": 7 }"#);
     }
 
     #[test]
@@ -495,7 +495,7 @@ mod tests {
         let text = r#"{"m1": ["m2", {"x": "m3 \"m4\""}], "n": 5}"#;
         let changed = with_ids(&pattern(r"m(\d+)"), &Value::Json(text.into()), times_hundred);
         let expected = r#"{"m1": ["m200", {"x": "m300 \"m400\""}], "n": 5}"#;
-        assert!(matches!(changed, Value::Json(json) if json == expected));
+        assert!(matches!(changed, Value::Json(json) if *json == *expected));
     }
 
     #[test]

@@ -67,7 +67,7 @@ fn names(matching: &Matching, through: &Through, scalars: &[Scalar]) -> BTreeSet
             typed
                 .map(|(part, kind)| match kind {
                     Kind::Bytes => Some(Value::bytes_of(&part)),
-                    _ => as_kind(&Value::Text(part), *kind),
+                    _ => as_kind(&Value::Text(part.into()), *kind),
                 })
                 .collect()
         })
@@ -107,7 +107,7 @@ async fn starting(
     while let Some(row) = rows.next().await? {
         let texts: Vec<_> =
             pick(&row, &parts).iter().map(|value| value.display().into_owned()).collect();
-        if through.condition.holds(&Value::Text(texts.join("."))) {
+        if through.condition.holds(&Value::Text(texts.join(".").into())) {
             known.extend(row.into_iter().last());
         }
     }

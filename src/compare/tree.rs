@@ -66,14 +66,14 @@ fn place(draft: &mut Draft, tree: &Tree, led: &HashMap<String, Led>) {
             && linked.reference == tree.reference
             && let (Link::Row { there, .. }, Some(above)) = (&mut linked.link, above)
         {
-            *there = above.path.clone().map(|path| vec![Value::Text(path)]);
+            *there = above.path.clone().map(|path| vec![Value::Text(path.into())]);
         }
     }
     draft.led_by = above.filter(|above| above.by_plan).map(|above| above.key.clone());
     if let Some(own) = led.get(&path).filter(|own| own.gives_way) {
         draft.gives_way = Some(match &own.path {
-            Some(path) => Cell::Value(Value::Text(path.clone())),
-            None => Cell::Open(Value::Text(path)),
+            Some(path) => Cell::Value(Value::Text(path.as_str().into())),
+            None => Cell::Open(Value::Text(path.into())),
         });
     }
 }
@@ -109,7 +109,7 @@ impl Leading<'_> {
         let mut led = HashMap::new();
         for level in by_length.into_values() {
             let level: Vec<Vec<Value>> =
-                level.into_iter().map(|path| vec![Value::Text(path)]).collect();
+                level.into_iter().map(|path| vec![Value::Text(path.into())]).collect();
             self.level(matcher, &level, &mut led).await?;
         }
         Ok(led)
@@ -131,7 +131,7 @@ impl Leading<'_> {
             if !self.is_led(matcher, &row, there.is_some()) {
                 let path_there = there.and_then(|row| self.path(matcher, &row));
                 let own = Led { key, path: path_there, gives_way: false, by_plan: false };
-                led.insert(path.clone(), own);
+                led.insert(path.to_string(), own);
                 continue;
             }
             if let Some(wanted) = candidate(path, self.tree.step, led) {
@@ -139,11 +139,13 @@ impl Leading<'_> {
             } else {
                 // The row above gets its path when the run draws it.
                 let own = Led { key, path: None, gives_way: false, by_plan: true };
-                led.insert(path.clone(), own);
+                led.insert(path.to_string(), own);
             }
         }
-        let wanted: Vec<Vec<Value>> =
-            open.iter().map(|(_, _, wanted, _)| vec![Value::Text(wanted.clone())]).collect();
+        let wanted: Vec<Vec<Value>> = open
+            .iter()
+            .map(|(_, _, wanted, _)| vec![Value::Text(wanted.as_str().into())])
+            .collect();
         let holders = matcher.rows(Side::Target, self.matching, &self.by, &wanted).await?;
         let of_source =
             matcher.counterparts(Side::Target, self.matching, &self.by, &wanted).await?;
@@ -167,7 +169,7 @@ impl Leading<'_> {
             };
             let by_plan = path_there.is_none() || path_there != led_to;
             let gives_way = led_to.as_ref() != Some(&wanted);
-            led.insert(path, Led { key, path: led_to, gives_way, by_plan });
+            led.insert(path.to_string(), Led { key, path: led_to, gives_way, by_plan });
         }
         Ok(())
     }
@@ -186,7 +188,7 @@ impl Leading<'_> {
     fn path(&self, matcher: &Matcher<'_>, row: &Row) -> Option<String> {
         let matching = &matcher.model.matchings[self.matching];
         match matching.position(&self.by[0]).map(|index| &row[index]) {
-            Some(Value::Text(path)) => Some(path.clone()),
+            Some(Value::Text(path)) => Some(path.to_string()),
             _ => None,
         }
     }

@@ -98,7 +98,8 @@ impl Both {
             cursors: 0,
             stages: Stages::default(),
         };
-        let attach = Statement::once("ATTACH DATABASE ? AS other").with(Parameter::Text(other));
+        let attach =
+            Statement::once("ATTACH DATABASE ? AS other").with(Parameter::Text(other.into()));
         session.execute("attach the other file to", None, attach).await.ok()?;
         session.script("set up", SHORT_WAIT).await.ok()?;
         Some(Self { session })

@@ -5,6 +5,7 @@
 //! written.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::times;
 use super::value::{self, Value, is_decimal};
@@ -17,10 +18,12 @@ pub(super) fn canonical(column: &Column, value: Value) -> Value {
         (Kind::Boolean, Value::Integer(0)) => Some(Value::Boolean(false)),
         (Kind::Boolean, Value::Integer(1)) => Some(Value::Boolean(true)),
         (Kind::Uuid, Value::Text(text)) => Some(Value::Other(text.clone())),
-        (Kind::Uuid, Value::Bytes(digits)) => hyphenated(digits).map(Value::Other),
+        (Kind::Uuid, Value::Bytes(digits)) => {
+            hyphenated(digits).map(|text| Value::Other(text.into()))
+        }
         (Kind::Json, Value::Text(text)) if is_json(text) => Some(Value::Json(text.clone())),
         (Kind::Decimal, Value::Float(text)) => {
-            Some(Value::Decimal(value::plain(text).unwrap_or_else(|| text.clone())))
+            Some(Value::Decimal(value::plain(text).map_or_else(|| Arc::clone(text), Arc::from)))
         }
         (Kind::Decimal, Value::Text(text)) if is_decimal(text) => {
             Some(Value::Decimal(text.clone()))
@@ -28,7 +31,10 @@ pub(super) fn canonical(column: &Column, value: Value) -> Value {
         (
             Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz,
             Value::Text(text) | Value::Other(text),
-        ) => Some(Value::Other(times::canonical(kind, text).unwrap_or_else(|| text.clone()))),
+        ) => {
+            let canonical = times::canonical(kind, text);
+            Some(Value::Other(canonical.map_or_else(|| Arc::clone(text), Arc::from)))
+        }
         _ => None,
     };
     form.unwrap_or(value)
@@ -63,7 +69,7 @@ pub(super) fn local<'v>(
         (Kind::Text, _) => not("isn't text"),
         (Kind::Bytes, Value::Bytes(_)) => same,
         (Kind::Bytes, Value::Other(text)) if is_uuid(text) => {
-            Ok(Cow::Owned(Value::Bytes(text.replace('-', ""))))
+            Ok(Cow::Owned(Value::Bytes(text.replace('-', "").into())))
         }
         (Kind::Bytes, _) => not("isn't bytes"),
         (Kind::Uuid, Value::Other(text)) if is_uuid(text) => match engine {
@@ -198,7 +204,7 @@ mod tests {
     fn json_is_as_deep_as_the_server_reads_it() {
         let target = column(Kind::Json, "longtext", Kind::Json);
         let nested = |levels: usize| {
-            Value::Json(format!("{}\"[\"{}", "[".repeat(levels), "]".repeat(levels)))
+            Value::Json(format!("{}\"[\"{}", "[".repeat(levels), "]".repeat(levels)).into())
         };
         assert!(local(Engine::Mariadb, &target, &nested(31)).is_ok());
         assert!(local(Engine::Mariadb, &target, &nested(32)).is_err());

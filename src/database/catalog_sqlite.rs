@@ -232,7 +232,7 @@ fn resolve(key: &mut ForeignKey, tables: &BTreeMap<String, Table>) {
 }
 
 async fn ask(connection: &mut Connection, sql: &str, name: &str) -> sqlx::Result<Vec<Cells>> {
-    connection.rows(Statement::new(sql).with(Parameter::Text(name.to_owned()))).await
+    connection.rows(Statement::new(sql).with(Parameter::Text(name.into()))).await
 }
 
 fn text(row: &Cells, at: usize) -> String {

@@ -402,7 +402,7 @@ impl Session {
                 }
                 Unlike::Empty(_) => format!("{sql} IS NULL"),
                 Unlike::Other(_, Some(constant)) => {
-                    let number = statement.bind(Parameter::Text(constant.clone()));
+                    let number = statement.bind(Parameter::Text(constant.as_str().into()));
                     let constant = match self.engine() {
                         Engine::Postgres => format!("${number}"),
                         Engine::Sqlite => format!("?{number}"),

@@ -45,7 +45,7 @@ pub(super) fn form(column: &Column) -> Form {
 
 /// The hash of a key: it only chooses a bucket.
 pub(super) fn key(statement: &mut Statement, seed: &Seed, key: &[Part]) -> String {
-    statement.bind(Parameter::Text(seed.word.clone()));
+    statement.bind(Parameter::Text(seed.word.as_str().into()));
     let parts: Vec<_> = key.iter().map(strung).collect();
     format!("CRC32(CONCAT(?, {}))", parts.join(", "))
 }
@@ -60,7 +60,7 @@ pub(super) fn row(
     at: usize,
 ) -> String {
     // Where the values of the mark are bound already, the word stands before them.
-    statement.parameters.insert(at, Parameter::Text(seed.word.clone()));
+    statement.parameters.insert(at, Parameter::Text(seed.word.as_str().into()));
     let parts: Vec<_> = parts.iter().map(|part| strung(part)).collect();
     let strung = format!("CONCAT(?, {mark}, ',', {})", parts.join(", "));
     let hash = format!("CAST(CONV(LEFT(SHA1({strung}), 16), 16, 10) AS UNSIGNED)");

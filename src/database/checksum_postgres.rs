@@ -62,7 +62,7 @@ pub(super) fn row(statement: &mut Statement, seed: &Seed, parts: &[&Part], mark:
 fn chain(statement: &mut Statement, seed: &Seed, parts: &[&Part]) -> String {
     let number = statement.bind(Parameter::Integer(seed.number));
     let null = parts.iter().any(|part| part.nullable && text_of(part).is_some());
-    let null = null.then(|| statement.bind(Parameter::Text(seed.word.clone())));
+    let null = null.then(|| statement.bind(Parameter::Text(seed.word.as_str().into())));
     let start = format!("CAST(${number} AS bigint)");
     parts.iter().fold(start, |before, part| step(part, &before, null))
 }

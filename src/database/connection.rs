@@ -3,6 +3,9 @@
 //! Answers for talking to the drivers. It knows no tables: what a cell means is the dialect's
 //! matter, and what went wrong is put into words by the caller.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
 use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::postgres::PgArguments;
@@ -27,7 +30,7 @@ pub(super) enum Parameter {
     Null,
     Integer(i64),
     Real(f64),
-    Text(String),
+    Text(Arc<str>),
     Blob(Vec<u8>),
     /// PostgreSQL only: an array of texts.
     Many(Vec<Parameter>),
@@ -263,7 +266,7 @@ fn sqlite_arguments(parameters: Vec<Parameter>) -> sqlx::Result<SqliteArguments>
             Parameter::Null => arguments.add(Option::<String>::None),
             Parameter::Integer(value) => arguments.add(value),
             Parameter::Real(value) => arguments.add(value),
-            Parameter::Text(text) => arguments.add(text),
+            Parameter::Text(text) => arguments.add(text.to_string()),
             Parameter::Blob(bytes) => arguments.add(bytes),
             Parameter::Many(_) => return Err(no_array()),
         }
@@ -277,23 +280,23 @@ fn postgres_arguments(parameters: Vec<Parameter>) -> sqlx::Result<PgArguments> {
     for parameter in parameters {
         match parameter {
             Parameter::Many(list) => {
-                let texts: Vec<_> = list.into_iter().map(postgres_text).collect();
+                let texts: Vec<_> = list.iter().map(postgres_text).collect();
                 Arguments::add(&mut arguments, texts)
             }
-            one => Arguments::add(&mut arguments, postgres_text(one)),
+            one => Arguments::add(&mut arguments, postgres_text(&one)),
         }
         .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }
 
-fn postgres_text(parameter: Parameter) -> Option<String> {
+fn postgres_text(parameter: &Parameter) -> Option<Cow<'_, str>> {
     match parameter {
         Parameter::Null | Parameter::Many(_) => None,
-        Parameter::Integer(value) => Some(value.to_string()),
-        Parameter::Real(value) => Some(value.to_string()),
-        Parameter::Text(text) => Some(text),
-        Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(&bytes))),
+        Parameter::Integer(value) => Some(value.to_string().into()),
+        Parameter::Real(value) => Some(value.to_string().into()),
+        Parameter::Text(text) => Some((&**text).into()),
+        Parameter::Blob(bytes) => Some(format!("\\x{}", super::hex::encode(bytes)).into()),
     }
 }
 
@@ -308,7 +311,7 @@ fn mariadb_arguments(parameters: Vec<Parameter>) -> sqlx::Result<MySqlArguments>
             Parameter::Null => Arguments::add(&mut arguments, Option::<String>::None),
             Parameter::Integer(value) => Arguments::add(&mut arguments, value),
             Parameter::Real(value) => Arguments::add(&mut arguments, value),
-            Parameter::Text(text) => Arguments::add(&mut arguments, text),
+            Parameter::Text(text) => Arguments::add(&mut arguments, &*text),
             Parameter::Blob(bytes) => Arguments::add(&mut arguments, bytes),
             Parameter::Many(_) => return Err(no_array()),
         }

@@ -15,16 +15,16 @@ impl Session {
         let (sql, exists) = match self.engine() {
             Engine::Sqlite => (
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
-                Parameter::Text(table.name.clone()),
+                Parameter::Text(table.name.as_str().into()),
             ),
             // Asked first, since PostgreSQL wants the right to create even where the table exists.
             Engine::Postgres => {
-                ("SELECT to_regclass($1)::text", Parameter::Text(quote(&table.name)))
+                ("SELECT to_regclass($1)::text", Parameter::Text(quote(&table.name).into()))
             }
             Engine::Mariadb => (
                 "SELECT CAST(TABLE_NAME AS CHAR) FROM information_schema.TABLES \
                  WHERE TABLE_SCHEMA = database() AND TABLE_NAME = ?",
-                Parameter::Text(table.name.clone()),
+                Parameter::Text(table.name.as_str().into()),
             ),
         };
         let found = self.cell("look for", Some(table), Statement::new(sql).with(exists)).await?;

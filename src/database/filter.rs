@@ -92,7 +92,7 @@ fn scalar_sql(
             (dialect.integer_equals(&sql, column, next)?, Parameter::Integer(*wanted))
         }
         Scalar::Decimal(wanted) => {
-            let value = Value::Decimal(wanted.clone());
+            let value = Value::Decimal(wanted.as_str().into());
             let parameter = dialect.parameter(column, &value).ok()?;
             (format!("{sql} = {}", dialect.lookup(next, column)), parameter)
         }
@@ -123,7 +123,7 @@ fn starts_with(
 fn text_parameter(dialect: &dyn Dialect, column: &Column, text: &str) -> Option<Parameter> {
     let value = match column.kind {
         Kind::Bytes => Value::bytes_of(text),
-        _ => Value::Text(text.to_owned()),
+        _ => Value::Text(text.into()),
     };
     dialect.parameter(column, &value).ok()
 }

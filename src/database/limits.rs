@@ -19,6 +19,10 @@ pub fn refusal(engine: Engine, column: &Column, value: &Value) -> Option<String>
         (Kind::Integer, Value::Integer(_) | Value::Decimal(_)) => integer(&declared, value),
         (Kind::Decimal, Value::Integer(_) | Value::Decimal(_) | Value::Float(_)) => {
             let text = value.display();
+            // Most are written as they would be made: digits and a point.
+            if value::is_decimal(&text) && !text.starts_with('-') {
+                return decimal(engine, &declared, &text);
+            }
             decimal(engine, &declared, value::plain(&text).as_deref().unwrap_or(&text))
         }
         (Kind::Float, Value::Float(text)) => float(engine, &declared, text),
@@ -148,7 +152,7 @@ fn float(engine: Engine, declared: &Declared<'_>, text: &str) -> Option<String> 
     }
     let single = matches!((engine, &*declared.name), (_, "real") | (Engine::Mariadb, "float"));
     let rounded = text.parse::<f32>().ok()?.to_string();
-    let differs = Value::Float(rounded) != Value::Float(text.to_owned());
+    let differs = Value::Float(rounded.into()) != Value::Float(text.into());
     (single && differs).then(|| format!("has more digits than {} keeps", declared.whole))
 }
 

@@ -5,6 +5,7 @@
 //! no MySQL server has tried it.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
@@ -195,7 +196,7 @@ impl Dialect for Mariadb {
             | Value::Other(text) => text,
         };
         check_size(text.len())?;
-        Ok(Parameter::Text(text.clone()))
+        Ok(Parameter::Text(Arc::clone(text)))
     }
 
     fn value(&self, column: &Column, cell: Cell) -> Result<Value, String> {
@@ -206,14 +207,14 @@ impl Dialect for Mariadb {
             Kind::Integer => match text.parse() {
                 Ok(number) => Value::Integer(number),
                 // An unsigned number beyond 63 bits.
-                Err(_) => Value::Decimal(text),
+                Err(_) => Value::Decimal(text.into()),
             },
-            Kind::Decimal => Value::Decimal(text),
-            Kind::Float => Value::Float(shortest(&column.declared, text)),
-            Kind::Text => Value::Text(text),
-            Kind::Json => Value::Json(text),
-            Kind::Bytes => Value::Bytes(text.to_lowercase()),
-            _ => Value::Other(text),
+            Kind::Decimal => Value::Decimal(text.into()),
+            Kind::Float => Value::Float(shortest(&column.declared, text).into()),
+            Kind::Text => Value::Text(text.into()),
+            Kind::Json => Value::Json(text.into()),
+            Kind::Bytes => Value::Bytes(text.to_lowercase().into()),
+            _ => Value::Other(text.into()),
         })
     }
 }

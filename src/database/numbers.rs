@@ -52,7 +52,7 @@ impl Session {
     async fn last_auto_increment(&mut self, table: &Table) -> Result<Option<i64>> {
         let sql = "SELECT CAST(AUTO_INCREMENT AS CHAR) FROM information_schema.TABLES \
                    WHERE TABLE_SCHEMA = database() AND TABLE_NAME = ?";
-        let statement = Statement::new(sql).with(Parameter::Text(table.name.clone()));
+        let statement = Statement::new(sql).with(Parameter::Text(table.name.as_str().into()));
         let next = self.cell("read the next number of", Some(table), statement).await?;
         Ok(next.integer().map(|next| next - 1))
     }
@@ -61,7 +61,7 @@ impl Session {
         let sequences = catalog_sqlite::SEQUENCES;
         let with = |sql: String| {
             Statement::new(sql)
-                .with(Parameter::Text(table.name.clone()))
+                .with(Parameter::Text(table.name.as_str().into()))
                 .with(Parameter::Integer(at_least))
         };
         let update = with(format!("UPDATE {sequences} SET seq = max(seq, ?2) WHERE name = ?1"));
@@ -139,7 +139,7 @@ impl Session {
 
     async fn autoincrement(&mut self, table: &Table) -> Result<Option<i64>> {
         let sql = format!("SELECT max(seq) FROM {} WHERE name = ?1", catalog_sqlite::SEQUENCES);
-        let statement = Statement::new(sql).with(Parameter::Text(table.name.clone()));
+        let statement = Statement::new(sql).with(Parameter::Text(table.name.as_str().into()));
         Ok(self.cell("read the sequence of", Some(table), statement).await?.integer())
     }
 }

@@ -196,11 +196,11 @@ impl Dialect for Postgres {
         use super::connection::Parameter;
         Ok(Parameter::Text(match value {
             Value::Null => return Ok(Parameter::Null),
-            Value::Boolean(value) => value.to_string(),
-            Value::Integer(value) => value.to_string(),
+            Value::Boolean(value) => value.to_string().into(),
+            Value::Integer(value) => return Ok(Parameter::Integer(*value)),
             Value::Bytes(digits) => {
                 check_size(digits.len() / 2)?;
-                format!("\\x{digits}")
+                format!("\\x{digits}").into()
             }
             Value::Decimal(text)
             | Value::Float(text)
@@ -214,7 +214,7 @@ impl Dialect for Postgres {
                 if column.declared == "jsonb" && escapes_nul(text) {
                     return Err("holds \\u0000, which PostgreSQL's jsonb can't store".into());
                 }
-                text.clone()
+                text.to_string().into()
             }
         }))
     }
@@ -225,19 +225,19 @@ impl Dialect for Postgres {
         let text = String::from_utf8(bytes).map_err(|_| "holds text that isn't UTF-8")?;
         Ok(match column.kind {
             Kind::Integer => Value::Integer(text.parse().map_err(|_| "holds no integer")?),
-            Kind::Decimal => Value::Decimal(text),
-            Kind::Float => Value::Float(text),
+            Kind::Decimal => Value::Decimal(text.into()),
+            Kind::Float => Value::Float(text.into()),
             Kind::Boolean => Value::Boolean(text == "true"),
-            Kind::Text => Value::Text(text),
-            Kind::Json => Value::Json(text),
-            Kind::Bytes => Value::Bytes(text),
+            Kind::Text => Value::Text(text.into()),
+            Kind::Json => Value::Json(text.into()),
+            Kind::Bytes => Value::Bytes(text.into()),
             Kind::Date
             | Kind::Time
             | Kind::Timestamp
             | Kind::TimestampTz
             | Kind::Uuid
             | Kind::Any
-            | Kind::Native => Value::Other(text),
+            | Kind::Native => Value::Other(text.into()),
         })
     }
 }

@@ -94,7 +94,7 @@ async fn lock_key(session: &mut Session, unique: &str) -> Result<i64> {
 impl Session {
     async fn named(&mut self, function: &str, name: &str) -> Result<bool> {
         let statement = Statement::once(format!("SELECT CAST({function} AS CHAR)"));
-        let statement = statement.with(Parameter::Text(name.to_owned()));
+        let statement = statement.with(Parameter::Text(name.into()));
         let cell = self.cell("compare databases", None, statement).await?;
         Ok(cell.text().as_deref() == Some("1"))
     }

@@ -4,6 +4,7 @@
 //! class that the column's kind doesn't know is refused, never bent.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -120,12 +121,12 @@ impl Dialect for Sqlite {
             Value::Boolean(value) => Parameter::Integer(i64::from(*value)),
             Value::Integer(value) => Parameter::Integer(*value),
             Value::Decimal(text) | Value::Float(text) if keeps_text(column) => {
-                Parameter::Text(text.clone())
+                Parameter::Text(Arc::clone(text))
             }
             Value::Decimal(text) | Value::Float(text) => number_parameter(text)?,
             Value::Text(text) | Value::Json(text) | Value::Other(text) => {
                 check_size(text.len())?;
-                Parameter::Text(text.clone())
+                Parameter::Text(Arc::clone(text))
             }
             Value::Bytes(digits) => {
                 check_size(digits.len() / 2)?;
@@ -147,7 +148,9 @@ impl Dialect for Sqlite {
             Cell::Blob(bytes) => {
                 check_size(bytes.len())?;
                 match column.kind {
-                    Kind::Bytes | Kind::Any | Kind::Uuid => Ok(Value::Bytes(hex::encode(&bytes))),
+                    Kind::Bytes | Kind::Any | Kind::Uuid => {
+                        Ok(Value::Bytes(hex::encode(&bytes).into()))
+                    }
                     kind => Err(format!("holds bytes, which isn't {}", noun(kind))),
                 }
             }
@@ -174,7 +177,7 @@ pub(super) fn number_parameter(text: &str) -> Result<Parameter, String> {
     if real.is_nan() {
         return Err("holds NaN, which SQLite can't store".into());
     }
-    if Value::Decimal(text.to_owned()) != Value::Float(shortest(real)) {
+    if Value::Decimal(text.into()) != Value::Float(shortest(real).into()) {
         return Err("holds more digits than SQLite can store".into());
     }
     Ok(Parameter::Real(real))
@@ -196,9 +199,9 @@ fn integer_value(kind: Kind, value: i64) -> Result<Value, String> {
             1 => Ok(Value::Boolean(true)),
             _ => Err("holds an integer other than 0 and 1, which isn't a boolean".into()),
         },
-        Kind::Decimal => Ok(Value::Decimal(value.to_string())),
-        Kind::Float => Ok(Value::Float(value.to_string())),
-        Kind::Json => Ok(Value::Json(value.to_string())),
+        Kind::Decimal => Ok(Value::Decimal(value.to_string().into())),
+        Kind::Float => Ok(Value::Float(value.to_string().into())),
+        Kind::Json => Ok(Value::Json(value.to_string().into())),
         // Applications store instants as seconds and days as numbers; they are carried as they are.
         Kind::Integer
         | Kind::Any
@@ -214,10 +217,10 @@ fn integer_value(kind: Kind, value: i64) -> Result<Value, String> {
 
 fn real_value(kind: Kind, value: f64) -> Result<Value, String> {
     match kind {
-        Kind::Decimal => Ok(Value::Decimal(shortest(value))),
-        Kind::Json if value.is_finite() => Ok(Value::Json(shortest(value))),
+        Kind::Decimal => Ok(Value::Decimal(shortest(value).into())),
+        Kind::Json if value.is_finite() => Ok(Value::Json(shortest(value).into())),
         Kind::Float | Kind::Any | Kind::Date | Kind::Time | Kind::Timestamp | Kind::TimestampTz => {
-            Ok(Value::Float(shortest(value)))
+            Ok(Value::Float(shortest(value).into()))
         }
         Kind::Integer
         | Kind::Boolean
@@ -231,15 +234,15 @@ fn real_value(kind: Kind, value: f64) -> Result<Value, String> {
 
 fn text_value(kind: Kind, text: String) -> Result<Value, String> {
     match kind {
-        Kind::Text | Kind::Any => Ok(Value::Text(text)),
-        Kind::Json => Ok(Value::Json(text)),
+        Kind::Text | Kind::Any => Ok(Value::Text(text.into())),
+        Kind::Json => Ok(Value::Json(text.into())),
         Kind::Date
         | Kind::Time
         | Kind::Timestamp
         | Kind::TimestampTz
         | Kind::Uuid
-        | Kind::Native => Ok(Value::Other(text)),
-        Kind::Decimal if is_decimal(&text) => Ok(Value::Decimal(text)),
+        | Kind::Native => Ok(Value::Other(text.into())),
+        Kind::Decimal if is_decimal(&text) => Ok(Value::Decimal(text.into())),
         Kind::Decimal | Kind::Integer | Kind::Float | Kind::Boolean | Kind::Bytes => {
             Err(format!("holds text, which isn't {}", noun(kind)))
         }

@@ -6,12 +6,14 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::put::put;
 
-/// A value as it was read. Equality, order and hash go by value, not by spelling: the decimals
+/// A value as it was read. Text is shared: a row goes through many hands between being read and being
+/// written, and none of them changes it. Equality, order and hash go by value, not by spelling: the decimals
 /// `1.0` and `1.00` are equal, and so are `{"a":1,"b":2}` and `{"b": 2, "a": 1}` as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,17 +22,17 @@ pub enum Value {
     Boolean(bool),
     Integer(i64),
     /// Digits with an optional sign, point and exponent, or `NaN` and the infinities.
-    Decimal(String),
+    Decimal(Arc<str>),
     /// The shortest decimal text that reads back as the same float; text, so that JSON carries
     /// every float exactly.
-    Float(String),
-    Text(String),
+    Float(Arc<str>),
+    Text(Arc<str>),
     /// JSON text as the database gave it.
-    Json(String),
+    Json(Arc<str>),
     /// Dates, times, UUIDs and types of one engine only, in the engine's own canonical text.
-    Other(String),
+    Other(Arc<str>),
     /// Lower-case hexadecimal digits, two a byte.
-    Bytes(String),
+    Bytes(Arc<str>),
 }
 
 impl Value {
@@ -71,7 +73,7 @@ impl Value {
             | Self::Float(text)
             | Self::Text(text)
             | Self::Json(text)
-            | Self::Other(text) => text.as_str().into(),
+            | Self::Other(text) => (&**text).into(),
             Self::Bytes(digits) => {
                 self.readable().map_or_else(|| format!("0x{digits}"), Cow::into_owned).into()
             }
@@ -89,7 +91,7 @@ impl Value {
     /// columns of bytes.
     pub fn characters(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) => Some(text.as_str().into()),
+            Self::Text(text) => Some((&**text).into()),
             Self::Bytes(digits) => {
                 let bytes = super::hex::decode(digits)?;
                 String::from_utf8(bytes).ok().map(Into::into)
@@ -100,7 +102,7 @@ impl Value {
 
     /// The bytes of a text.
     pub fn bytes_of(text: &str) -> Self {
-        Self::Bytes(super::hex::encode(text.as_bytes()))
+        Self::Bytes(super::hex::encode(text.as_bytes()).into())
     }
 
     /// The value as `plan.json` carries it: exact, with numbers as JSON numbers where JSON has them.
@@ -111,12 +113,12 @@ impl Value {
             Self::Boolean(value) => Json::Bool(*value),
             Self::Integer(value) => Json::from(*value),
             Self::Decimal(text) | Self::Float(text) => {
-                text.parse().map_or_else(|_| Json::String(text.clone()), Json::Number)
+                text.parse().map_or_else(|_| Json::String(text.to_string()), Json::Number)
             }
             Self::Json(text) => {
-                serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.clone()))
+                serde_json::from_str(text).unwrap_or_else(|_| Json::String(text.to_string()))
             }
-            Self::Text(text) | Self::Other(text) => Json::String(text.clone()),
+            Self::Text(text) | Self::Other(text) => Json::String(text.to_string()),
             Self::Bytes(_) => Json::String(self.display().into_owned()),
         }
     }
@@ -435,7 +437,7 @@ mod tests {
             let integer = Value::Integer(integer);
             let text = integer.display().into_owned();
             for other in [text.clone(), format!("{text}.00"), format!("{text}e0")] {
-                for other in [Value::Decimal(other.clone()), Value::Float(other)] {
+                for other in [Value::Decimal(other.as_str().into()), Value::Float(other.into())] {
                     assert_eq!(integer, other);
                     assert_eq!(hash(&integer), hash(&other), "{text}");
                 }
@@ -478,7 +480,7 @@ mod tests {
         assert!(ordered.is_sorted());
         assert!(Value::Integer(-5) < Value::Integer(3));
         assert!(Value::Null < Value::Integer(i64::MIN));
-        assert!(Value::Integer(9) < Value::Text(String::new()));
+        assert!(Value::Integer(9) < Value::Text(String::new().into()));
     }
 
     #[test]
@@ -492,7 +494,7 @@ mod tests {
     #[test]
     fn null_is_no_text() {
         assert_ne!(Value::Null, Value::Text("NULL".into()));
-        assert_ne!(Value::Null, Value::Text(String::new()));
+        assert_ne!(Value::Null, Value::Text(String::new().into()));
     }
 
     #[test]

@@ -35,3 +35,10 @@ pub async fn commit(folder: &Path, message: &str) -> Result<String, Error> {
     let said = git.call(["commit", "--all", "--message", message]).bytes().await?;
     Ok(String::from_utf8_lossy(&said).into_owned())
 }
+
+/// What git says to a question about the repository.
+pub async fn ask(folder: &Path, question: &[&str]) -> Result<String, Error> {
+    let git = Git::new(folder, Place::WorkTree, Settings::Own);
+    let said = git.call(question.iter().copied()).bytes().await?;
+    Ok(String::from_utf8_lossy(&said).into_owned())
+}

@@ -45,18 +45,39 @@ pub enum Before {
     EarlierShop,
 }
 
+/// Where jobs of the shop run by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manifests {
+    FromFolder,
+    /// The branch of the repository in that folder, with mail and a branch of results.
+    FromGit,
+}
+
+/// The line of the operator's file that [`Manifests::FromGit`] replaces,
+const FOLDER: &str = "manifests: ./manifests\n";
+/// and what stands there then.
+const GIT: &str = "\
+git: {url: ./manifests, branch: main, pollSeconds: 1, resultsBranch: reconcile-results}
+mail: {transport: \"file:outbox\", from: reconcile@shop.example, recipients: [\"*@shop.example\"]}
+";
+
 impl Shop {
     /// Makes the shop anew.
     ///
     /// # Guarantees
     /// Only an empty folder or a shop made here before is written to or emptied.
-    pub async fn make(directory: &Path) -> Result<Self, Error> {
+    pub async fn make(directory: &Path, manifests: Manifests) -> Result<Self, Error> {
         let before = clear(directory)?;
         let shop = Self { directory: directory.to_owned(), before };
         std::fs::create_dir_all(directory).map_err(at(directory))?;
         shop.write(MARKER, MARKER_TEXT)?;
         for (path, text) in FILES {
-            shop.write(path, text)?;
+            match manifests {
+                Manifests::FromGit if path == "reconcile.yaml" => {
+                    shop.write(path, &text.replace(FOLDER, GIT))?;
+                }
+                _ => shop.write(path, text)?,
+            }
         }
         for (name, own) in [("prod.db", PROD), ("test.db", TEST)] {
             shop.write(name, "")?;

@@ -217,7 +217,7 @@ impl Part {
                 let text = text(value).unwrap_or_default();
                 let above = text.len().checked_sub(*step).filter(|length| *length > 0);
                 let above = above.and_then(|length| text.get(..length));
-                into.extend(above.map(|path| Value::Text(path.to_owned())));
+                into.extend(above.map(|path| Value::Text(path.into())));
             }
         }
     }

@@ -423,6 +423,8 @@ impl Applying<'_> {
                 return Ok(Outcome::Refused(refusal));
             }
         };
+        // Of many records this is much, and their pins are held.
+        drop(plan);
         watch.begin(Stage::Locking, approved.len());
         lock(opened, &approved).await?;
         let ending = if self.job.spec.dry_run { Ending::RollBack } else { Ending::Commit };

@@ -95,7 +95,7 @@ impl Condition {
             Self::StartsWith(prefix) => match value {
                 Value::Text(text) | Value::Other(text) => text.starts_with(prefix),
                 Value::Bytes(digits) => match Value::bytes_of(prefix) {
-                    Value::Bytes(first) => digits.starts_with(&first),
+                    Value::Bytes(first) => digits.starts_with(&*first),
                     _ => false,
                 },
                 _ => false,
@@ -115,8 +115,8 @@ impl Scalar {
             (Self::Integer(wanted), Value::Boolean(found)) => *wanted == i64::from(*found),
             (Self::Boolean(wanted), number) => is_number(number, i64::from(*wanted)),
             (Self::Integer(wanted), number) => is_number(number, *wanted),
-            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.clone()),
-            (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => wanted == found,
+            (Self::Decimal(wanted), number) => *number == Value::Decimal(wanted.as_str().into()),
+            (Self::Text(wanted), Value::Text(found) | Value::Other(found)) => **wanted == **found,
             (Self::Text(wanted), Value::Bytes(_)) => Value::bytes_of(wanted) == *value,
             (Self::Text(_), _) => false,
         }

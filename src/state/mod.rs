@@ -285,7 +285,7 @@ impl State {
 }
 
 fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
+    Value::Text(value.into())
 }
 
 fn integer(value: &Value) -> i64 {
@@ -293,7 +293,7 @@ fn integer(value: &Value) -> i64 {
 }
 
 fn written(value: &impl serde::Serialize) -> Value {
-    Value::Text(serde_json::to_string(value).expect("plain words are JSON"))
+    Value::Text(serde_json::to_string(value).expect("plain words are JSON").into())
 }
 
 fn read<T: serde::de::DeserializeOwned>(

@@ -167,10 +167,11 @@ fn random(strategy: impl Strategy<Value = Value>) -> BTreeSet<Value> {
 pub async fn random_keys_keep_their_order(place: &Place) {
     let mut session = place.write().await;
     let catalog = session.catalog().await.unwrap();
-    let words = random("\\PC{0,6}|[a-zA-Z _%]{0,3}".prop_map(Value::Text));
+    let words = random("\\PC{0,6}|[a-zA-Z _%]{0,3}".prop_map(|text| Value::Text(text.into())));
     let number = (-99_999_999_999_i64..99_999_999_999, 0_u32..9);
-    let numbers =
-        random(number.prop_map(|(digits, scale)| Value::Decimal(format!("{digits}e-{scale}"))));
+    let numbers = random(
+        number.prop_map(|(digits, scale)| Value::Decimal(format!("{digits}e-{scale}").into())),
+    );
     for (name, values) in [("words", words), ("numbers", numbers)] {
         let table = table(&catalog, name);
         for value in &values {

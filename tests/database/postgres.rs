@@ -55,7 +55,10 @@ async fn every_kind_comes_back_as_it_was() {
     assert_eq!(full[4], Value::Float("0.1".into()));
     assert_eq!(full[10], other("-infinity"));
     assert_eq!(full[14], other("2024-02-29 21:59:59.999+00"));
-    assert_eq!(full[17], Value::Json(format!("{{\"a\": [1{}], \"b\": 1.0}}", "0".repeat(400))));
+    assert_eq!(
+        full[17],
+        Value::Json(format!("{{\"a\": [1{}], \"b\": 1.0}}", "0".repeat(400)).into())
+    );
     assert_eq!(full[19], Value::Bytes("00ff".into()));
     assert_eq!(full[20], other("{1,NULL,-3}"));
     assert_eq!(full[22], other("very 'happy'"));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Operation, Verb, by_name, key_of};
+use super::{ByName, Operation, Verb, by_name, key_of};
 use crate::apply::placement::Placed;
 use crate::catalog::ForeignKey;
 use crate::compare::model::{Model, Node};
@@ -18,16 +18,20 @@ use crate::database::Value;
 type Held = (String, Vec<String>, Vec<Value>);
 
 /// Adds references to what one write takes away and another brings back under the same value.
-pub(super) fn refer_again(model: &Model, placed: &[Placed], operations: &mut Vec<Operation>) {
+pub(super) fn refer_again<'m>(
+    model: &'m Model,
+    placed: &[Placed],
+    operations: &mut Vec<Operation<'m>>,
+) {
     let moved = moved(model, placed, operations);
     if moved.is_empty() {
         return;
     }
-    let mut updates: HashMap<(String, BTreeMap<String, Value>), usize> = operations
+    let mut updates: HashMap<(&str, ByName<'m>), usize> = operations
         .iter()
         .enumerate()
         .filter(|(_, operation)| operation.verb == Verb::Update)
-        .map(|(index, it)| ((it.table(model).name.clone(), it.key.clone()), index))
+        .map(|(index, it)| ((it.table(model).name.as_str(), it.key.clone()), index))
         .collect();
     for (record, row, current) in staying(placed) {
         let node = &model.nodes[row.node];
@@ -37,14 +41,14 @@ pub(super) fn refer_again(model: &Model, placed: &[Placed], operations: &mut Vec
             if !moved.contains(&held) {
                 continue;
             }
-            let place = (node.table.clone(), key_of(model, current));
+            let place = (node.table.as_str(), key_of(model, current));
             let index = *updates.entry(place).or_insert_with_key(|(_, key)| {
                 let (verb, node) = (Verb::Update, row.node);
                 let (set, old) = (BTreeMap::new(), by_name(&model.nodes[node], current));
                 operations.push(Operation { verb, node, record, key: key.clone(), set, old });
                 operations.len() - 1
             });
-            operations[index].set.extend(key.columns.iter().cloned().zip(held.2));
+            operations[index].set.extend(key.columns.iter().map(String::as_str).zip(held.2));
         }
     }
 }
@@ -54,12 +58,12 @@ fn staying(placed: &[Placed]) -> impl Iterator<Item = (usize, &WantedRow, &Recor
     placed.iter().enumerate().flat_map(|(index, record)| {
         // A record that takes another ID has its root inserted anew.
         let rows = record.wanted.rows.iter().filter(|it| !(record.rekeyed && it.parent.is_none()));
-        rows.filter_map(move |row| Some((index, row, &record.current.as_ref()?.rows[row.current?])))
+        rows.filter_map(move |row| Some((index, row, &record.current()?.rows[row.current?])))
     })
 }
 
 /// What kept references hold and one write takes from a row while another gives it to a row.
-fn moved(model: &Model, placed: &[Placed], operations: &[Operation]) -> HashSet<Held> {
+fn moved<'m>(model: &'m Model, placed: &[Placed], operations: &[Operation<'m>]) -> HashSet<Held> {
     let mut referred: HashMap<&str, HashSet<&Vec<String>>> = HashMap::new();
     for key in placed_keys(model, placed) {
         referred.entry(&key.to_table).or_default().insert(&key.to_columns);

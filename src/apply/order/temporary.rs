@@ -17,16 +17,16 @@ pub(super) fn temporary_value(column: &Column, count: usize) -> Option<Value> {
         Kind::Integer => integer(column, number).map(Value::Integer),
         Kind::Decimal => decimal(column, 1_000_000 + number),
         Kind::Text => text(column, format!("~{count}~")),
-        Kind::Uuid => Some(Value::Other(format!("00000000-0000-4000-8000-{count:012x}"))),
+        Kind::Uuid => Some(Value::Other(format!("00000000-0000-4000-8000-{count:012x}").into())),
         Kind::Bytes => {
             let fits = modifiers(&column.declared).first().is_none_or(|length| *length >= 10);
-            fits.then(|| Value::Bytes(format!("7e{count:016x}7e")))
+            fits.then(|| Value::Bytes(format!("7e{count:016x}7e").into()))
         }
-        Kind::Date => Some(Value::Other(day(number)?)),
-        Kind::Timestamp => Some(Value::Other(format!("{} 04:05:06", day(number)?))),
+        Kind::Date => Some(Value::Other(day(number)?.into())),
+        Kind::Timestamp => Some(Value::Other(format!("{} 04:05:06", day(number)?).into())),
         // MariaDB's begins in 1970.
         Kind::TimestampTz if !column.declared.contains("time zone") => None,
-        Kind::TimestampTz => Some(Value::Other(format!("{} 04:05:06+00", day(number)?))),
+        Kind::TimestampTz => Some(Value::Other(format!("{} 04:05:06+00", day(number)?).into())),
         Kind::Time | Kind::Float | Kind::Boolean | Kind::Json | Kind::Any | Kind::Native => None,
     }
 }
@@ -56,13 +56,13 @@ fn decimal(column: &Column, number: i64) -> Option<Value> {
         [precision] => digits <= precision,
         [precision, scale, ..] => digits <= precision - scale,
     };
-    fits.then(|| Value::Decimal(format!("-{number}")))
+    fits.then(|| Value::Decimal(format!("-{number}").into()))
 }
 
 fn text(column: &Column, text: String) -> Option<Value> {
     let longest = modifiers(&column.declared).first().copied();
     let length = i64::try_from(text.len()).ok()?;
-    longest.is_none_or(|longest| length <= longest).then_some(Value::Text(text))
+    longest.is_none_or(|longest| length <= longest).then_some(Value::Text(text.into()))
 }
 
 fn day(number: i64) -> Option<String> {

@@ -47,7 +47,7 @@ fn nothing_stands_open(model: &Model, placed: &[Placed]) -> Result<(), Error> {
 fn one_into_each(model: &Model, placed: &[Placed]) -> Result<(), Error> {
     let mut into: HashMap<(&str, Vec<Value>), &Placed> = HashMap::new();
     for record in placed {
-        let Some(current) = &record.current else { continue };
+        let Some(current) = record.current() else { continue };
         let (table, key) = (model.nodes[record.draft.root].table.as_str(), current.key(model));
         let target = format!("{table} {}", shown_key(&key));
         if let Some(other) = into.insert((table, key), record) {
@@ -66,7 +66,7 @@ fn given_up(model: &Model, placed: &[Placed]) -> HashMap<Held, String> {
         .collect();
     let mut gone = HashMap::new();
     for record in placed {
-        let Some(current) = &record.current else { continue };
+        let Some(current) = record.current() else { continue };
         let replaced =
             record.draft.case == Case::IdReused && record.answer == Some(Answer::Overwrite);
         let rows: Vec<usize> = match replaced {

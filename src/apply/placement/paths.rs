@@ -39,7 +39,7 @@ pub(super) async fn draw(
                 .ok_or_else(|| Error::NoFreeNumber { table: node.table.clone() })?;
             let path = format!("{parent}{step}");
             *greatest = Some(step);
-            placed[record].wanted.rows[0].cells[tree.path] = Cell::Value(Value::Text(path));
+            placed[record].wanted.rows[0].cells[tree.path] = Cell::Value(Value::Text(path.into()));
         }
         // Rows below these have a path to stand under by now.
         follow(model, placed);
@@ -56,7 +56,7 @@ async fn greatest(
     let mut greatest = siblings(sides, node, tree, parent).await?;
     let of_tree = |other: &&Placed| model.nodes[other.draft.root].table == node.table;
     for other in placed.iter().filter(of_tree) {
-        let before = other.current.as_ref().and_then(|record| tree.of(record.root()));
+        let before = other.current().and_then(|record| tree.of(record.root()));
         let paths = [path_of(model, other, tree), before.map(str::to_owned)];
         for path in paths.into_iter().flatten() {
             keep_greatest(tree, &mut greatest, &path, parent);
@@ -92,7 +92,7 @@ fn parent_path(model: &Model, placed: &[Placed], record: &Placed, tree: &Tree) -
     });
     match (leader, there.as_deref()) {
         (Some(leader), _) => path_of(model, leader, tree),
-        (None, Some([Value::Text(path)])) => Some(path.clone()),
+        (None, Some([Value::Text(path)])) => Some(path.to_string()),
         _ => None,
     }
 }
@@ -102,7 +102,7 @@ fn path_of(model: &Model, record: &Placed, tree: &Tree) -> Option<String> {
     let root = record.wanted.rows.first()?;
     model.nodes[root.node].tree.as_ref()?;
     match super::final_value(record, root, tree.path)? {
-        Cell::Value(Value::Text(path)) => Some(path),
+        Cell::Value(Value::Text(path)) => Some(path.to_string()),
         _ => None,
     }
 }

@@ -174,7 +174,7 @@ impl Checks<'_> {
                         || self.releases(it, Some(row), referrer, values)
                 });
         }
-        let Some(effect) = self.effects.get(&(holder.clone(), key.to_vec())) else {
+        let Some(effect) = self.effects.get(&(holder.as_str(), key.to_vec())) else {
             return false;
         };
         let released = match effect.row {

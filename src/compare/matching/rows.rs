@@ -29,21 +29,21 @@ impl Matcher<'_> {
         let matching = &self.model.matchings[id];
         let mut answers = vec![None; unknown.len()];
         for (index, row) in self.find(side, matching, by, &unknown).await? {
-            answers[index] = Some(Arc::new(row));
+            answers[index].get_or_insert_with(|| Arc::new(row));
         }
         let known = self.rows.entry(place).or_default();
         known.extend(unknown.into_iter().zip(answers));
         Ok(wanted.iter().map(|values| known[values].clone()).collect())
     }
 
-    /// Takes rows that were read otherwise, by their `by` columns.
+    /// Takes rows that were read otherwise, by their `by` columns; `None` where there is none.
     pub fn note(
         &mut self,
         (side, id, by): (Side, MatchingId, &[String]),
-        rows: impl Iterator<Item = (Vec<Value>, Row)>,
+        rows: impl Iterator<Item = (Vec<Value>, Option<Row>)>,
     ) {
         let known = self.rows.entry((side, id, by.to_vec())).or_default();
-        known.extend(rows.map(|(values, row)| (values, Some(Arc::new(row)))));
+        known.extend(rows.map(|(values, row)| (values, row.map(Arc::new))));
     }
 
     pub(super) async fn find(
@@ -105,16 +105,25 @@ impl Matcher<'_> {
         Ok(found.iter().map(Vec::len).collect())
     }
 
-    /// At most one row for each wanted tuple of values.
+    /// The row with each wanted key.
     pub(super) async fn one_each(
         &mut self,
         side: Side,
-        matching: &Matching,
-        by: &[usize],
+        id: MatchingId,
         wanted: &[Option<Vec<Value>>],
     ) -> Result<Vec<Option<Row>>, Error> {
-        let found = self.all_each(side, matching, by, wanted).await?;
-        Ok(found.into_iter().map(|rows| rows.into_iter().next()).collect())
+        let matching = &self.model.matchings[id];
+        if matching.key.is_empty() {
+            return Ok(vec![None; wanted.len()]);
+        }
+        let names = matching.names(&matching.key);
+        let whole: Vec<Vec<Value>> = wanted.iter().flatten().cloned().collect();
+        let mut rows = self.rows(side, id, &names, &whole).await?.into_iter();
+        let mut row = |wanted: &Option<Vec<Value>>| {
+            let row = wanted.as_ref().and_then(|_| rows.next().flatten());
+            row.map(|row| row.as_ref().clone())
+        };
+        Ok(wanted.iter().map(&mut row).collect())
     }
 
     pub(super) async fn all_each(

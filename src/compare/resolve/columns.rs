@@ -220,13 +220,13 @@ fn is_constant(default: &str) -> bool {
 
 fn typed(kind: Kind, text: String) -> Value {
     match kind {
-        Kind::Integer => text.parse().map_or(Value::Decimal(text), Value::Integer),
-        Kind::Decimal => Value::Decimal(text),
-        Kind::Float => Value::Float(text),
+        Kind::Integer => text.parse().map_or(Value::Decimal(text.into()), Value::Integer),
+        Kind::Decimal => Value::Decimal(text.into()),
+        Kind::Float => Value::Float(text.into()),
         Kind::Boolean => Value::Boolean(text.eq_ignore_ascii_case("true") || text == "1"),
-        Kind::Json => Value::Json(text),
-        Kind::Text | Kind::Any => Value::Text(text),
-        _ => Value::Other(text),
+        Kind::Json => Value::Json(text.into()),
+        Kind::Text | Kind::Any => Value::Text(text.into()),
+        _ => Value::Other(text.into()),
     }
 }
 

@@ -383,8 +383,8 @@ pub(super) fn scalar_value(scalar: &Scalar) -> Value {
         Scalar::Null => Value::Null,
         Scalar::Boolean(value) => Value::Boolean(*value),
         Scalar::Integer(value) => Value::Integer(*value),
-        Scalar::Decimal(digits) => Value::Decimal(digits.clone()),
-        Scalar::Text(text) => Value::Text(text.clone()),
+        Scalar::Decimal(digits) => Value::Decimal(digits.as_str().into()),
+        Scalar::Text(text) => Value::Text(text.as_str().into()),
     }
 }
 

@@ -158,7 +158,7 @@ fn push_side(sign: Sign, path: &str, value: &Json, out: &mut Vec<(Sign, String)>
 
 /// Equal by value: `1.0` is `1`, and the order of keys doesn't matter.
 fn is_equal(a: &Json, b: &Json) -> bool {
-    a == b || Value::Json(a.to_string()) == Value::Json(b.to_string())
+    a == b || Value::Json(a.to_string().into()) == Value::Json(b.to_string().into())
 }
 
 fn step(key: &str) -> String {
