@@ -76,6 +76,12 @@ impl World {
         shop::reconcile(self.folder.path(), arguments)
     }
 
+    /// In the checkout, as people work.
+    fn approve(&self) {
+        let arguments = ["--config", "../reconcile.yaml", "approve", "spring", "--new", "page/2"];
+        shop::reconcile(&self.path("manifests"), &arguments).ends_with(0);
+    }
+
     fn git(&self, arguments: &[&str]) -> String {
         crate::git::world::git(&self.path("manifests"), arguments, b"")
     }
@@ -134,7 +140,6 @@ impl World {
         let mut session = self.prod.read().await;
         let catalog = session.catalog().await.unwrap();
         let table = catalog.table("page").unwrap().clone();
-        session.begin().await.unwrap();
         let none = std::collections::BTreeMap::new();
         let key = ["id".to_owned()];
         let mut found = Vec::new();
@@ -219,7 +224,7 @@ async fn from_commit_to_result(prod: Place, test: Place, more: &str) {
     let daemon = world.watch();
     let compared = mail(&server, "Comparison finished: spring").await;
     assert!(compared.contains("To: jo@shop.example"), "{compared}");
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     world.commit("Approve the spring page");
     mail(&server, "Success: Synchronization process").await;
     assert_eq!(world.titles().await, ["Home", "Spring"]);
@@ -282,7 +287,7 @@ async fn a_mail_server_that_is_away_holds_nothing_back() {
     world.repository();
     let daemon = world.watch();
     daemon.says("spring: AwaitingApproval").await;
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     world.commit("Approve");
     world.result("spring/status.yaml", "phase: Succeeded").await;
     let said = world.reconcile(&["messages", "spring"]).ends_with(0);
@@ -297,7 +302,7 @@ async fn a_force_push_that_drops_the_approving_commit_refuses_the_run() {
     world.manifest("pages.yaml", MODULE);
     world.job("");
     world.repository();
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
     world.manifest("spring.yaml", &format!("{text}  suspend: true\n"));
     world.commit("Approve, but wait");
@@ -341,7 +346,7 @@ async fn a_folder_is_watched_also_when_it_is_made_anew() {
     world.manifest("pages.yaml", MODULE);
     world.reconcile(&["status"]).ends_with(0);
     world.manifest("spring.yaml", &text);
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     daemon.says("spring: Succeeded").await;
     assert_eq!(world.titles().await, ["Home", "Spring"]);
     assert!(
@@ -355,7 +360,7 @@ async fn what_operators_do_is_seen_and_told() {
     let world = World::sqlite("manifests: manifests\n").await;
     world.manifest("pages.yaml", MODULE);
     world.job("  schedule: {at: \"2999-12-01T02:00\", timeZone: Europe/Warsaw}\n");
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     let daemon = world.watch();
     daemon.says("spring: Scheduled: next run 2999-12-01 02:00 CET").await;
     let said = world.reconcile(&["status", "--format", "json"]).ends_with(0);

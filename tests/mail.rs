@@ -1,7 +1,7 @@
 //! Mail from the outbox to a server: a real conversation, in all the ways it can go wrong.
 
 mod others;
-mod server;
+pub mod server;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
