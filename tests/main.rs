@@ -11,6 +11,7 @@ mod canary;
 mod cases;
 mod checksums;
 mod config;
+mod daemon;
 mod database;
 mod demo;
 mod doctor;
