@@ -2,7 +2,7 @@
 
 mod daemon;
 mod others;
-mod server;
+pub mod server;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
