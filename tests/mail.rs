@@ -1,5 +1,6 @@
 //! Mail from the outbox to a server: a real conversation, in all the ways it can go wrong.
 
+mod daemon;
 mod others;
 pub mod server;
 

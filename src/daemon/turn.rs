@@ -22,9 +22,9 @@ use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::messages::{Matter, message};
-use crate::report::not_out::{Words, not_out};
+use crate::report::not_out::{Words, lost, not_out};
 use crate::report::people::{Recipients, recipients};
-use crate::report::run_file::run_file;
+use crate::report::run_file::{run_file, with_not_out};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions, files};
 use crate::state;
@@ -318,7 +318,23 @@ impl Desk {
     /// Learns what became of messages, for `status.yaml` to tell.
     pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
         self.not_out = self.state.not_out().await?;
+        for posted in self.not_out.iter().filter(|posted| !posted.delivery.lost.is_empty()) {
+            self.complete_run_file(posted);
+        }
         Ok(())
+    }
+
+    /// A run's file names who didn't get the message about it. Where it can't be written the next
+    /// look tries again.
+    fn complete_run_file(&self, posted: &Posted) {
+        let Posted { message, .. } = posted;
+        let Some(run) = &message.run else { return };
+        let name = format!("runs/{run}.yaml");
+        let folder = &self.config.results.directory;
+        if let Ok(before) = std::fs::read_to_string(folder.join(&message.job).join(&name)) {
+            let _ =
+                files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
+        }
     }
 
     pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {

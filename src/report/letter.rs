@@ -114,8 +114,7 @@ const BODY: &str = "margin: 0; padding: 16px; max-width: 42em; \
 const HEADING: &str = "margin: 0 0 12px; font-size: 18px; line-height: 1.3";
 const PARAGRAPH: &str = "margin: 0 0 12px";
 const LIST: &str = "margin: 0 0 12px; padding: 0 0 0 20px";
-const CELL: &str = "padding: 4px 12px 4px 0; vertical-align: top";
-const COMMAND: &str = "font: 13px/1.5 Consolas, Menlo, monospace";
+const COMMAND: &str = "font: bold 13px/1.5 Consolas, Menlo, monospace";
 const BUTTON: &str = "display: inline-block; padding: 8px 16px; border-radius: 4px; \
                       background: #0b57d0; color: #ffffff; text-decoration: none";
 
@@ -130,16 +129,11 @@ fn put_html(out: &mut String, part: &Part) {
             out.push_str("</ul>\n");
         }
         Part::Commands(commands) => {
-            put!(out, "<table style=\"border-collapse: collapse; {PARAGRAPH}\">\n");
             for (command, what) in commands {
                 let (command, what) = (inert(command), inert(what));
-                put!(
-                    out,
-                    "<tr><td style=\"{CELL}\"><code style=\"{COMMAND}\">{command}</code></td>"
-                );
-                put!(out, "<td style=\"{CELL}\">{what}</td></tr>\n");
+                put!(out, "<p style=\"{PARAGRAPH}\"><code style=\"{COMMAND}\">{command}</code>");
+                put!(out, "<br>{what}</p>\n");
             }
-            out.push_str("</table>\n");
         }
         // The address is also there to be read: it shows where the button leads.
         Part::Link { url, what } => {

@@ -10,7 +10,8 @@ from aiosmtpd.smtp import SMTP, AuthResult
 class Handler:
     async def handle_DATA(self, server, session, envelope):
         mail = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "bytes": envelope.content.hex()}
-        print(json.dumps({"tls": session.ssl is not None, **mail}), flush=True)
+        tls = server.transport.get_extra_info("sslcontext") is not None
+        print(json.dumps({"tls": tls, **mail}), flush=True)
         return "250 taken"
 
 

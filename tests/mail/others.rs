@@ -26,6 +26,7 @@ impl Aiosmtpd {
             .arg(kind)
             .current_dir(folder)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .unwrap();
         let mut said = BufReader::new(process.stdout.take().unwrap());
