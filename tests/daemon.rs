@@ -76,6 +76,12 @@ impl World {
         shop::reconcile(self.folder.path(), arguments)
     }
 
+    /// In the checkout, as people work.
+    fn approve(&self) {
+        let arguments = ["--config", "../reconcile.yaml", "approve", "spring", "--new", "page/2"];
+        shop::reconcile(&self.path("manifests"), &arguments).ends_with(0);
+    }
+
     fn git(&self, arguments: &[&str]) -> String {
         crate::git::world::git(&self.path("manifests"), arguments, b"")
     }
@@ -134,7 +140,6 @@ impl World {
         let mut session = self.prod.read().await;
         let catalog = session.catalog().await.unwrap();
         let table = catalog.table("page").unwrap().clone();
-        session.begin().await.unwrap();
         let none = std::collections::BTreeMap::new();
         let key = ["id".to_owned()];
         let mut found = Vec::new();
@@ -219,7 +224,7 @@ async fn from_commit_to_result(prod: Place, test: Place, more: &str) {
     let daemon = world.watch();
     let compared = mail(&server, "Comparison finished: spring").await;
     assert!(compared.contains("To: jo@shop.example"), "{compared}");
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     world.commit("Approve the spring page");
     mail(&server, "Success: Synchronization process").await;
     assert_eq!(world.titles().await, ["Home", "Spring"]);
@@ -282,7 +287,7 @@ async fn a_mail_server_that_is_away_holds_nothing_back() {
     world.repository();
     let daemon = world.watch();
     daemon.says("spring: AwaitingApproval").await;
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     world.commit("Approve");
     world.result("spring/status.yaml", "phase: Succeeded").await;
     let said = world.reconcile(&["messages", "spring"]).ends_with(0);
@@ -297,7 +302,7 @@ async fn a_force_push_that_drops_the_approving_commit_refuses_the_run() {
     world.manifest("pages.yaml", MODULE);
     world.job("");
     world.repository();
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
     world.manifest("spring.yaml", &format!("{text}  suspend: true\n"));
     world.commit("Approve, but wait");
@@ -341,7 +346,7 @@ async fn a_folder_is_watched_also_when_it_is_made_anew() {
     world.manifest("pages.yaml", MODULE);
     world.reconcile(&["status"]).ends_with(0);
     world.manifest("spring.yaml", &text);
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     daemon.says("spring: Succeeded").await;
     assert_eq!(world.titles().await, ["Home", "Spring"]);
     assert!(
@@ -355,7 +360,7 @@ async fn what_operators_do_is_seen_and_told() {
     let world = World::sqlite("manifests: manifests\n").await;
     world.manifest("pages.yaml", MODULE);
     world.job("  schedule: {at: \"2999-12-01T02:00\", timeZone: Europe/Warsaw}\n");
-    world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    world.approve();
     let daemon = world.watch();
     daemon.says("spring: Scheduled: next run 2999-12-01 02:00 CET").await;
     let said = world.reconcile(&["status", "--format", "json"]).ends_with(0);
@@ -401,7 +406,8 @@ fn the_demo_of_the_daemon_goes_from_commit_to_result() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Databases that aren't there any more don't matter while nothing changes.
+/// Databases that aren't there any more don't matter while nothing changes. In full it prints how long
+/// a look at 500 jobs takes, and how memory grows over 1,000 of them.
 #[tokio::test]
 async fn a_look_without_changes_opens_no_database() {
     use reconcile::daemon::watch::Daemon;
@@ -413,7 +419,9 @@ async fn a_look_without_changes_opens_no_database() {
     }
     let world = World::sqlite("manifests: manifests\n").await;
     world.manifest("pages.yaml", MODULE);
-    for number in 0..20 {
+    let is_full = std::env::var_os("RECONCILE_TEST_FULL").is_some();
+    let (jobs, looks) = if is_full { (500, 1000) } else { (20, 50) };
+    for number in 0..jobs {
         let job = format!(
             "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: job-{number}}}\nspec: \
              {{direction: TEST -> PROD, mode: all, modules: [pages]}}\n"
@@ -430,12 +438,23 @@ async fn a_look_without_changes_opens_no_database() {
     }
     let before =
         reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
-    for _ in 0..50 {
+    let (begun, memory) = (Instant::now(), resident_kilobytes());
+    for _ in 0..looks {
         now += jiff::SignedDuration::from_secs(30);
         assert!(daemon.look(now, &mut Nobody).await.unwrap().again > now);
     }
+    let (each, grown) = (begun.elapsed() / looks, resident_kilobytes() - memory);
+    eprintln!(
+        "{looks} looks at {jobs} jobs: {each:?} each; {memory} KB resident, {grown} KB more after"
+    );
     let after =
         reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
     assert_eq!(before, after, "nothing is written where nothing changed");
-    assert_eq!(before.len(), 20);
+    assert_eq!(before.len(), jobs);
+}
+
+fn resident_kilobytes() -> i64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
