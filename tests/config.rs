@@ -51,6 +51,7 @@ fn the_documented_example_is_read_whole() {
     assert_eq!((config.prod.connections, config.test.connections), (4, 2));
     assert_eq!(config.limits.max_delete_percent, 10);
     assert_eq!((config.limits.max_changes, config.limits.max_deletes), (10, 5));
+    assert_eq!(config.mail.as_ref().unwrap().from.domain(), "shop.example");
     assert!(config.mail.is_some() && config.http.is_some() && config.windows.len() == 1);
     assert!(config.redact_matches("customer", "email"));
     assert!(config.redact_matches("auth_user", "password_hash"));

@@ -7,7 +7,7 @@ mod signed;
 #[path = "git/trees.rs"]
 mod trees;
 #[path = "git/world.rs"]
-mod world;
+pub mod world;
 
 use std::fs;
 use std::io::{Read, Write};

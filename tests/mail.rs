@@ -1,5 +1,7 @@
 //! Mail from the outbox to a server: a real conversation, in all the ways it can go wrong.
 
+mod daemon;
+mod others;
 pub mod server;
 
 use std::path::Path;
@@ -116,7 +118,7 @@ mail = email.message_from_bytes(sys.stdin.buffer.read(), policy=email.policy.def
 out = {name: str(value) for name, value in mail.items()}
 parts = list(mail.walk())
 for part in parts[1:]:
-    out[part.get_content_type()] = part.get_content().replace('\r\n', '\n')
+    out[part.get_content_type()] = part.get_content().replace('\\r', '')
 out['defects'] = ' '.join(str(it) for part in parts for it in part.defects)
 print(json.dumps(out))
 ";

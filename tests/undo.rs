@@ -2,14 +2,13 @@
 
 use std::fs;
 
-use reconcile::demo::Manifests;
-
 use crate::shop::{Shop, change, rows};
 
 /// The shop as the demo makes it, approved but not yet applied: PROD before the run.
 async fn prod_before() -> std::collections::BTreeMap<String, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
-    reconcile::demo::Shop::make(&folder.path().join("shop"), Manifests::FromFolder).await.unwrap();
+    let manifests = reconcile::demo::Manifests::FromFolder;
+    reconcile::demo::Shop::make(&folder.path().join("shop"), manifests).await.unwrap();
     rows(&folder.path().join("shop/prod.db")).await
 }
 

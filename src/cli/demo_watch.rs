@@ -25,7 +25,7 @@ const WITHOUT_TIME: &str = "# schedule: {at: \"2027-02-14T02:00\", timeZone: Eur
 /// The approved run begins at the next full minute that leaves so much time to read.
 const TO_READ: SignedDuration = SignedDuration::from_secs(5);
 /// Longest wait for what the daemon does within seconds,
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 /// and for a run at the next full minute.
 const NEXT_MINUTE: Duration = Duration::from_secs(150);
 

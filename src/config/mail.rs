@@ -132,10 +132,9 @@ fn smtp(url: &str) -> Result<Smtp, &'static str> {
     let (host, port) = host_and_port(place)?;
     let tls = match (is_implicit, query) {
         (true, None | Some("tls=required")) => Tls::Implicit,
-        (false, Some("tls=required")) => Tls::Starttls,
         (false, Some("tls=none")) => Tls::Without,
         (false, None) if is_loopback(&host) => Tls::Without,
-        (false, None) => Tls::Starttls,
+        (false, None | Some("tls=required")) => Tls::Starttls,
         _ => {
             return Err(
                 "ends with an unknown setting; known are `?tls=required` and, with smtp://, `?tls=none`",

@@ -150,7 +150,7 @@ fn timely(view: &View<'_>, moment: &Moment) -> Option<Action> {
                 (Some(written), _) => end(End::Missed, after_its_time(spec, *at, written)),
                 (None, Some(_)) if !approved => end(End::Missed, unapproved_at(spec, *at)),
                 (None, Some(why)) => late(view, format!("{why}; set a new time")),
-                (None, None) if approved => running("its time has come"),
+                (None, None) if approved => on_time(view),
                 (None, None) => return None,
             }
         }
@@ -159,7 +159,7 @@ fn timely(view: &View<'_>, moment: &Moment) -> Option<Action> {
                 late(view, format!("{why}, as {passed} before it; the next one counts"))
             }
             Some(why) => late(view, format!("{why}; the next one counts")),
-            None => running("its time has come"),
+            None => on_time(view),
         },
         Due::LeftOut { at, why } => (
             Step::LeaveOut,
@@ -171,6 +171,16 @@ fn timely(view: &View<'_>, moment: &Moment) -> Option<Action> {
         _ => return None,
     };
     Some(Action { step, moment: moment.clone(), standing, again: Some(now) })
+}
+
+/// A time that has come: the window that was open for it may have closed since.
+fn on_time(view: &View<'_>) -> (Step, Standing) {
+    match opening(&view.rules.windows, view.now) {
+        Opening::Open => running("its time has come"),
+        Opening::Closed { why, .. } => {
+            late(view, format!("it couldn't start in time, and now is {why}"))
+        }
+    }
 }
 
 fn running(why: &str) -> (Step, Standing) {

@@ -32,15 +32,16 @@ impl Passing {
         Ok(Self::Real { desk, source: Source::of(config) })
     }
 
-    /// Sends what is to be sent, for a short while. Returns what isn't out.
+    /// Sends and publishes what is to be sent and published, for a short while. Returns what isn't
+    /// out; a later pass brings it out.
     pub async fn send(&mut self) -> Vec<String> {
-        match self {
-            Self::Real { desk, .. } => {
-                let config = Arc::clone(&desk.config);
-                round_of_a_pass(&mut desk.state, config.mail.as_ref()).await
-            }
-            Self::Dry => Vec::new(),
-        }
+        let Self::Real { desk, source } = self else { return Vec::new() };
+        let config = Arc::clone(&desk.config);
+        let published = source.publish(&config.results.directory, "results of a pass").await;
+        let unpublished =
+            published.err().map(|error| format!("results aren't pushed yet: {error}"));
+        let unsent = round_of_a_pass(&mut desk.state, config.mail.as_ref()).await;
+        unpublished.into_iter().chain(unsent).collect()
     }
 
     /// One job's turn.

@@ -94,13 +94,12 @@ async fn go_on(config: Arc<Config>, calls: Arc<Calls>) {
 }
 
 async fn turn(config: &Config, place: &mut Option<State>) -> Result<Round, state::Error> {
-    let state = match place {
-        Some(state) => state,
-        None => {
-            let mut state = State::open(config).await?;
-            state.forget_old_messages().await?;
-            place.insert(state)
-        }
+    let state = if let Some(state) = place {
+        state
+    } else {
+        let mut state = State::open(config).await?;
+        state.forget_old_messages().await?;
+        place.insert(state)
     };
     match &config.mail {
         Some(mail) => {

@@ -22,9 +22,9 @@ use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::messages::{Matter, message};
-use crate::report::not_out::{Words, not_out};
+use crate::report::not_out::{Words, lost, not_out};
 use crate::report::people::{Recipients, recipients};
-use crate::report::run_file::run_file;
+use crate::report::run_file::{run_file, with_not_out};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions, files};
 use crate::state;
@@ -37,6 +37,9 @@ use crate::state::{
 pub const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
 /// and in single passes.
 pub const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Attempts at noting what happened while others write about the same job.
+const NOTING: usize = 5;
 
 /// Everything that turns of jobs share.
 pub struct Desk {
@@ -99,6 +102,11 @@ impl Desk {
         let saved = remembered.memory.clone();
         self.see(job, &request, &mut remembered.memory, source, now).await?;
         remembered.memory.notify.clone_from(&job.spec.notify);
+        if self.asker == Asker::Daemon {
+            // The daemon has one turn at a time: a run that is still noted ended with its process. The
+            // ledger tells how.
+            remembered.memory.running = None;
+        }
         let mut turn = Turn {
             job,
             request,
@@ -182,17 +190,10 @@ impl Desk {
         if let Some(report) = settled(turn) {
             return Ok(report);
         }
-        let key = turn.action.moment.key.clone();
-        if turn.action.step == Step::Run {
-            if let Some(ended) = self.state.ended(&turn.job.name, &key).await? {
-                turn.remembered.memory.held = Some(Held { key, ended: ended.clone() });
-                self.keep(turn, &Learned::default(), None, now).await?;
-                return Ok(Report::new(&turn.job.name, Outcome::Held(ended)));
-            }
-            turn.remembered.memory.running = Some(Running { key: key.clone(), since: now });
-            self.keep(turn, &Learned::default(), None, now).await?;
+        if let Some(report) = self.claim(turn, now).await? {
+            return Ok(report);
         }
-        let run = run_name(now);
+        let (key, run) = (turn.action.moment.key.clone(), run_name(now));
         let order = Order {
             wish: Wish::Apply,
             key: &key,
@@ -213,19 +214,59 @@ impl Desk {
                 Report::new(&turn.job.name, Outcome::Refused(refusal))
             }
         };
-        let learned = turn.learn(Some(&report), &run, self.asker, now);
-        let kept = self.keep(turn, &learned, Some(&report), now).await;
-        match (kept, &report.outcome) {
+        match (self.remember(turn, &report, &run, now).await, &report.outcome) {
             // The run is committed: its ledger row holds the request from now on.
             (Err(error), Outcome::Applied { .. }) => {
                 let sentence = format!("the run's end isn't noted in the state store: {error}");
                 report.left_out.push(sentence);
             }
-            (kept, _) => kept?,
+            (noted, _) => noted?,
         }
         turn.action = self.decide(turn, now);
         self.write_status(turn);
         Ok(report)
+    }
+
+    /// Says that the job has its turn now: from here on a run can't be cancelled. A report where the
+    /// request turns out to be over.
+    async fn claim(
+        &mut self,
+        turn: &mut Turn<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Report>, state::Error> {
+        let (job, key) = (&turn.job.name, turn.action.moment.key.clone());
+        let mut over = None;
+        if turn.action.step == Step::Run {
+            if let Some(ended) = self.state.ended(job, &key).await? {
+                over = Some(Report::new(job, Outcome::Held(ended.clone())));
+                turn.remembered.memory.held = Some(Held { key, ended });
+            } else {
+                turn.remembered.memory.running = Some(Running { key, since: now });
+            }
+        }
+        self.keep(turn, &Learned::default(), None, now).await?;
+        Ok(over)
+    }
+
+    /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
+    /// and what happened must not be lost for that.
+    async fn remember(
+        &mut self,
+        turn: &mut Turn<'_>,
+        report: &Report,
+        run: &str,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let mut attempt = 1;
+        loop {
+            turn.remembered = self.state.memory(&turn.job.name).await?;
+            turn.saved.clone_from(&turn.remembered.memory);
+            let learned = turn.learn(Some(report), run, self.asker, now);
+            match self.keep(turn, &learned, Some(report), now).await {
+                Err(state::Error::Changed { .. }) if attempt < NOTING => attempt += 1,
+                kept => return kept,
+            }
+        }
     }
 
     /// Writes what was learned, where anything was: into the state store at once, then into files.
@@ -318,7 +359,23 @@ impl Desk {
     /// Learns what became of messages, for `status.yaml` to tell.
     pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
         self.not_out = self.state.not_out().await?;
+        for posted in self.not_out.iter().filter(|posted| !posted.delivery.lost.is_empty()) {
+            self.complete_run_file(posted);
+        }
         Ok(())
+    }
+
+    /// A run's file names who didn't get the message about it. Where it can't be written the next
+    /// look tries again.
+    fn complete_run_file(&self, posted: &Posted) {
+        let Posted { message, .. } = posted;
+        let Some(run) = &message.run else { return };
+        let name = format!("runs/{run}.yaml");
+        let folder = &self.config.results.directory;
+        if let Ok(before) = std::fs::read_to_string(folder.join(&message.job).join(&name)) {
+            let _ =
+                files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
+        }
     }
 
     pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {

@@ -1,11 +1,12 @@
 //! Looking at everything, again and again: one look is one pass over all jobs.
 //!
 //! Answers for a look that depends on nothing but the manifests, the state store, the databases and
-//! the time given; for at most one job being compared or run in it, the most urgent one; and for an
-//! error of one job never keeping the others from their turns.
+//! the time given; for the most urgent jobs having their turns first, and a run never waiting for more
+//! than one comparison; and for an error of one job never keeping the others from their turns.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,6 +27,9 @@ use crate::state::{self, Remembered};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
+
+/// Comparisons go on for so long before everything is looked at again: a run may be due.
+const WITHOUT_LOOKING: Duration = Duration::from_secs(2);
 
 /// Why a look couldn't be made. It is made again.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +101,7 @@ impl Daemon {
         self.desk.hear_of_mail().await?;
         let mut memories = self.desk.state.memories().await?;
         let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
-        let mut urgent: Option<(Urgency, Turn<'_>)> = None;
+        let mut urgent: Vec<(Urgency, Turn<'_>)> = Vec::new();
         for name in names(&checked.manifests) {
             let remembered = memories.remove(&name).unwrap_or_default();
             let problems = checked.manifests.problems_of_job(&name);
@@ -111,30 +115,42 @@ impl Daemon {
             self.tell(&mut turn, &mut look);
             let wants = urgency(&turn, now);
             look.again = turn.action.again.map_or(look.again, |again| look.again.min(again));
-            if let Some(wants) = wants
-                && urgent.as_ref().is_none_or(|(most, _)| wants < *most)
-            {
-                urgent = Some((wants, turn));
-            }
+            urgent.extend(wants.map(|wants| (wants, turn)));
         }
         self.gone(memories, &checked.manifests, &mut look, now).await?;
-        if let Some((_, mut turn)) = urgent {
+        urgent.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let begun = Instant::now();
+        for (_, turn) in urgent {
+            if begun.elapsed() > WITHOUT_LOOKING {
+                break;
+            }
+            // What follows from a turn is seen by looking.
+            look.again = now;
             if turn.action.step == Step::Run && !self.source.is_fresh() {
                 // What is run is what the branch says now.
-                look.again = now;
-                return Ok(look);
+                break;
             }
-            let fit = self.fit(&context, &turn).await?;
-            let name = turn.job.name.clone();
-            say(&name, starting(&turn));
-            let carried = self.desk.carry_out(&context, &mut turn, fit, now, watch).await;
-            if taken(&name, carried)?.is_some() {
-                self.tell(&mut turn, &mut look);
-            }
-            // Others may be waiting; and what follows from this turn is seen by looking.
-            look.again = now;
+            self.carry_out(&context, turn, &mut look, now, watch).await?;
         }
         Ok(look)
+    }
+
+    async fn carry_out(
+        &mut self,
+        context: &Context<'_>,
+        mut turn: Turn<'_>,
+        look: &mut Look,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<(), Error> {
+        let fit = self.fit(context, &turn).await?;
+        let name = turn.job.name.clone();
+        say(&name, starting(&turn));
+        let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
+        if taken(&name, carried)?.is_some() {
+            self.tell(&mut turn, look);
+        }
+        Ok(())
     }
 
     fn listing(&self) -> SignedDuration {

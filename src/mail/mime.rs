@@ -64,7 +64,7 @@ pub fn mime(from: &Sender, message: &Message) -> Result<Vec<u8>, Error> {
         .boundary(format!("reconcile-{}", message.id))
         .singlepart(part(ContentType::TEXT_PLAIN, &message.text)?)
         .singlepart(part(ContentType::TEXT_HTML, &message.html)?);
-    let mail = builder.multipart(parts).map_err(unwritable)?.formatted();
+    let mail = builder.multipart(parts).map_err(|error| unwritable(&error))?.formatted();
     checked(mail)
 }
 
@@ -102,7 +102,7 @@ fn mailbox(name: Option<String>, address: &str) -> Result<Mailbox, Error> {
 fn part(kind: ContentType, text: &str) -> Result<SinglePart, Error> {
     let encoded = |encoding| {
         Body::new_with_encoding(text.to_owned(), encoding)
-            .map_err(|_| unwritable("its text can't be encoded"))
+            .map_err(|_| unwritable(&"its text can't be encoded"))
     };
     let mut body = encoded(ContentTransferEncoding::QuotedPrintable)?;
     if body.as_ref().split(|byte| *byte == b'\n').any(|line| line.starts_with(b".")) {
@@ -111,7 +111,7 @@ fn part(kind: ContentType, text: &str) -> Result<SinglePart, Error> {
     Ok(SinglePart::builder().header(kind).body(body))
 }
 
-fn unwritable(why: impl ToString) -> Error {
+fn unwritable(why: &dyn std::fmt::Display) -> Error {
     Error::Unwritable { why: why.to_string() }
 }
 
@@ -126,12 +126,12 @@ fn checked(mail: Vec<u8>) -> Result<Vec<u8>, Error> {
             byte => !byte.is_ascii() || byte == 0,
         };
         if is_bare {
-            return Err(unwritable(format!("byte {byte:#04x} at {place}")));
+            return Err(unwritable(&format_args!("byte {byte:#04x} at {place}")));
         }
         before = byte;
     }
     match mail.split(|byte| *byte == b'\n').any(|line| line.len() > LONGEST_LINE) {
-        true => Err(unwritable("a line is too long")),
+        true => Err(unwritable(&"a line is too long")),
         false => Ok(mail),
     }
 }

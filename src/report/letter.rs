@@ -93,38 +93,57 @@ impl Letter {
         out
     }
 
+    /// Mail programs know little of HTML: styles stand at each element, and no colour is a background
+    /// that dark settings would leave unreadable.
     pub fn html(&self) -> String {
-        let mut out = String::from(
-            "<!doctype html>\n<html><head><meta charset=\"utf-8\"></head>\n\
-             <body style=\"font-family: sans-serif; max-width: 45em\">\n",
+        let mut out = format!(
+            "<!doctype html>\n<html><head><meta charset=\"utf-8\"><title>{subject}</title></head>\n\
+             <body style=\"{BODY}\">\n<h1 style=\"{HEADING}\">{subject}</h1>\n",
+            subject = inert(&self.subject),
         );
         for part in &self.parts {
-            match part {
-                Part::Paragraph(text) => put!(out, "<p>{}</p>\n", inert(text)),
-                Part::List(items) => {
-                    out.push_str("<ul>\n");
-                    for item in items {
-                        put!(out, "<li>{}</li>\n", inert(item));
-                    }
-                    out.push_str("</ul>\n");
-                }
-                Part::Commands(commands) => {
-                    out.push_str("<pre>");
-                    let widest = commands.iter().map(|(it, _)| it.len()).max().unwrap_or(0);
-                    for (command, what) in commands {
-                        let line = format!("{command:<widest$}  # {what}\n");
-                        out.push_str(&inert(&line));
-                    }
-                    out.push_str("</pre>\n");
-                }
-                Part::Link { url, what } => {
-                    let (url, what) = (inert(url), inert(what));
-                    put!(out, "<p>{what}:<br><a href=\"{url}\">{url}</a></p>\n");
-                }
-            }
+            put_html(&mut out, part);
         }
         out.push_str("</body></html>\n");
         out
+    }
+}
+
+const BODY: &str = "margin: 0; padding: 16px; max-width: 42em; \
+                    font: 15px/1.5 -apple-system, 'Segoe UI', Roboto, Arial, sans-serif";
+const HEADING: &str = "margin: 0 0 12px; font-size: 18px; line-height: 1.3";
+const PARAGRAPH: &str = "margin: 0 0 12px";
+const LIST: &str = "margin: 0 0 12px; padding: 0 0 0 20px";
+const COMMAND: &str = "font: bold 13px/1.5 Consolas, Menlo, monospace";
+const BUTTON: &str = "display: inline-block; padding: 8px 16px; border-radius: 4px; \
+                      background: #0b57d0; color: #ffffff; text-decoration: none";
+
+fn put_html(out: &mut String, part: &Part) {
+    match part {
+        Part::Paragraph(text) => put!(out, "<p style=\"{PARAGRAPH}\">{}</p>\n", inert(text)),
+        Part::List(items) => {
+            put!(out, "<ul style=\"{LIST}\">\n");
+            for item in items {
+                put!(out, "<li>{}</li>\n", inert(item));
+            }
+            out.push_str("</ul>\n");
+        }
+        Part::Commands(commands) => {
+            for (command, what) in commands {
+                let (command, what) = (inert(command), inert(what));
+                put!(out, "<p style=\"{PARAGRAPH}\"><code style=\"{COMMAND}\">{command}</code>");
+                put!(out, "<br>{what}</p>\n");
+            }
+        }
+        // The address is also there to be read: it shows where the button leads.
+        Part::Link { url, what } => {
+            let (url, what) = (inert(url), inert(what));
+            put!(
+                out,
+                "<p style=\"{PARAGRAPH}\"><a style=\"{BUTTON}\" href=\"{url}\">{what}</a><br>"
+            );
+            put!(out, "<a href=\"{url}\">{url}</a></p>\n");
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use super::standing::local;
 use crate::config::Config;
 use crate::job::report::{Outcome, Report};
 use crate::manifest::sync_job::SyncJobSpec;
-use crate::plan::change::{Change, Class, Plan};
-use crate::plan::render::words::{answer_word, class_word, count, summary};
+use crate::plan::change::{Change, Class, Counts, Plan};
+use crate::plan::render::words::{answer_word, class_word, count};
 use crate::state::{Compared, End, Ended, Memory, Message};
 
 /// Changes and reasons that are named one by one.
@@ -77,18 +77,20 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
     let job = matter.job;
     match event {
         Event::Compared => compared(matter),
-        Event::Troubled { error } => Letter::new(&format!("Comparison failed: {job}"))
-            .paragraph(format!(
-                "The job {job} can't be compared or carried out. Nothing was changed."
-            ))
+        Event::Troubled { error } => Letter::new(&format!("Trouble: {job}"))
+            .paragraph(format!("{job} couldn't be compared or carried out, and nothing was changed:"))
             .list([error])
-            .paragraph("It is tried again, with pauses of up to 5 minutes.")
-            .commands(&[(format!("reconcile status {job}"), "says how it stands")]),
+            .paragraph(
+                "It is tried again by itself, with pauses of up to 5 minutes. If this doesn't pass, \
+                 tell whoever runs reconcile.",
+            )
+            .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
         Event::Scheduled { at } => scheduled(matter, *at),
         Event::Withdrawn { why } => {
             Letter::new(&format!("Cancelled: Synchronization process ({job})"))
-                .paragraph(format!("What was announced of the job {job} won't happen: {why}."))
-                .paragraph("Nothing was changed.")
+                .paragraph(format!("The announced run of {job} won't happen, and nothing was changed:"))
+                .list([why])
+                .paragraph("Another message says if it is scheduled anew.")
         }
         Event::Ended(ended) => over(matter, ended),
     }
@@ -99,31 +101,59 @@ fn compared(matter: &Matter<'_>) -> Letter {
     let Some(plan) = matter.plan else {
         return Letter::new(&format!("Comparison finished: {job}"));
     };
-    let found = if plan.noop { "both sides are equal".to_owned() } else { summary(&plan.counts) };
     let objections = matter.memory.compared.iter().flat_map(|compared| &compared.objections);
-    let failed = plan
+    let failed: Vec<String> = plan
         .failed_modules
         .iter()
-        .map(|(module, reason)| format!("{module} could not be compared: {reason}"));
-    let letter = Letter::new(&format!("Comparison finished: {job}"))
-        .paragraph(format!("{job}, {}: {found}", plan.direction))
-        .list(changes(plan.changes.iter()))
-        .list(failed.chain(objections.map(|it| format!("can't be carried out: {it}"))));
+        .map(|(module, reason)| format!("{module} couldn't be compared: {reason}"))
+        .collect();
+    let letter = Letter::new(&format!("Comparison finished: {job}"));
+    let letter = match (plan.noop, failed.is_empty()) {
+        (true, true) => {
+            let sides = "there is nothing to do: both sides are equal";
+            return letter.paragraph(format!("{job}, {}: {sides}.", plan.direction));
+        }
+        (true, false) => letter.paragraph(format!(
+            "{job}, {}: nothing differs in what could be compared.",
+            plan.direction
+        )),
+        (false, _) => letter
+            .paragraph(format!("{job}, {}: {}.", plan.direction, found(&plan.counts)))
+            .list(changes(plan.changes.iter())),
+    };
+    let letter = letter.list(failed);
+    let objections: Vec<_> = objections.collect();
+    let letter = match objections.is_empty() {
+        true => letter,
+        false => letter
+            .paragraph("What is approved can't be carried out as things are:")
+            .list(objections),
+    };
     if plan.changes.is_empty() {
         return letter;
     }
-    review(matter, letter)
+    review(matter, letter.paragraph("Nothing is changed until somebody approves it:"))
+}
+
+/// What a comparison found, without what is none.
+fn found(counts: &Counts) -> String {
+    let Counts { conflict, new, modified, deleted, unchanged } = *counts;
+    let conflicts = if conflict == 1 { "conflict" } else { "conflicts" };
+    let parts = [(new, "new"), (modified, "modified"), (deleted, "deleted"), (conflict, conflicts)];
+    let named = parts.iter().filter(|(number, _)| *number > 0);
+    let named: Vec<_> = named.map(|(number, what)| format!("{number} {what}")).collect();
+    format!("found {}; {unchanged} equal", named.join(", "))
 }
 
 fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     let job = matter.job;
     let letter = match public_url(matter.config) {
-        Some(url) => letter.link(&format!("{url}/jobs/{job}"), "Review it"),
+        Some(url) => letter.link(&format!("{url}/jobs/{job}"), "Review the changes"),
         None => letter,
     };
     letter.commands(&[
-        (format!("reconcile plan {job}"), "shows everything"),
-        (format!("reconcile approve {job} …"), "approves; commit what it writes"),
+        (format!("reconcile plan {job}"), "shows everything that differs"),
+        (format!("reconcile approve {job} …"), "approves what you name; then commit the manifest"),
     ])
 }
 
@@ -136,59 +166,71 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
     let Matter { job: name, plan, spec, .. } = matter;
     let cron = spec.and_then(|spec| spec.schedule.as_ref()?.cron.as_ref());
     let what = match (spec.is_some_and(|spec| spec.dry_run), cron) {
-        (true, _) => "a test import, of which nothing is saved",
-        (false, Some(_)) => "a regular run; this is said once, not for each of them",
-        (false, None) => "a run",
+        (true, _) => "It is a test import, nothing of it will be saved.",
+        (false, Some(_)) => "It runs regularly from then on; this is the only announcement.",
+        (false, None) => "It starts by itself, nobody has to do anything.",
     };
     let letter = Letter::new(&format!("Synchronization process ({name})")).paragraph(format!(
-        "{name} is scheduled for {}: {what}.",
+        "{name} is scheduled for {}. {what}",
         spec.map_or_else(|| at.to_string(), |spec| local(at, spec))
     ));
     let approved = plan.map(|plan| plan.changes.iter().filter(|change| change.approved));
     let letter = match approved {
         Some(approved) if approved.clone().next().is_some() => {
             let records = count(approved.clone().count() as u64, "record", "records");
-            letter.paragraph(format!("{records} will change:")).list(changes(approved))
+            letter.paragraph(format!("{records} will be changed:")).list(changes(approved))
         }
-        _ => letter.paragraph("What will change is what the job approves when its time comes."),
+        _ => letter.paragraph("It carries out what is approved when its time comes."),
     };
-    letter.paragraph("Until it starts it can be stopped, by either of these:").commands(&[
-        (format!("reconcile cancel {name}"), "where the daemon runs"),
-        ("git revert …".into(), "a commit that takes the approvals back"),
+    letter.paragraph("To stop it, do one of these before that time:").commands(&[
+        (format!("reconcile cancel {name}"), "on the machine where reconcile runs"),
+        ("git revert COMMIT".into(), "takes the approval out of the manifest; then push"),
     ])
 }
 
 fn over(matter: &Matter<'_>, ended: &Ended) -> Letter {
     let Matter { job: name, report, .. } = matter;
     let title = |word: &str| Letter::new(&format!("{word}: Synchronization process ({name})"));
-    let again = [(format!("reconcile plan {name}"), "shows what could be approved now")];
+    let again =
+        [(format!("reconcile plan {name}"), "shows what differs now and could be approved")];
     match ended.phase {
         End::Succeeded => success(matter, ended, title("Success")),
         End::Failed => title("FAILURE")
-            .paragraph(format!("{name} wasn't carried out, and nothing was changed."))
+            .paragraph(format!("{name} wasn't carried out, and nothing was changed:"))
             .list(reasons(*report, ended))
-            .paragraph("It isn't tried again until the job changes; `request: 2` is enough.")
+            .paragraph(
+                "It isn't tried again by itself. Once the reason is mended, change the number in \
+                 the manifest's `request:` and commit that.",
+            )
             .commands(&again),
         End::Stale => title("Stale")
             .paragraph(format!(
-                "{name} wasn't carried out, and nothing was changed: records moved since they were \
-                 approved."
+                "{name} wasn't carried out, and nothing was changed: records were changed after \
+                 they were approved."
             ))
             .list(reasons(*report, ended))
-            .paragraph("Whoever approved them looks at them again and approves anew.")
+            .paragraph(
+                "Whoever approved these records must look at them again and approve them anew.",
+            )
             .commands(&again),
         End::Cancelled => title("Cancelled")
-            .paragraph(format!("{name} was cancelled, and nothing was changed."))
-            .list([&ended.why]),
-        End::Missed => title("Missed")
-            .paragraph(format!("{name} wasn't carried out, and nothing was changed."))
+            .paragraph(format!("{name} won't be carried out, and nothing was changed:"))
             .list([&ended.why])
-            .paragraph("To have it carried out, give it another time and commit that."),
+            .paragraph(
+                "To have it carried out after all, change the number in the manifest's `request:` \
+                 and commit that.",
+            ),
+        End::Missed => title("Missed")
+            .paragraph(format!("{name} wasn't carried out, and nothing was changed:"))
+            .list([&ended.why])
+            .paragraph(
+                "To have it carried out, write another time into the manifest and commit that.",
+            ),
     }
 }
 
 fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
-    let Matter { job: name, report, .. } = matter;
+    let Matter { job: name, report, plan, .. } = matter;
     let outcome = report.map(|report| &report.outcome);
     let Some(Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. }) = outcome
     else {
@@ -196,19 +238,22 @@ fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     };
     let records = count(applied.entries.len() as u64, "record", "records");
     let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
-    let rows = format!("{inserted} rows inserted, {updated} updated, {deleted} deleted");
+    let inserted = count(inserted, "row", "rows");
+    let rows = format!("{inserted} inserted, {updated} updated, {deleted} deleted");
     let lines = applied.entries.iter().take(NAMED).map(|entry| {
         let how = entry.answer.map_or_else(|| class_word(entry.class), answer_word);
-        format!("{how} {}/{}", entry.table, entry.id)
+        let label = label_of(*plan, &entry.table, &entry.id);
+        format!("{how} {}/{}{label}", entry.table, entry.id)
     });
     let more = applied.entries.len().saturating_sub(NAMED);
     let lines = lines.chain((more > 0).then(|| format!("and {more} more")));
     let test = matches!(report.map(|it| &it.outcome), Some(Outcome::TestImport { .. }));
     let letter = match test {
         true => letter.paragraph(format!(
-            "test import, nothing was saved: {name} would have changed {records} ({rows})."
+            "Test import, nothing was saved. It went through: {name} would have changed {records} \
+             ({rows})."
         )),
-        false => letter.paragraph(format!("{name} changed {records} ({rows}).")),
+        false => letter.paragraph(format!("{name} was carried out: {records} changed ({rows}).")),
     };
     let beside = report.iter().flat_map(|report| {
         let skipped = report.skipped.iter().map(|it| format!("skipped: {it}"));
@@ -217,10 +262,19 @@ fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     let letter = letter.list(lines).list(beside);
     match test {
         true => letter,
-        false => {
-            letter.commands(&[(format!("reconcile undo {}", ended.run), "takes the run back")])
-        }
+        false => letter.commands(&[(
+            format!("reconcile undo {}", ended.run),
+            "prepares taking this run back",
+        )]),
     }
+}
+
+/// What reviewers know a record by, where the plan says it.
+fn label_of(plan: Option<&Plan>, table: &str, id: &str) -> String {
+    let mut changes = plan.iter().flat_map(|plan| &plan.changes);
+    let label =
+        changes.find(|it| it.table == table && it.id == id).and_then(|it| it.label.as_ref());
+    label.map(|label| format!(" {label}")).unwrap_or_default()
 }
 
 /// The reasons one by one, where the report has them.
@@ -251,3 +305,7 @@ fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
     });
     named.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }
+
+#[cfg(test)]
+#[path = "messages_tests.rs"]
+mod tests;

@@ -8,6 +8,15 @@ use crate::job::report::{Outcome, Report};
 use crate::manifest::SyncJob;
 use crate::state::{Ended, Memory};
 
+/// What stands before the list of who didn't get the message about a run.
+const NOT_OUT: &str = "notDelivered:\n";
+
+/// A run file that also names who didn't get the message about the run: that is known only later.
+pub fn with_not_out(file: &str, lost: &[String]) -> String {
+    let known = file.find(&format!("\n{NOT_OUT}")).map_or(file.len(), |at| at + 1);
+    format!("{}{}", &file[..known], yaml(&json!({ "notDelivered": lost })))
+}
+
 /// The whole file.
 pub fn run_file(
     job: &SyncJob,

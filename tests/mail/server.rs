@@ -1,5 +1,6 @@
 //! A mail server that keeps what it gets, and misbehaves when it is told to.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ struct Shared {
     behaviour: Mutex<Behaviour>,
     mails: Mutex<Vec<Mail>>,
     heard: Mutex<Vec<String>>,
+    connections: AtomicUsize,
 }
 
 impl Server {
@@ -47,10 +49,12 @@ impl Server {
             behaviour: Mutex::new(behaviour),
             mails: Mutex::default(),
             heard: Mutex::default(),
+            connections: AtomicUsize::default(),
         });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                serving.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, Arc::clone(&serving)));
             }
         });
@@ -63,6 +67,10 @@ impl Server {
 
     pub fn behave(&self, behaviour: Behaviour) {
         *self.shared.behaviour.lock().unwrap() = behaviour;
+    }
+
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::SeqCst)
     }
 
     pub fn mails(&self) -> Vec<Mail> {

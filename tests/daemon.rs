@@ -1,0 +1,460 @@
+//! The daemon from end to end: the real binary, real git, real SMTP, real databases.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::mail::server::{Behaviour, Server};
+use crate::places::Place;
+use crate::shop::{self, Said};
+
+/// Whatever the daemon does in these tests, it does within seconds; a machine under load may take
+/// longer.
+const LIMIT: Duration = Duration::from_secs(90);
+
+const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) NOT NULL UNIQUE, \
+                     title varchar(50) NOT NULL);";
+const MODULE: &str = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  \
+                      title: Pages\n  records: [{table: page, identity: [slug], label: title}]\n";
+
+/// A shop of one table, a repository with its manifests, and a daemon's folder.
+struct World {
+    folder: tempfile::TempDir,
+    prod: Place,
+    test: Place,
+}
+
+/// A daemon that is stopped when the test ends, however it ends.
+struct Daemon {
+    child: Child,
+    log: PathBuf,
+}
+
+impl World {
+    async fn new(prod: Place, test: Place, more: &str) -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test };
+        world.prod.run(&format!("{TABLE} INSERT INTO page VALUES (1, 'home', 'Home');")).await;
+        world
+            .test
+            .run(&format!(
+                "{TABLE} INSERT INTO page VALUES (1, 'home', 'Home, new'), (2, 'spring', 'Spring');"
+            ))
+            .await;
+        let (prod, test) = (&world.prod.url, &world.test.url);
+        let text = format!(
+            "instance: PROD\nstateDirectory: state\nenvironments:\n  PROD: {{database: \"{prod}\"}}\n  \
+             TEST: {{database: \"{test}\"}}\ntables: {{allow: [page]}}\n{more}"
+        );
+        fs::write(world.path("reconcile.yaml"), text).unwrap();
+        fs::create_dir(world.path("manifests")).unwrap();
+        world
+    }
+
+    async fn sqlite(more: &str) -> Self {
+        Self::new(Place::sqlite("").await, Place::sqlite("").await, more).await
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn manifest(&self, name: &str, text: &str) {
+        fs::write(self.path("manifests").join(name), text).unwrap();
+    }
+
+    /// A job that brings pages from TEST to PROD.
+    fn job(&self, more: &str) {
+        let text = format!(
+            "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  direction: \
+             TEST -> PROD\n  mode: all\n  modules: [pages]\n{more}"
+        );
+        self.manifest("spring.yaml", &text);
+    }
+
+    fn reconcile(&self, arguments: &[&str]) -> Said {
+        shop::reconcile(self.folder.path(), arguments)
+    }
+
+    /// In the checkout, as people work.
+    fn approve(&self) {
+        let arguments = ["--config", "../reconcile.yaml", "approve", "spring", "--new", "page/2"];
+        shop::reconcile(&self.path("manifests"), &arguments).ends_with(0);
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        crate::git::world::git(&self.path("manifests"), arguments, b"")
+    }
+
+    /// The manifests' folder as a clone of a bare repository beside it.
+    fn repository(&self) {
+        crate::git::world::git(
+            self.folder.path(),
+            &["init", "-q", "--bare", "-b", "main", "remote.git"],
+            b"",
+        );
+        self.git(&["init", "-q", "-b", "main"]);
+        for (key, value) in [("user.name", "Jo"), ("user.email", "jo@users.example")] {
+            self.git(&["config", key, value]);
+        }
+        self.git(&["remote", "add", "origin", self.path("remote.git").to_str().unwrap()]);
+        self.commit("What goes where");
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "-q", "-m", message]);
+        self.git(&["push", "-q", "origin", "main"]);
+    }
+
+    /// A file on the branch of results, once it is there and says so.
+    async fn result(&self, name: &str, says: &str) -> String {
+        let remote = self.path("remote.git");
+        eventually(&format!("{name} says {says}"), || {
+            let file = format!("reconcile-results:results/{name}");
+            let output = Command::new("git").args(["show", &file]).current_dir(&remote).output();
+            let text = String::from_utf8(output.unwrap().stdout).unwrap();
+            text.contains(says).then_some(text)
+        })
+        .await
+    }
+
+    fn watch(&self) -> Daemon {
+        let log = self.path("daemon.log");
+        let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
+            .args(["watch", "--grace", "20"])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(
+                ["PATH", "TMPDIR"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .stderr(fs::File::create(&log).unwrap())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Daemon { child, log }
+    }
+
+    async fn titles(&self) -> Vec<String> {
+        let columns = ["title".to_owned()];
+        let mut session = self.prod.read().await;
+        let catalog = session.catalog().await.unwrap();
+        let table = catalog.table("page").unwrap().clone();
+        let none = std::collections::BTreeMap::new();
+        let key = ["id".to_owned()];
+        let mut found = Vec::new();
+        let mut rows = session.scan(&table, &columns, &key, &none).await.unwrap();
+        while let Some(row) = rows.next().await.unwrap() {
+            found.push(row[0].display().into_owned());
+        }
+        found
+    }
+}
+
+impl Daemon {
+    async fn says(&self, what: &str) {
+        eventually(&format!("the daemon says {what}"), || self.said().contains(what).then_some(()))
+            .await;
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    async fn ends(mut self) -> String {
+        self.signal("-TERM");
+        let code = eventually("the daemon ends", || self.child.try_wait().unwrap()).await;
+        assert_eq!(code.code(), Some(0), "{}", self.said());
+        self.said()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+        }
+    }
+}
+
+async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn mail(server: &Server, subject: &str) -> String {
+    eventually(&format!("a mail `{subject}`"), || {
+        let mails = server.mails();
+        let texts = mails.iter().map(|mail| String::from_utf8_lossy(&mail.bytes).into_owned());
+        texts.into_iter().find(|text| text.contains(&format!("Subject: {subject}")))
+    })
+    .await
+}
+
+fn operator(server: &Server, more: &str) -> String {
+    let url = server.url();
+    format!(
+        "git: {{url: remote.git, pollSeconds: 1}}\nmail: {{transport: \"{url}\", from: \
+         reconcile@shop.example, recipients: [\"*@shop.example\"]}}\npeople: {{\"jo@users.example\": \
+         jo@shop.example}}\n{more}"
+    )
+}
+
+/// A commit with a job, the comparison's mail, an approval and its commit, the run, its results on
+/// their branch, its mail.
+async fn from_commit_to_result(prod: Place, test: Place, more: &str) {
+    let server = Server::start(Behaviour::Fine).await;
+    let world = World::new(prod, test, &operator(&server, more)).await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    world.repository();
+    let daemon = world.watch();
+    let compared = mail(&server, "Comparison finished: spring").await;
+    assert!(compared.contains("To: jo@shop.example"), "{compared}");
+    world.approve();
+    world.commit("Approve the spring page");
+    mail(&server, "Success: Synchronization process").await;
+    assert_eq!(world.titles().await, ["Home", "Spring"]);
+    let status = world.result("spring/status.yaml", "phase: Succeeded").await;
+    assert!(status.contains("modified: 1"), "{status}");
+    let run = status.split("lastApplied: ").nth(1).unwrap().lines().next().unwrap();
+    let name = format!("spring/runs/{}.yaml", run.trim_matches('"'));
+    let file = world.result(&name, "phase: Succeeded").await;
+    assert!(file.contains("- record: page/2"), "{file}");
+    assert!(file.contains("- \"jo@shop.example\""), "{file}");
+    let said = daemon.ends().await;
+    assert!(said.contains("stopped"), "{said}");
+    // Nothing is left to do, and nothing is committed again.
+    let log = |world: &World| {
+        crate::git::world::git(
+            &world.path("remote.git"),
+            &["log", "--format=%s", "reconcile-results"],
+            b"",
+        )
+    };
+    let before = log(&world);
+    let again = world.watch();
+    again.says("Succeeded: run").await;
+    again.ends().await;
+    assert_eq!(log(&world), before);
+    assert_eq!(
+        server
+            .mails()
+            .iter()
+            .filter(|mail| String::from_utf8_lossy(&mail.bytes).contains("Subject: Success"))
+            .count(),
+        1
+    );
+    world.prod.remove().await;
+    world.test.remove().await;
+}
+
+#[tokio::test]
+async fn from_commit_to_result_on_sqlite() {
+    from_commit_to_result(Place::sqlite("").await, Place::sqlite("").await, "").await;
+}
+
+#[tokio::test]
+async fn from_commit_to_result_on_postgres_with_its_state_there() {
+    let (Some(prod), Some(test), Some(state)) =
+        (Place::postgres("").await, Place::postgres("").await, Place::postgres("").await)
+    else {
+        return;
+    };
+    from_commit_to_result(prod, test, &format!("state: \"{}\"\n", state.url)).await;
+    state.remove().await;
+}
+
+#[tokio::test]
+async fn a_mail_server_that_is_away_holds_nothing_back() {
+    let server = Server::start(Behaviour::Stalls).await;
+    let world = World::sqlite(&operator(&server, "")).await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    world.repository();
+    let daemon = world.watch();
+    daemon.says("spring: AwaitingApproval").await;
+    world.approve();
+    world.commit("Approve");
+    world.result("spring/status.yaml", "phase: Succeeded").await;
+    let said = world.reconcile(&["messages", "spring"]).ends_with(0);
+    assert!(said.out.contains("Success: Synchronization process (spring)"), "{}", said.out);
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn a_force_push_that_drops_the_approving_commit_refuses_the_run() {
+    let server = Server::start(Behaviour::Fine).await;
+    let world = World::sqlite(&operator(&server, "")).await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    world.repository();
+    world.approve();
+    let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
+    world.manifest("spring.yaml", &format!("{text}  suspend: true\n"));
+    world.commit("Approve, but wait");
+    let daemon = world.watch();
+    daemon.says("spring: Suspended").await;
+    // The same content in another history, and let go.
+    world.manifest("spring.yaml", &text);
+    world.git(&["add", "--all"]);
+    world.git(&["commit", "-q", "--amend", "-m", "Approve"]);
+    world.git(&["push", "-q", "--force", "origin", "main"]);
+    let file = mail(&server, "FAILURE: Synchronization process").await;
+    assert!(file.contains("rewritten"), "{file}");
+    let status = world.result("spring/status.yaml", "phase: Failed").await;
+    assert!(status.contains("isn't part of the branch any more"), "{status}");
+    assert_eq!(world.titles().await, ["Home"]);
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn a_folder_is_watched_also_when_it_is_made_anew() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    let daemon = world.watch();
+    daemon.says("spring: AwaitingApproval: nothing is approved: 1 new, 1 modified").await;
+    // As editors write: another file in its place.
+    let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
+    world.manifest(".spring.yaml.swp", &text.replace("mode: all", "mode: new-only"));
+    fs::rename(world.path("manifests/.spring.yaml.swp"), world.path("manifests/spring.yaml"))
+        .unwrap();
+    daemon.says("spring: AwaitingApproval: nothing is approved: 1 new\n").await;
+    // A broken job stops itself alone.
+    world.manifest(
+        "broken.yaml",
+        &text.replace("spring", "broken").replace("mode: all", "mode: most"),
+    );
+    daemon.says("broken: Invalid: ").await;
+    fs::remove_dir_all(world.path("manifests")).unwrap();
+    daemon.says("the manifests can't be read").await;
+    fs::create_dir(world.path("manifests")).unwrap();
+    world.manifest("pages.yaml", MODULE);
+    world.reconcile(&["status"]).ends_with(0);
+    world.manifest("spring.yaml", &text);
+    world.approve();
+    daemon.says("spring: Succeeded").await;
+    assert_eq!(world.titles().await, ["Home", "Spring"]);
+    assert!(
+        fs::read_to_string(world.path("results/spring/status.yaml")).unwrap().contains("Succeeded")
+    );
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn what_operators_do_is_seen_and_told() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("  schedule: {at: \"2999-12-01T02:00\", timeZone: Europe/Warsaw}\n");
+    world.approve();
+    let daemon = world.watch();
+    daemon.says("spring: Scheduled: next run 2999-12-01 02:00 CET").await;
+    let said = world.reconcile(&["status", "--format", "json"]).ends_with(0);
+    let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(json["jobs"][0]["phase"], "Scheduled", "{json}");
+    assert_eq!(json["jobs"][0]["nextRun"], "2999-12-01T01:00:00Z", "{json}");
+    world.reconcile(&["suspend", "spring", "--reason", "stock-taking"]).ends_with(0);
+    let said = world.reconcile(&["status", "spring"]).ends_with(0);
+    assert!(said.out.contains("Suspended\n  stock-taking (suspended by"), "{}", said.out);
+    world.reconcile(&["spring"]).ends_with(6);
+    world.reconcile(&["resume", "spring"]).ends_with(0);
+    world.reconcile(&["cancel", "spring"]).ends_with(0);
+    let said = world.reconcile(&["cancel", "spring"]).ends_with(1);
+    assert!(said.err.contains("it is over: Cancelled"), "{}", said.err);
+    let said = world.reconcile(&["messages"]).ends_with(0);
+    assert!(said.out.contains("Cancelled: Synchronization process (spring)"), "{}", said.out);
+    // A file that can't be used changes nothing.
+    let good = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    fs::write(world.path("reconcile.yaml"), "instance: MARS\n").unwrap();
+    daemon.signal("-HUP");
+    daemon.says("the operator's file can't be used, the old one stays").await;
+    fs::write(world.path("reconcile.yaml"), good).unwrap();
+    daemon.signal("-HUP");
+    daemon.says("the operator's file was read again").await;
+    daemon.ends().await;
+    assert_eq!(world.titles().await, ["Home"]);
+}
+
+#[test]
+fn the_demo_of_the_daemon_goes_from_commit_to_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = shop::reconcile(folder.path(), &["demo", "--watch"]).ends_with(0);
+    for part in [
+        "Subject: Comparison finished: spring-campaign",
+        "Subject: Synchronization process (spring-campaign)",
+        "reconcile cancel spring-campaign",
+        "Subject: Success: Synchronization process (spring-campaign)",
+        "reconcile: results of spring-campaign: Succeeded",
+        "phase: Succeeded",
+    ] {
+        assert!(said.out.contains(part), "{part}\n{}\n{}", said.out, said.err);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Databases that aren't there any more don't matter while nothing changes. In full it prints how long
+/// a look at 500 jobs takes, and how memory grows over 1,000 of them.
+#[tokio::test]
+async fn a_look_without_changes_opens_no_database() {
+    use reconcile::daemon::watch::Daemon;
+    struct Nobody;
+    impl reconcile::apply::Watch for Nobody {
+        fn step(&mut self, _: usize, _: usize) -> Result<(), reconcile::apply::Error> {
+            Ok(())
+        }
+    }
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    let is_full = std::env::var_os("RECONCILE_TEST_FULL").is_some();
+    let (jobs, looks) = if is_full { (500, 1000) } else { (20, 50) };
+    for number in 0..jobs {
+        let job = format!(
+            "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: job-{number}}}\nspec: \
+             {{direction: TEST -> PROD, mode: all, modules: [pages]}}\n"
+        );
+        world.manifest(&format!("job-{number}.yaml"), &job);
+    }
+    let path = world.path("reconcile.yaml");
+    let config = reconcile::config::load(Path::new(&path), &|_| None).unwrap();
+    let mut daemon = Daemon::open(std::sync::Arc::new(config)).await.unwrap();
+    let mut now: jiff::Timestamp = "2026-12-01T01:00:00Z".parse().unwrap();
+    while daemon.look(now, &mut Nobody).await.unwrap().again <= now {}
+    for place in [&world.prod, &world.test] {
+        fs::remove_file(place.url.strip_prefix("sqlite://").unwrap()).unwrap();
+    }
+    let before =
+        reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
+    let (begun, memory) = (Instant::now(), resident_kilobytes());
+    for _ in 0..looks {
+        now += jiff::SignedDuration::from_secs(30);
+        assert!(daemon.look(now, &mut Nobody).await.unwrap().again > now);
+    }
+    let (each, grown) = (begun.elapsed() / looks, resident_kilobytes() - memory);
+    eprintln!(
+        "{looks} looks at {jobs} jobs: {each:?} each; {memory} KB resident, {grown} KB more after"
+    );
+    let after =
+        reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
+    assert_eq!(before, after, "nothing is written where nothing changed");
+    assert_eq!(before.len(), jobs);
+}
+
+fn resident_kilobytes() -> i64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
