@@ -104,12 +104,12 @@ fn wrong_command_lines_are_told_in_json() {
         &["approve", "spring-campaign"],
         &["undo", "../../etc"],
         &["validate", "--write-catalog"],
-        &["status"],
+        &["worker"],
     ] {
         assert_eq!(error(shop, arguments)["exitCode"], 64, "{arguments:?}");
     }
-    let said = reconcile(shop, &["status"]).ends_with(64);
-    assert_eq!(said.err, "error: `reconcile status` is not yet supported\n");
+    let said = reconcile(shop, &["worker"]).ends_with(64);
+    assert_eq!(said.err, "error: `reconcile worker` is not yet supported\n");
     let said = reconcile(shop, &["plan", "--format=json"]).ends_with(64);
     serde_json::from_str::<Json>(&said.out).unwrap();
     error(shop, &["approve", "spring-campaign", "--new", "cms_page/4711"]);
