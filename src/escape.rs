@@ -145,6 +145,22 @@ fn push_escape(out: &mut String, c: char) {
     out.extend(c.escape_unicode());
 }
 
+/// Text of which HTML takes nothing for markup.
+pub fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// A path as people would type it: from the working directory, where it lies below.
 pub fn near(path: &Path) -> String {
     let here = std::env::current_dir().ok();

@@ -15,7 +15,9 @@ use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
-use crate::plan::render::{MARKDOWN_LIMIT as LIMIT, Style, markdown as plan_as_markdown, text};
+use crate::plan::render::{
+    MARKDOWN_LIMIT as LIMIT, Style, code, markdown as plan_as_markdown, text,
+};
 use crate::put::put;
 use crate::state::End;
 
@@ -93,12 +95,6 @@ pub fn markdown(reports: &[Report], problems: &[Problem]) -> String {
         put!(out, "\n{text}\n");
     }
     out
-}
-
-/// Text that no markup gets out of.
-fn code(text: &str) -> String {
-    let text = visible(text).replace('`', "'");
-    format!("`{text}`")
 }
 
 /// `+ renumber   cms_page/41, now cms_page/45`

@@ -14,6 +14,7 @@ pub mod moment;
 pub mod operate;
 pub mod pass;
 pub mod post;
+mod record;
 pub mod source;
 pub mod stop;
 pub mod turn;

@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::decide::{Rules, Step, View, reconcile};
 use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
-use super::turn::{Desk, Fitness, dry_run};
+use super::turn::{Desk, Fitness, LATENESS_OF_A_PASS, instead};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
-use crate::job::report::Report;
-use crate::job::run::Wish;
+use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
+use crate::job::run::{Order, Wish, pass};
 use crate::manifest::SyncJob;
-use crate::state;
+use crate::report::Phase;
+use crate::state::{self, End, Memory};
 
 /// A pass that leaves its trace in state, results and outbox, or one that leaves none.
 pub enum Passing {
@@ -67,4 +69,41 @@ impl Passing {
 /// A moment to the second: what people read in reports and the ledger.
 pub fn whole_second(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// A dry run: compares and checks, and leaves no trace.
+async fn dry_run(
+    context: &Context<'_>,
+    job: &SyncJob,
+    now: Timestamp,
+    watch: &mut dyn Watch,
+) -> Report {
+    let windows = context.config.windows.clone();
+    let rules = Rules { windows, lateness: LATENESS_OF_A_PASS };
+    let memory = Memory::default();
+    let (request, subject) = (job.spec.request_hash(), context.subject(job));
+    let view = View {
+        spec: &job.spec,
+        request: &request,
+        subject: &subject,
+        memory: &memory,
+        ended: None,
+        rules: &rules,
+        now,
+    };
+    let action = reconcile(&view);
+    let (phase, why) = (action.standing.phase, action.standing.why.clone());
+    let refused = |kind, why| Outcome::Refused(Refusal { kind, reasons: vec![why] });
+    let outcome = match (action.step, phase) {
+        (_, Phase::Suspended) => Outcome::Suspended { why },
+        (_, Phase::Invalid) => Outcome::Failed { error: why },
+        (Step::End(End::Missed), _) => refused(RefusalKind::Missed, why),
+        _ => {
+            let instead = instead(&action, &rules, job, now);
+            let (wish, run, installation) = (Wish::DryRun, "", "");
+            let order = Order { wish, key: &request, instead, run, installation, now };
+            return pass(context, job, order, watch).await;
+        }
+    };
+    Report::new(&job.name, outcome)
 }

@@ -1,7 +1,7 @@
 //! One job's turn: look, decide, carry out, remember, tell.
 //!
-//! Answers for these being the same whoever asks, a person at a command line or the daemon; and for
-//! what a turn changes in the state store being written together.
+//! Answers for these being the same whoever asks, a person at a command line or the daemon. How it is
+//! written down is `record`'s.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
-use super::learn::{Asker, Learned, Lesson, learn, see};
+use super::learn::{Asker, Learned, see};
 use super::moment::Due;
 use super::source::Source;
 use crate::apply::Watch;
@@ -21,25 +21,14 @@ use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
-use crate::report::messages::{Matter, message};
-use crate::report::not_out::{Words, lost, not_out};
-use crate::report::people::{Recipients, recipients};
-use crate::report::run_file::{run_file, with_not_out};
-use crate::report::status::status;
-use crate::report::{Event, Phase, Standing, conditions, files};
-use crate::state;
-use crate::state::{
-    Change, End, Ended, Held, Memory, Message, Posted, Remembered, Running, Seen, State,
-};
+use crate::report::{Phase, Standing, files};
+use crate::state::{self, End, Ended, Held, Memory, Posted, Remembered, Running, Seen, State};
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
 /// time,
 pub const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
 /// and in single passes.
 pub const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
-
-/// Attempts at noting what happened while others write about the same job.
-const NOTING: usize = 5;
 
 /// Everything that turns of jobs share.
 pub struct Desk {
@@ -247,180 +236,12 @@ impl Desk {
         self.keep(turn, &Learned::default(), None, now).await?;
         Ok(over)
     }
-
-    /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
-    /// and what happened must not be lost for that.
-    async fn remember(
-        &mut self,
-        turn: &mut Turn<'_>,
-        report: &Report,
-        run: &str,
-        now: Timestamp,
-    ) -> Result<(), state::Error> {
-        let mut attempt = 1;
-        loop {
-            turn.remembered = self.state.memory(&turn.job.name).await?;
-            turn.saved.clone_from(&turn.remembered.memory);
-            let learned = turn.learn(Some(report), run, self.asker, now);
-            match self.keep(turn, &learned, Some(report), now).await {
-                Err(state::Error::Changed { .. }) if attempt < NOTING => attempt += 1,
-                kept => return kept,
-            }
-        }
-    }
-
-    /// Writes what was learned, where anything was: into the state store at once, then into files.
-    async fn keep(
-        &mut self,
-        turn: &mut Turn<'_>,
-        learned: &Learned,
-        report: Option<&Report>,
-        now: Timestamp,
-    ) -> Result<(), state::Error> {
-        let standing = self.decide(turn, now).standing;
-        conditions::note(&mut turn.remembered.memory, &standing, now);
-        if let Some(report) = report {
-            self.results(turn, learned, report);
-        }
-        let messages = self.messages(turn, &learned.events, report, now);
-        let ended = learned.ended.as_ref().map(|(key, ended)| (key.as_str(), ended));
-        self.save(turn, &Change { ended, messages: &messages }).await?;
-        self.write_results(turn).await
-    }
-
-    async fn save(&mut self, turn: &mut Turn<'_>, change: &Change<'_>) -> Result<(), state::Error> {
-        let is_new = change.ended.is_some() || !change.messages.is_empty();
-        if is_new || turn.remembered.memory != turn.saved {
-            self.state.save(&turn.job.name, &mut turn.remembered, change).await?;
-            turn.saved.clone_from(&turn.remembered.memory);
-        }
-        Ok(())
-    }
-
-    pub(super) fn messages(
-        &self,
-        turn: &Turn<'_>,
-        events: &[Event],
-        report: Option<&Report>,
-        now: Timestamp,
-    ) -> Vec<Message> {
-        if events.is_empty() {
-            return Vec::new();
-        }
-        let stored = match report.and_then(|report| report.plan.as_ref()) {
-            Some(_) => None,
-            None => state::latest_plan(&self.config, &turn.job.name),
-        };
-        let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
-        let matter = Matter {
-            config: &self.config,
-            job: &turn.job.name,
-            spec: Some(&turn.job.spec),
-            memory: &turn.remembered.memory,
-            plan,
-            report,
-            key: &turn.action.moment.key,
-            now,
-        };
-        events.iter().map(|event| message(&matter, event)).collect()
-    }
-
-    /// Notes the files that tell of a turn; the state store has them until they are written.
-    fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
-        if let Some(plan) = &report.plan {
-            let text = files::plan_text(&self.config.results, plan);
-            turn.remembered.memory.unwritten.insert("plan.md".into(), text);
-        }
-        if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
-            let memory = &turn.remembered.memory;
-            let text = run_file(turn.job, memory, report, ended, &recipients(&self.config, memory));
-            let name = format!("runs/{}.yaml", ended.run);
-            turn.remembered.memory.unwritten.insert(name, text);
-        }
-    }
-
-    /// Writes the files that aren't written yet. A file that can't be written changes nothing about
-    /// what happened; it is tried again at the next look.
-    async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
-        let folder = &self.config.results.directory;
-        let unwritten = std::mem::take(&mut turn.remembered.memory.unwritten);
-        for (name, text) in unwritten {
-            match files::write(folder, &turn.job.name, &name, &text) {
-                Ok(written) => turn.news(written),
-                Err(error) => {
-                    turn.troubles.push(error.to_string());
-                    turn.remembered.memory.unwritten.insert(name, text);
-                }
-            }
-        }
-        self.save(turn, &Change::default()).await
-    }
-
-    /// Learns what became of messages, for `status.yaml` to tell.
-    pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
-        self.not_out = self.state.not_out().await?;
-        for posted in self.not_out.iter().filter(|posted| !posted.delivery.lost.is_empty()) {
-            self.complete_run_file(posted);
-        }
-        Ok(())
-    }
-
-    /// A run's file names who didn't get the message about it. Where it can't be written the next
-    /// look tries again.
-    fn complete_run_file(&self, posted: &Posted) {
-        let Posted { message, .. } = posted;
-        let Some(run) = &message.run else { return };
-        let name = format!("runs/{run}.yaml");
-        let folder = &self.config.results.directory;
-        if let Ok(before) = std::fs::read_to_string(folder.join(&message.job).join(&name)) {
-            let _ =
-                files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
-        }
-    }
-
-    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
-        let not_out = not_out(&self.not_out, job, Words::Lasting);
-        Recipients { not_out, ..recipients(&self.config, memory) }
-    }
-
-    /// Brings `status.yaml` up to date.
-    fn write_status(&self, turn: &mut Turn<'_>) {
-        let (job, memory) = (turn.job, &turn.remembered.memory);
-        let people = self.people(&job.name, memory);
-        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
-        let folder = &self.config.results.directory;
-        match files::write(folder, &job.name, "status.yaml", &text) {
-            Ok(written) => turn.news(written),
-            Err(error) => turn.troubles.push(error.to_string()),
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Again {
     Yes,
     No,
-}
-
-impl Turn<'_> {
-    fn learn(
-        &mut self,
-        report: Option<&Report>,
-        run: &str,
-        asker: Asker,
-        now: Timestamp,
-    ) -> Learned {
-        let Self { request, subject, remembered, action, .. } = self;
-        let (jitter, question) = (state::jitter(), &self.job.spec.question_hash());
-        let lesson = Lesson { action, request, subject, question, report, run, asker, now, jitter };
-        learn(&mut remembered.memory, &lesson)
-    }
-
-    fn news(&mut self, written: files::Written) {
-        if written == files::Written::Anew {
-            self.news = written;
-        }
-    }
 }
 
 /// A mistake of this program ends one run, not the daemon: what the run held is dropped, and with its
@@ -456,7 +277,12 @@ fn settled(turn: &Turn<'_>) -> Option<Report> {
 }
 
 /// What becomes of a job that is compared before its time.
-fn instead(action: &Action, rules: &Rules, job: &SyncJob, now: Timestamp) -> Option<Outcome> {
+pub(super) fn instead(
+    action: &Action,
+    rules: &Rules,
+    job: &SyncJob,
+    now: Timestamp,
+) -> Option<Outcome> {
     if action.step == Step::Run {
         return None;
     }
@@ -468,41 +294,4 @@ fn instead(action: &Action, rules: &Rules, job: &SyncJob, now: Timestamp) -> Opt
         },
         _ => Some(Outcome::AwaitingApproval),
     }
-}
-
-/// A dry run: compares and checks, and leaves no trace.
-pub async fn dry_run(
-    context: &Context<'_>,
-    job: &SyncJob,
-    now: Timestamp,
-    watch: &mut dyn Watch,
-) -> Report {
-    let windows = context.config.windows.clone();
-    let rules = Rules { windows, lateness: LATENESS_OF_A_PASS };
-    let memory = Memory { seen: None, ..Memory::default() };
-    let (request, subject) = (job.spec.request_hash(), context.subject(job));
-    let view = View {
-        spec: &job.spec,
-        request: &request,
-        subject: &subject,
-        memory: &memory,
-        ended: None,
-        rules: &rules,
-        now,
-    };
-    let action = reconcile(&view);
-    let (phase, why) = (action.standing.phase, action.standing.why.clone());
-    let refused = |kind, why| Outcome::Refused(Refusal { kind, reasons: vec![why] });
-    let outcome = match (action.step, phase) {
-        (_, Phase::Suspended) => Outcome::Suspended { why },
-        (_, Phase::Invalid) => Outcome::Failed { error: why },
-        (Step::End(End::Missed), _) => refused(RefusalKind::Missed, why),
-        _ => {
-            let instead = instead(&action, &rules, job, now);
-            let (wish, run, installation) = (Wish::DryRun, "", "");
-            let order = Order { wish, key: &request, instead, run, installation, now };
-            return pass(context, job, order, watch).await;
-        }
-    };
-    Report::new(&job.name, outcome)
 }

@@ -3,7 +3,7 @@
 //! Answers for nothing in it being taken for markup, a link or a control: content comes from data and
 //! manifests.
 
-use crate::escape::{harmless, shortened};
+use crate::escape::{harmless, html, shortened};
 use crate::put::put;
 
 /// Characters a subject may have.
@@ -99,7 +99,7 @@ impl Letter {
         let mut out = format!(
             "<!doctype html>\n<html><head><meta charset=\"utf-8\"><title>{subject}</title></head>\n\
              <body style=\"{BODY}\">\n<h1 style=\"{HEADING}\">{subject}</h1>\n",
-            subject = inert(&self.subject),
+            subject = html(&self.subject),
         );
         for part in &self.parts {
             put_html(&mut out, part);
@@ -120,24 +120,24 @@ const BUTTON: &str = "display: inline-block; padding: 8px 16px; border-radius: 4
 
 fn put_html(out: &mut String, part: &Part) {
     match part {
-        Part::Paragraph(text) => put!(out, "<p style=\"{PARAGRAPH}\">{}</p>\n", inert(text)),
+        Part::Paragraph(text) => put!(out, "<p style=\"{PARAGRAPH}\">{}</p>\n", html(text)),
         Part::List(items) => {
             put!(out, "<ul style=\"{LIST}\">\n");
             for item in items {
-                put!(out, "<li>{}</li>\n", inert(item));
+                put!(out, "<li>{}</li>\n", html(item));
             }
             out.push_str("</ul>\n");
         }
         Part::Commands(commands) => {
             for (command, what) in commands {
-                let (command, what) = (inert(command), inert(what));
+                let (command, what) = (html(command), html(what));
                 put!(out, "<p style=\"{PARAGRAPH}\"><code style=\"{COMMAND}\">{command}</code>");
                 put!(out, "<br>{what}</p>\n");
             }
         }
         // The address is also there to be read: it shows where the button leads.
         Part::Link { url, what } => {
-            let (url, what) = (inert(url), inert(what));
+            let (url, what) = (html(url), html(what));
             put!(
                 out,
                 "<p style=\"{PARAGRAPH}\"><a style=\"{BUTTON}\" href=\"{url}\">{what}</a><br>"
@@ -145,22 +145,6 @@ fn put_html(out: &mut String, part: &Part) {
             put!(out, "<a href=\"{url}\">{url}</a></p>\n");
         }
     }
-}
-
-/// Text without anything that HTML knows.
-fn inert(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

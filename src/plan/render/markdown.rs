@@ -9,7 +9,7 @@ use super::pins;
 use super::words::{
     COUNTS_ONLY, by_module, count, course, nothing_to_do, source_and_target, tally,
 };
-use crate::escape::{shortened, visible};
+use crate::escape::{html, shortened, visible};
 use crate::plan::change::{Change, Class, Plan};
 use crate::put::put;
 
@@ -277,26 +277,11 @@ fn longest_run(text: &str) -> usize {
 }
 
 /// A code span, delimited by more backticks than its content has in a row.
-fn code(text: &str) -> String {
+pub fn code(text: &str) -> String {
     let text = visible(text);
     let marks = "`".repeat(longest_run(&text) + 1);
     // An empty span would be none, but only marks.
     let space =
         if text.is_empty() || text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{marks}{space}{text}{space}{marks}")
-}
-
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -13,7 +13,7 @@ mod text;
 pub mod words;
 
 pub use json::{json, pretty, write_pretty};
-pub use markdown::{LIMIT as MARKDOWN_LIMIT, markdown};
+pub use markdown::{LIMIT as MARKDOWN_LIMIT, code, markdown};
 
 pub use text::{Colour, Style, text};
 

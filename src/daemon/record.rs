@@ -1,0 +1,191 @@
+//! What became of a turn, written down: memory, the request's end and messages at once in the state
+//! store, then the result files.
+//!
+//! Answers for nothing that happened being lost when others write about the same job, or when a file
+//! can't be written: the state store has it until it is.
+
+use jiff::Timestamp;
+
+use super::learn::{Asker, Learned, Lesson, learn};
+use super::turn::{Desk, Turn};
+use crate::job::report::Report;
+use crate::report::messages::{Matter, message};
+use crate::report::not_out::{Words, lost, not_out};
+use crate::report::people::{Recipients, recipients};
+use crate::report::run_file::{run_file, with_not_out};
+use crate::report::status::status;
+use crate::report::{Event, conditions, files};
+use crate::state::{self, Change, Memory, Message, Posted};
+
+/// Attempts at noting what happened while others write about the same job.
+const NOTING: usize = 5;
+
+impl Desk {
+    /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
+    /// and what happened must not be lost for that.
+    pub(super) async fn remember(
+        &mut self,
+        turn: &mut Turn<'_>,
+        report: &Report,
+        run: &str,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let mut attempt = 1;
+        loop {
+            turn.remembered = self.state.memory(&turn.job.name).await?;
+            turn.saved.clone_from(&turn.remembered.memory);
+            let learned = turn.learn(Some(report), run, self.asker, now);
+            match self.keep(turn, &learned, Some(report), now).await {
+                Err(state::Error::Changed { .. }) if attempt < NOTING => attempt += 1,
+                kept => return kept,
+            }
+        }
+    }
+
+    /// Writes what was learned, where anything was: into the state store at once, then into files.
+    pub(super) async fn keep(
+        &mut self,
+        turn: &mut Turn<'_>,
+        learned: &Learned,
+        report: Option<&Report>,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let standing = self.decide(turn, now).standing;
+        conditions::note(&mut turn.remembered.memory, &standing, now);
+        if let Some(report) = report {
+            self.results(turn, learned, report);
+        }
+        let messages = self.messages(turn, &learned.events, report, now);
+        let ended = learned.ended.as_ref().map(|(key, ended)| (key.as_str(), ended));
+        self.save(turn, &Change { ended, messages: &messages }).await?;
+        self.write_results(turn).await
+    }
+
+    async fn save(&mut self, turn: &mut Turn<'_>, change: &Change<'_>) -> Result<(), state::Error> {
+        let is_new = change.ended.is_some() || !change.messages.is_empty();
+        if is_new || turn.remembered.memory != turn.saved {
+            self.state.save(&turn.job.name, &mut turn.remembered, change).await?;
+            turn.saved.clone_from(&turn.remembered.memory);
+        }
+        Ok(())
+    }
+
+    pub(super) fn messages(
+        &self,
+        turn: &Turn<'_>,
+        events: &[Event],
+        report: Option<&Report>,
+        now: Timestamp,
+    ) -> Vec<Message> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let stored = match report.and_then(|report| report.plan.as_ref()) {
+            Some(_) => None,
+            None => state::latest_plan(&self.config, &turn.job.name),
+        };
+        let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
+        let matter = Matter {
+            config: &self.config,
+            job: &turn.job.name,
+            spec: Some(&turn.job.spec),
+            memory: &turn.remembered.memory,
+            plan,
+            report,
+            key: &turn.action.moment.key,
+            now,
+        };
+        events.iter().map(|event| message(&matter, event)).collect()
+    }
+
+    /// Notes the files that tell of a turn; the state store has them until they are written.
+    fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
+        if let Some(plan) = &report.plan {
+            let text = files::plan_text(&self.config.results, plan);
+            turn.remembered.memory.unwritten.insert("plan.md".into(), text);
+        }
+        if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
+            let memory = &turn.remembered.memory;
+            let text = run_file(turn.job, memory, report, ended, &recipients(&self.config, memory));
+            let name = format!("runs/{}.yaml", ended.run);
+            turn.remembered.memory.unwritten.insert(name, text);
+        }
+    }
+
+    /// Writes the files that aren't written yet. A file that can't be written changes nothing about
+    /// what happened; it is tried again at the next look.
+    pub(super) async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
+        let folder = &self.config.results.directory;
+        let unwritten = std::mem::take(&mut turn.remembered.memory.unwritten);
+        for (name, text) in unwritten {
+            match files::write(folder, &turn.job.name, &name, &text) {
+                Ok(written) => turn.news(written),
+                Err(error) => {
+                    turn.troubles.push(error.to_string());
+                    turn.remembered.memory.unwritten.insert(name, text);
+                }
+            }
+        }
+        self.save(turn, &Change::default()).await
+    }
+
+    /// Learns what became of messages, for `status.yaml` to tell.
+    pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
+        self.not_out = self.state.not_out().await?;
+        for posted in self.not_out.iter().filter(|posted| !posted.delivery.lost.is_empty()) {
+            self.complete_run_file(posted);
+        }
+        Ok(())
+    }
+
+    /// A run's file names who didn't get the message about it. Where it can't be written the next
+    /// look tries again.
+    fn complete_run_file(&self, posted: &Posted) {
+        let Posted { message, .. } = posted;
+        let Some(run) = &message.run else { return };
+        let name = format!("runs/{run}.yaml");
+        let folder = &self.config.results.directory;
+        if let Ok(before) = std::fs::read_to_string(folder.join(&message.job).join(&name)) {
+            let _ =
+                files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
+        }
+    }
+
+    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
+        let not_out = not_out(&self.not_out, job, Words::Lasting);
+        Recipients { not_out, ..recipients(&self.config, memory) }
+    }
+
+    /// Brings `status.yaml` up to date.
+    pub(super) fn write_status(&self, turn: &mut Turn<'_>) {
+        let (job, memory) = (turn.job, &turn.remembered.memory);
+        let people = self.people(&job.name, memory);
+        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
+        let folder = &self.config.results.directory;
+        match files::write(folder, &job.name, "status.yaml", &text) {
+            Ok(written) => turn.news(written),
+            Err(error) => turn.troubles.push(error.to_string()),
+        }
+    }
+}
+
+impl Turn<'_> {
+    pub(super) fn learn(
+        &mut self,
+        report: Option<&Report>,
+        run: &str,
+        asker: Asker,
+        now: Timestamp,
+    ) -> Learned {
+        let Self { request, subject, remembered, action, .. } = self;
+        let (jitter, question) = (state::jitter(), &self.job.spec.question_hash());
+        let lesson = Lesson { action, request, subject, question, report, run, asker, now, jitter };
+        learn(&mut remembered.memory, &lesson)
+    }
+
+    fn news(&mut self, written: files::Written) {
+        if written == files::Written::Anew {
+            self.news = written;
+        }
+    }
+}
