@@ -238,11 +238,18 @@ pub struct Limits {
     pub max_deletes: u64,
     /// Percent of a table's rows; counts above 10 deletions.
     pub max_delete_percent: u64,
+    /// How late a run may start, in minutes. Absent: 15 in the daemon, 24 hours in a single pass.
+    pub max_late_minutes: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_changes: 10_000, max_deletes: 50, max_delete_percent: 10 }
+        Self {
+            max_changes: 10_000,
+            max_deletes: 50,
+            max_delete_percent: 10,
+            max_late_minutes: None,
+        }
     }
 }
 

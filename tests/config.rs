@@ -50,6 +50,7 @@ fn the_documented_example_is_read_whole() {
     assert_eq!(config.after_write("categories"), ["UPDATE category SET depth = 1"]);
     assert_eq!((config.prod.connections, config.test.connections), (4, 2));
     assert_eq!(config.limits.max_delete_percent, 10);
+    assert_eq!(config.limits.max_late_minutes, None);
     assert_eq!((config.limits.max_changes, config.limits.max_deletes), (10, 5));
     assert_eq!(config.mail.as_ref().unwrap().from.domain(), "shop.example");
     assert!(config.mail.is_some() && config.http.is_some() && config.windows.len() == 1);

@@ -21,6 +21,8 @@ use crate::manifest::tree::Content;
 const MIN_PIN_KEY_BYTES: usize = 16;
 /// Where result files are written, beside the operator's file, unless it says otherwise.
 const RESULTS: &str = "results";
+/// A week: what starts later than that isn't the run that people were told of.
+const MOST_LATE_MINUTES: u32 = 7 * 24 * 60;
 const DEFAULT_CONNECTIONS: usize = 2;
 const MOST_CONNECTIONS: usize = 16;
 
@@ -333,9 +335,21 @@ fn limits(at: &At<'_>, problems: &mut Problems) -> Option<Limits> {
         max_delete_percent: fields
             .get("maxDeletePercent", problems, percent)
             .unwrap_or(default.max_delete_percent),
+        max_late_minutes: fields.get("maxLateMinutes", problems, minutes),
     };
     fields.close(problems);
     Some(limits)
+}
+
+fn minutes(at: &At<'_>, problems: &mut Problems) -> Option<u32> {
+    let value = whole_number(at, problems)?;
+    let minutes =
+        u32::try_from(value).ok().filter(|minutes| (1..=MOST_LATE_MINUTES).contains(minutes));
+    if minutes.is_none() {
+        let message = format!("`{}` must lie between 1 and {MOST_LATE_MINUTES}", at.path);
+        problems.push(at.error("out-of-range", message));
+    }
+    minutes
 }
 
 fn percent(at: &At<'_>, problems: &mut Problems) -> Option<u64> {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::decide::{Rules, Step, View, reconcile};
+use super::decide::{Step, View, reconcile};
 use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
-use super::turn::{Desk, Fitness, LATENESS_OF_A_PASS, instead};
+use super::turn::{Desk, Fitness, instead, rules};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
@@ -78,8 +78,7 @@ async fn dry_run(
     now: Timestamp,
     watch: &mut dyn Watch,
 ) -> Report {
-    let windows = context.config.windows.clone();
-    let rules = Rules { windows, lateness: LATENESS_OF_A_PASS };
+    let rules = rules(context.config, Asker::Person);
     let memory = Memory::default();
     let (request, subject) = (job.spec.request_hash(), context.subject(job));
     let view = View {

@@ -26,9 +26,9 @@ use crate::state::{self, End, Ended, Held, Memory, Posted, Remembered, Running, 
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
 /// time,
-pub const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
+const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
 /// and in single passes.
-pub const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
+const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Everything that turns of jobs share.
 pub struct Desk {
@@ -39,6 +39,17 @@ pub struct Desk {
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
     installation: String,
+}
+
+/// What the operator says of time.
+pub(super) fn rules(config: &Config, asker: Asker) -> Rules {
+    let usual = match asker {
+        Asker::Daemon => LATENESS_OF_THE_DAEMON,
+        Asker::Person => LATENESS_OF_A_PASS,
+    };
+    let given = config.limits.max_late_minutes;
+    let lateness = given.map_or(usual, |minutes| SignedDuration::from_mins(minutes.into()));
+    Rules { windows: config.windows.clone(), lateness }
 }
 
 /// Whether a job can have its turn.
@@ -70,11 +81,7 @@ impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
         let state = State::open(&config).await?;
         let installation = state.installation()?;
-        let lateness = match asker {
-            Asker::Daemon => LATENESS_OF_THE_DAEMON,
-            Asker::Person => LATENESS_OF_A_PASS,
-        };
-        let rules = Rules { windows: config.windows.clone(), lateness };
+        let rules = rules(&config, asker);
         Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation })
     }
 
