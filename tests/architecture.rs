@@ -79,3 +79,13 @@ fn files_say_what_they_are_and_stay_short() {
         assert!(text.lines().count() < 600, "{} is too long", file.display());
     }
 }
+
+#[test]
+fn what_decides_about_jobs_knows_no_clock_and_does_nothing() {
+    for name in ["decide", "learn", "moment"] {
+        let text = fs::read_to_string(source().join(format!("daemon/{name}.rs"))).unwrap();
+        for word in ["now()", ".await", "std::fs", "Instant", "Session", "State"] {
+            assert!(!text.contains(word), "daemon/{name}.rs: {word}");
+        }
+    }
+}

@@ -1,9 +1,18 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reconcile::apply::Watch;
+use reconcile::config;
+use reconcile::daemon::watch;
+use reconcile::database::CancelHandle;
+use reconcile::state::{Remembered, State};
 
 use crate::mail::server::{Behaviour, Server};
 use crate::places::Place;
@@ -140,7 +149,7 @@ impl World {
         let mut session = self.prod.read().await;
         let catalog = session.catalog().await.unwrap();
         let table = catalog.table("page").unwrap().clone();
-        let none = std::collections::BTreeMap::new();
+        let none = BTreeMap::new();
         let key = ["id".to_owned()];
         let mut found = Vec::new();
         let mut rows = session.scan(&table, &columns, &key, &none).await.unwrap();
@@ -406,17 +415,123 @@ fn the_demo_of_the_daemon_goes_from_commit_to_result() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// Looks on without doing anything, or makes a mistake in the midst of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Onlooker {
+    Quiet,
+    Panics,
+}
+
+impl Watch for Onlooker {
+    fn writing(&mut self, _: Option<CancelHandle>) -> Result<(), reconcile::apply::Error> {
+        assert!(*self == Self::Quiet, "the test's mistake");
+        Ok(())
+    }
+
+    fn step(&mut self, _: usize, _: usize) -> Result<(), reconcile::apply::Error> {
+        Ok(())
+    }
+}
+
+/// The daemon's looks in this process, at times that the test says.
+struct Looks {
+    daemon: watch::Daemon,
+    now: Timestamp,
+}
+
+impl Looks {
+    async fn open(world: &World) -> Self {
+        let config = config::load(&world.path("reconcile.yaml"), &|_| None).unwrap();
+        let daemon = watch::Daemon::open(Arc::new(config)).await.unwrap();
+        Self { daemon, now: "2026-12-01T01:00:00Z".parse().unwrap() }
+    }
+
+    async fn until_rest(&mut self, mut onlooker: Onlooker) {
+        while self.daemon.look(self.now, &mut onlooker).await.unwrap().again <= self.now {}
+    }
+
+    async fn memories(&self) -> BTreeMap<String, Remembered> {
+        State::open(self.daemon.config()).await.unwrap().memories().await.unwrap()
+    }
+
+    /// Subjects, in the order of the alphabet: what is told in one second has no other.
+    async fn told(&self) -> Vec<String> {
+        let messages = State::open(self.daemon.config()).await.unwrap().messages().await.unwrap();
+        let mut told: Vec<_> = messages.into_iter().map(|it| it.message.subject).collect();
+        told.sort();
+        told
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_manifest_is_deleted_is_cancelled_once_and_stays_the_same_job() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("  schedule: {at: \"2999-12-01T02:00\", timeZone: Europe/Warsaw}\n");
+    world.approve();
+    let mut looks = Looks::open(&world).await;
+    looks.until_rest(Onlooker::Quiet).await;
+    let file = world.path("manifests/spring.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    // A file that can't be read may hold the job: nothing is said of it.
+    fs::write(&file, "apiVersion: [\n").unwrap();
+    looks.until_rest(Onlooker::Quiet).await;
+    let announced = ["Comparison finished", "Synchronization process"];
+    let begins = |told: &[String], with: &[&str]| {
+        told.len() == with.len() && told.iter().zip(with).all(|(it, with)| it.starts_with(with))
+    };
+    assert!(begins(&looks.told().await, &announced), "{:?}", looks.told().await);
+    fs::remove_file(&file).unwrap();
+    for _ in 0..3 {
+        looks.until_rest(Onlooker::Quiet).await;
+    }
+    let cancelled = ["Cancelled: Synchronization process", announced[0], announced[1]];
+    assert!(begins(&looks.told().await, &cancelled), "{:?}", looks.told().await);
+    let status = fs::read_to_string(world.path("results/spring/status.yaml")).unwrap();
+    assert!(status.contains("its manifest was deleted"), "{status}");
+    fs::write(&file, text).unwrap();
+    looks.until_rest(Onlooker::Quiet).await;
+    assert!(begins(&looks.told().await, &cancelled), "{:?}", looks.told().await);
+    let said = world.reconcile(&["status"]).ends_with(0);
+    assert!(said.out.contains("Cancelled"), "{}", said.out);
+}
+
+#[tokio::test]
+async fn a_mistake_of_the_program_ends_one_run_and_not_the_daemon() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    let mut looks = Looks::open(&world).await;
+    looks.until_rest(Onlooker::Quiet).await;
+    world.approve();
+    looks.until_rest(Onlooker::Panics).await;
+    let said = world.reconcile(&["status"]).ends_with(0);
+    assert!(said.out.contains("Failed"), "{}", said.out);
+    assert!(said.out.contains("this program made a mistake: the test's mistake"), "{}", said.out);
+    assert_eq!(world.titles().await, ["Home"]);
+    let file = world.path("manifests/spring.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("mode: all", "mode: all\n  request: 2")).unwrap();
+    looks.until_rest(Onlooker::Quiet).await;
+    assert_eq!(world.titles().await, ["Home", "Spring"]);
+}
+
+#[tokio::test]
+async fn a_state_store_of_a_later_release_is_refused() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.reconcile(&["status"]).ends_with(0);
+    let state = world.path("state/reconcile.db");
+    shop::change(&state, "UPDATE reconcile_state SET value = '99' WHERE name = 'version'").await;
+    for command in ["status", "watch"] {
+        let said = world.reconcile(&[command]).ends_with(1);
+        assert!(said.err.contains("the state store is of version 99"), "{}", said.err);
+    }
+}
+
 /// Databases that aren't there any more don't matter while nothing changes. In full it prints how long
 /// a look at 500 jobs takes, and how memory grows over 1,000 of them.
 #[tokio::test]
 async fn a_look_without_changes_opens_no_database() {
-    use reconcile::daemon::watch::Daemon;
-    struct Nobody;
-    impl reconcile::apply::Watch for Nobody {
-        fn step(&mut self, _: usize, _: usize) -> Result<(), reconcile::apply::Error> {
-            Ok(())
-        }
-    }
     let world = World::sqlite("manifests: manifests\n").await;
     world.manifest("pages.yaml", MODULE);
     let is_full = std::env::var_os("RECONCILE_TEST_FULL").is_some();
@@ -428,28 +543,23 @@ async fn a_look_without_changes_opens_no_database() {
         );
         world.manifest(&format!("job-{number}.yaml"), &job);
     }
-    let path = world.path("reconcile.yaml");
-    let config = reconcile::config::load(Path::new(&path), &|_| None).unwrap();
-    let mut daemon = Daemon::open(std::sync::Arc::new(config)).await.unwrap();
-    let mut now: jiff::Timestamp = "2026-12-01T01:00:00Z".parse().unwrap();
-    while daemon.look(now, &mut Nobody).await.unwrap().again <= now {}
+    let mut daemon = Looks::open(&world).await;
+    daemon.until_rest(Onlooker::Quiet).await;
     for place in [&world.prod, &world.test] {
         fs::remove_file(place.url.strip_prefix("sqlite://").unwrap()).unwrap();
     }
-    let before =
-        reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
+    let before = daemon.memories().await;
     let (begun, memory) = (Instant::now(), resident_kilobytes());
     for _ in 0..looks {
-        now += jiff::SignedDuration::from_secs(30);
-        assert!(daemon.look(now, &mut Nobody).await.unwrap().again > now);
+        daemon.now += jiff::SignedDuration::from_secs(30);
+        let look = daemon.daemon.look(daemon.now, &mut Onlooker::Quiet).await.unwrap();
+        assert!(look.again > daemon.now);
     }
     let (each, grown) = (begun.elapsed() / looks, resident_kilobytes() - memory);
     eprintln!(
         "{looks} looks at {jobs} jobs: {each:?} each; {memory} KB resident, {grown} KB more after"
     );
-    let after =
-        reconcile::state::State::open(daemon.config()).await.unwrap().memories().await.unwrap();
-    assert_eq!(before, after, "nothing is written where nothing changed");
+    assert_eq!(before, daemon.memories().await, "nothing is written where nothing changed");
     assert_eq!(before.len(), jobs);
 }
 

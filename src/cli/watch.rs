@@ -58,7 +58,7 @@ pub(super) async fn watch(
     let post = Post::start(config);
     let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
     let publishing = Publishing::Due;
-    Loop { daemon, post, publishing, stop, signals, grace, global }.go_on().await;
+    Loop { daemon, post, publishing, failing: None, stop, signals, grace, global }.go_on().await;
     Ok(())
 }
 
@@ -101,6 +101,8 @@ struct Loop<'a> {
     daemon: Daemon,
     post: Post,
     publishing: Publishing,
+    /// Why the latest look couldn't be made; it is said once.
+    failing: Option<String>,
     stop: Arc<Stop>,
     signals: Signals<'a>,
     grace: Duration,
@@ -189,6 +191,9 @@ impl Loop<'_> {
     async fn looked(&mut self, looked: Result<Look, watch::Error>) -> Duration {
         match looked {
             Ok(look) => {
+                if self.failing.take().is_some() {
+                    say(DAEMON, "looking works again");
+                }
                 if look.news == Written::Anew {
                     self.publishing = Publishing::Due;
                 }
@@ -200,7 +205,11 @@ impl Loop<'_> {
                 pause
             }
             Err(error) => {
-                say(DAEMON, error);
+                let error = error.to_string();
+                if self.failing.as_ref() != Some(&error) {
+                    say(DAEMON, &error);
+                }
+                self.failing = Some(error);
                 PAUSE
             }
         }

@@ -226,6 +226,11 @@ impl Story {
             (Way::ServerAway, _) => {
                 Report::new("job", Outcome::Failed { error: "PROD can't be reached".into() })
             }
+            (Way::Stale, Step::Compare) => report(refused(RefusalKind::Stale), lasting(End::Stale)),
+            (Way::Broken, Step::Compare) => {
+                let outcome = Outcome::Failed { error: "page isn't there".into() };
+                Report { ended: lasting(End::Failed), ..Report::new("job", outcome) }
+            }
             (_, Step::Compare) => report(Outcome::AwaitingApproval, None),
             (Way::Stale, _) => report(refused(RefusalKind::Stale), lasting(End::Stale)),
             (Way::CannotRun, _) => report(refused(RefusalKind::CannotRun), None),
@@ -336,6 +341,23 @@ fn errors_that_may_pass_are_tried_again_and_others_end_it() {
             .time("2026-11-24T11:00:00Z")
             .way(Way::Fine)
             .commit("asked again", &approved.replace("approved", "request: 2\n  approved"));
+        put!(trace, "== {way:?}\n{}", story.trace);
+    }
+    insta::assert_snapshot!(trace);
+}
+
+/// Before its time, a comparison ends no request, whatever it finds.
+#[test]
+fn what_a_comparison_finds_ends_no_request() {
+    let job =
+        format!("{TO_PROD}\n  schedule: {{at: \"2026-12-01T02:00\", timeZone: UTC}}\n  {PINNED}");
+    let mut trace = String::new();
+    for way in [Way::Stale, Way::Broken] {
+        let story = Story::begin(NOON, TO_PROD)
+            .way(way)
+            .commit("approved", &job)
+            .way(Way::Fine)
+            .time("2026-12-01T02:00:00Z");
         put!(trace, "== {way:?}\n{}", story.trace);
     }
     insta::assert_snapshot!(trace);

@@ -93,7 +93,10 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
     let is_run = lesson.action.step == Step::Run;
     compared(memory, lesson, report, learned);
     match &report.outcome {
-        Outcome::Failed { error } | Outcome::Unknown { error } if report.ended.is_none() => {
+        // What can't be compared today says nothing about a request whose time hasn't come.
+        Outcome::Failed { error } | Outcome::Unknown { error }
+            if report.ended.is_none() || !is_run =>
+        {
             let trouble =
                 on_error(memory.trouble.as_ref(), error.clone(), lesson.now, lesson.jitter);
             if trouble.attempts == ATTEMPTS_BEFORE_TELLING {
@@ -104,7 +107,9 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
         }
         _ => memory.trouble = None,
     }
-    let ended = report.ended.clone().or_else(|| (is_run).then(|| over(lesson, report)).flatten());
+    // Neither do pins that don't hold now: they are told as objections. The ledger's word counts.
+    let is_over = is_run || matches!(report.outcome, Outcome::Held(_));
+    let ended = report.ended.clone().or_else(|| over(lesson, report)).filter(|_| is_over);
     if let Some(mut ended) = ended {
         if ended.run.is_empty() && is_run {
             lesson.run.clone_into(&mut ended.run);

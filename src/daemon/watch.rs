@@ -270,10 +270,7 @@ impl Daemon {
         now: Timestamp,
     ) -> Result<(), Error> {
         // A file that can't be read may hold the job.
-        let is_sure = manifests
-            .problems
-            .iter()
-            .all(|problem| !problem.is_error() || problem.document.is_some());
+        let is_sure = manifests.names_all();
         for (name, mut remembered) in memories {
             if !is_sure || remembered.memory.seen.is_none() {
                 continue;

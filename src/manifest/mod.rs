@@ -201,6 +201,15 @@ impl Manifests {
         problem::sort(&mut self.problems);
     }
 
+    /// Whether every file could be read as far as the names of its documents: only then is what isn't
+    /// among them gone.
+    pub fn names_all(&self) -> bool {
+        let is_of_some = |problem: &Problem| {
+            self.documents.iter().any(|document| document.origin.holds(problem))
+        };
+        self.problems.iter().all(|problem| !problem.is_error() || is_of_some(problem))
+    }
+
     /// Errors of a job's document and of the modules it selects. A job with any can't run; others
     /// can.
     pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {
