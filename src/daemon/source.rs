@@ -64,6 +64,7 @@ pub enum Source {
 pub struct GitBranch {
     mirror: Mirror,
     poll: Duration,
+    must_be_signed: bool,
     fetched: Option<(Instant, Commit)>,
     author_email: String,
 }
@@ -75,6 +76,7 @@ impl Source {
             ManifestSource::Git(git) => Self::Git(Box::new(GitBranch {
                 mirror: Mirror::new(git, &config.state_directory),
                 poll: Duration::from_secs(git.poll_seconds),
+                must_be_signed: git.require_signed.is_some(),
                 fetched: None,
                 author_email: config
                     .mail
@@ -196,15 +198,24 @@ impl GitBranch {
             return Ok(head.clone());
         }
         let head = self.mirror.fetch().await?;
-        let trusted = state.noted(TRUSTED).await?.and_then(|text| Commit::parse(&text));
-        if trusted.as_ref() != Some(&head) {
-            if let Some(unsigned) = self.mirror.first_unsigned(trusted.as_ref(), &head).await? {
-                return Err(Error::Unsigned(unsigned));
-            }
-            state.note(TRUSTED, head.as_str()).await?;
+        if self.must_be_signed {
+            self.check_signatures(state, &head).await?;
         }
         self.fetched = Some((Instant::now(), head.clone()));
         Ok(head)
+    }
+
+    /// Refuses a head with an unsigned commit since the last one that was trusted. Nothing is trusted
+    /// that wasn't checked.
+    async fn check_signatures(&self, state: &mut State, head: &Commit) -> Result<(), Error> {
+        let trusted = state.noted(TRUSTED).await?.and_then(|text| Commit::parse(&text));
+        if trusted.as_ref() == Some(head) {
+            return Ok(());
+        }
+        if let Some(unsigned) = self.mirror.first_unsigned(trusted.as_ref(), head).await? {
+            return Err(Error::Unsigned(unsigned));
+        }
+        Ok(state.note(TRUSTED, head.as_str()).await?)
     }
 
     fn poll_again(&mut self) {

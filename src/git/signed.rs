@@ -4,7 +4,6 @@
 //! those that a merge brought. Git checks the signatures; which keys count is decided here, by whole
 //! fingerprints, and not by how much a keyring trusts them.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::error::not_understood;
 use super::mirror::at;
 use super::{Commit, Error, Mirror};
 use crate::config::SigningKey;
+use crate::whole::write_if_changed;
 
 /// Each signature starts a program or two.
 const TIME_LIMIT: Duration = Duration::from_mins(10);
@@ -77,10 +77,7 @@ impl Mirror {
         let text: String = ssh.collect();
         let path = std::path::absolute(self.folder()).map_err(at(self.folder()))?;
         let path = path.with_extension("signers");
-        if fs::read_to_string(&path).ok().as_deref() != Some(&text) {
-            let new = path.with_extension("signers.new");
-            fs::write(&new, &text).and_then(|()| fs::rename(&new, &path)).map_err(at(&path))?;
-        }
+        write_if_changed(&path, &text).map_err(at(&path))?;
         Ok(path)
     }
 }
