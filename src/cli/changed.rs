@@ -10,6 +10,7 @@ use super::Error;
 use crate::escape::visible;
 use crate::git::WorkTree;
 use crate::manifest::module::ModuleSpec;
+use crate::manifest::sync_job::Selection;
 use crate::manifest::{Manifests, Spec};
 
 /// The jobs that differ from those of a revision of the repository that the manifests lie in. Broken
@@ -59,7 +60,7 @@ fn different(before: &Manifests, now: &Manifests) -> BTreeSet<String> {
         earlier != Some(spec.request_hash())
             || spec.modules.as_ref().is_some_and(|selection| {
                 changed.iter().any(|module| selection.selects(module))
-                    || (selection.selects("all") && gone())
+                    || (*selection == Selection::All && gone())
             })
     };
     jobs.filter(|(name, spec)| differs(name, spec)).map(|(name, _)| name.clone()).collect()

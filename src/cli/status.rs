@@ -17,7 +17,7 @@ use crate::daemon::pass::whole_second;
 use crate::daemon::turn::Desk;
 use crate::escape::{harmless, width};
 use crate::job::Context;
-use crate::manifest::{Manifests, Spec};
+use crate::manifest::Manifests;
 use crate::put::put;
 use crate::report::conditions::conditions;
 use crate::report::not_out::{Words, not_out};
@@ -99,8 +99,7 @@ fn standing(decided: Standing, memory: &Memory) -> Standing {
 }
 
 fn names(args: &Args, manifests: &Manifests) -> Result<BTreeSet<String>, Error> {
-    let known = manifests.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
-    let known: BTreeSet<String> = known.map(|document| document.name.clone()).collect();
+    let known = manifests.job_names();
     for job in &args.jobs {
         if !known.contains(job) {
             prepare::job(manifests, job)?;

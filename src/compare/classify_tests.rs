@@ -14,6 +14,7 @@ fn made_together() -> IdHolder {
     IdHolder { created_equal: Some(true), created_unique: true, ..holder() }
 }
 
+/// Long, because it is a table: one line for each case, and one loop.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table")]
 fn each_named_case() {

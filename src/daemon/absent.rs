@@ -9,7 +9,7 @@ use crate::report::files::{self, Written};
 use crate::report::messages::{Matter, message};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
-use crate::state::{self, Change, End, Ended, Held, Remembered};
+use crate::state::{self, Change, End, Ended, Held, Memory, Remembered};
 
 impl Desk {
     /// A job whose manifest is broken: nothing of it happens until that is mended.
@@ -20,6 +20,7 @@ impl Desk {
         why: &str,
         now: Timestamp,
     ) -> Result<Written, state::Error> {
+        let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let told = memory.announced.take();
         let event = told.map(|key| {
@@ -27,7 +28,7 @@ impl Desk {
             (key, Event::Withdrawn { why })
         });
         let standing = Standing::new(Phase::Invalid, why);
-        self.note(job, remembered, &standing, event, now).await
+        self.note(job, remembered, &before, &standing, event, now).await
     }
 
     /// A job that no manifest names any more. What was announced of it is cancelled; a job of the
@@ -38,6 +39,7 @@ impl Desk {
         remembered: &mut Remembered,
         now: Timestamp,
     ) -> Result<Written, state::Error> {
+        let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let why = "its manifest was deleted";
         let (phase, run, at) = (End::Cancelled, String::new(), now.to_string());
@@ -48,7 +50,7 @@ impl Desk {
         });
         memory.seen = None;
         let standing = Standing::new(Phase::Ended(End::Cancelled), why);
-        self.note(job, remembered, &standing, event, now).await
+        self.note(job, remembered, &before, &standing, event, now).await
     }
 
     /// Remembers, tells, and writes `status.yaml`.
@@ -56,11 +58,11 @@ impl Desk {
         &mut self,
         job: &str,
         remembered: &mut Remembered,
+        before: &Memory,
         standing: &Standing,
         event: Option<(String, Event)>,
         now: Timestamp,
     ) -> Result<Written, state::Error> {
-        let before = self.state.memory(job).await?.memory;
         conditions::note(&mut remembered.memory, standing, now);
         let memory = &remembered.memory;
         let (config, spec, plan, report) = (&*self.config, None, None, None);
@@ -76,7 +78,7 @@ impl Desk {
         });
         let people = self.people(job, memory);
         let text = status(job, None, memory, standing, &people);
-        if *memory != before || !messages.is_empty() {
+        if memory != before || !messages.is_empty() {
             self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;
         }
         let folder = &self.config.results.directory;

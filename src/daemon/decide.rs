@@ -11,7 +11,7 @@ use crate::manifest::approval::{Approval, Approvals};
 use crate::manifest::sync_job::{Suspend, SyncJobSpec};
 use crate::manifest::windows::{Opening, opening};
 use crate::report::{Phase, Standing, local};
-use crate::state::{Compared, End, Ended, Memory, Trouble};
+use crate::state::{Compared, End, Memory, Trouble};
 
 /// Everything that decides.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +23,6 @@ pub struct View<'a> {
     pub subject: &'a str,
     /// With the request as it is [`Memory::seen`] now.
     pub memory: &'a Memory,
-    /// How the [`Moment`] of this look ended, where it is over.
-    pub ended: Option<&'a Ended>,
     pub rules: &'a Rules,
     pub now: Timestamp,
 }
@@ -99,7 +97,7 @@ pub fn reconcile(view: &View<'_>) -> Action {
         let standing = Standing::new(Phase::Suspended, why);
         return Action { step, moment, standing, again: until };
     }
-    if let Some(ended) = view.ended {
+    if let Some(ended) = memory.ended(&moment.key) {
         let standing = Standing::new(Phase::Ended(ended.phase), &ended.why);
         return Action { step: Step::Rest, moment, standing, again: None };
     }

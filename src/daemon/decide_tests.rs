@@ -147,14 +147,11 @@ impl Story {
             }
         }
         for _ in 0..20 {
-            let key = moment_of(&self.spec, &request, &self.memory, &self.rules, self.now).key;
-            let ended = self.memory.ended(&key).cloned();
             let action = reconcile(&View {
                 spec: &self.spec,
                 request: &request,
                 subject: &subject,
                 memory: &self.memory,
-                ended: ended.as_ref(),
                 rules: &self.rules,
                 now: self.now,
             });
@@ -171,7 +168,7 @@ impl Story {
                 action: &action,
                 request: &request,
                 subject: &subject,
-                question: &self.spec.question_hash(),
+                spec: &self.spec,
                 report: report.as_ref(),
                 run: &run,
                 asker: Asker::Daemon,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::decide::{Action, Step, on_error};
 use super::moment::{Due, Moment};
 use crate::job::report::{Outcome, Report};
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::report::{Event, Phase};
 use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Seen};
 
@@ -26,8 +27,7 @@ pub struct Lesson<'a> {
     /// The request's hash.
     pub request: &'a str,
     pub subject: &'a str,
-    /// The hash of what people want to know of it.
-    pub question: &'a str,
+    pub spec: &'a SyncJobSpec,
     /// Where the step was carried out.
     pub report: Option<&'a Report>,
     /// What the run was called.
@@ -138,14 +138,15 @@ fn over(lesson: &Lesson<'_>, report: &Report) -> Option<Ended> {
 
 fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
     let Some(plan) = &report.plan else { return };
-    let is_first = memory.compared.as_ref().is_none_or(|it| it.question != lesson.question);
+    let question = lesson.spec.question_hash();
+    let is_first = memory.compared.as_ref().is_none_or(|it| it.question != question);
     let objections = match &report.outcome {
         Outcome::Refused(refusal) => refusal.reasons.clone(),
         _ => Vec::new(),
     };
     memory.compared = Some(Compared {
         subject: lesson.subject.to_owned(),
-        question: lesson.question.to_owned(),
+        question,
         digest: plan.digest.clone(),
         counts: plan.counts,
         failed_modules: plan.failed_modules.keys().cloned().collect(),

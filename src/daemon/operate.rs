@@ -5,13 +5,12 @@
 
 use jiff::Timestamp;
 
-use super::decide::{Action, has_approvals};
+use super::decide::has_approvals;
 use super::learn::close;
 use super::turn::{Desk, Turn};
 use crate::job::Context;
 use crate::manifest::SyncJob;
 use crate::report::Event;
-use crate::report::files::Written;
 use crate::state::{self, Change, End, Ended, Remembered, Seen, Suspended};
 
 /// Why a request can't be cancelled.
@@ -35,26 +34,15 @@ impl Desk {
         &self,
         context: &Context<'_>,
         job: &'a SyncJob,
-        mut remembered: Remembered,
+        remembered: Remembered,
         now: Timestamp,
     ) -> Turn<'a> {
-        let request = job.spec.request_hash();
-        let seen = remembered.memory.seen.as_ref();
-        if seen.is_none_or(|seen| seen.request != request) {
-            let (written, commit, author) = (None, None, None);
-            remembered.memory.seen =
-                Some(Seen { request: request.clone(), at: now, written, commit, author });
+        let mut turn = Turn::begin(context, job, remembered, now);
+        let seen = &mut turn.remembered.memory.seen;
+        if seen.as_ref().is_none_or(|seen| seen.request != turn.request) {
+            let (request, written, commit, author) = (turn.request.clone(), None, None, None);
+            *seen = Some(Seen { request, at: now, written, commit, author });
         }
-        let mut turn = Turn {
-            job,
-            request,
-            subject: context.subject(job),
-            saved: remembered.memory.clone(),
-            remembered,
-            action: Action::none(now),
-            news: Written::AsBefore,
-            troubles: Vec::new(),
-        };
         turn.action = self.decide(&turn, now);
         turn
     }

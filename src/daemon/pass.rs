@@ -86,7 +86,6 @@ async fn dry_run(
         request: &request,
         subject: &subject,
         memory: &memory,
-        ended: None,
         rules: &rules,
         now,
     };

@@ -178,8 +178,8 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let (jitter, question) = (state::jitter(), &self.job.spec.question_hash());
-        let lesson = Lesson { action, request, subject, question, report, run, asker, now, jitter };
+        let (jitter, spec) = (state::jitter(), &self.job.spec);
+        let lesson = Lesson { action, request, subject, spec, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }
 

@@ -90,29 +90,19 @@ impl Desk {
         &mut self,
         context: &Context<'_>,
         job: &'a SyncJob,
-        mut remembered: Remembered,
+        remembered: Remembered,
         source: &Source,
         now: Timestamp,
     ) -> Result<Turn<'a>, state::Error> {
-        let (request, subject) = (job.spec.request_hash(), context.subject(job));
-        let saved = remembered.memory.clone();
-        self.see(job, &request, &mut remembered.memory, source, now).await?;
-        remembered.memory.notify.clone_from(&job.spec.notify);
+        let mut turn = Turn::begin(context, job, remembered, now);
+        self.see(&mut turn, source, now).await?;
+        let memory = &mut turn.remembered.memory;
+        memory.notify.clone_from(&job.spec.notify);
         if self.asker == Asker::Daemon {
             // The daemon has one turn at a time: a run that is still noted ended with its process. The
             // ledger tells how.
-            remembered.memory.running = None;
+            memory.running = None;
         }
-        let mut turn = Turn {
-            job,
-            request,
-            subject,
-            action: Action::none(now),
-            remembered,
-            saved,
-            news: files::Written::AsBefore,
-            troubles: Vec::new(),
-        };
         loop {
             turn.action = self.decide(&turn, now);
             let again = match turn.action.step {
@@ -134,18 +124,17 @@ impl Desk {
     /// Notes a request that is new: who wrote it, and whether it was over before.
     async fn see(
         &mut self,
-        job: &SyncJob,
-        request: &str,
-        memory: &mut Memory,
+        turn: &mut Turn<'_>,
         source: &Source,
         now: Timestamp,
     ) -> Result<(), state::Error> {
-        if memory.seen.as_ref().is_some_and(|seen| seen.request == request) {
+        let Turn { job, request, remembered: Remembered { memory, .. }, .. } = turn;
+        if memory.seen.as_ref().is_some_and(|seen| seen.request == *request) {
             return Ok(());
         }
         let written = source.last_change(job).await;
         let seen = Seen {
-            request: request.to_owned(),
+            request: request.clone(),
             at: now,
             written: written.as_ref().map(|change| change.at),
             commit: written.as_ref().and_then(|change| change.commit.clone()),
@@ -162,15 +151,16 @@ impl Desk {
     pub(super) fn decide(&self, turn: &Turn<'_>, now: Timestamp) -> Action {
         let Turn { job, request, subject, remembered, .. } = turn;
         let (spec, memory) = (&job.spec, &remembered.memory);
-        let key = moment_of(spec, request, memory, &self.rules, now).key;
-        let ended = memory.ended(&key);
-        let impatient = Memory { trouble: None, ..memory.clone() };
+        let impatient;
         let memory = match self.asker {
             Asker::Daemon => memory,
             // Somebody who asks doesn't want to wait.
-            Asker::Person => &impatient,
+            Asker::Person => {
+                impatient = Memory { trouble: None, ..memory.clone() };
+                &impatient
+            }
         };
-        reconcile(&View { spec, request, subject, memory, ended, rules: &self.rules, now })
+        reconcile(&View { spec, request, subject, memory, rules: &self.rules, now })
     }
 
     /// Carries out what was decided, remembers it and tells of it. A person's turn compares in any
@@ -242,6 +232,27 @@ impl Desk {
         }
         self.keep(turn, &Learned::default(), None, now).await?;
         Ok(over)
+    }
+}
+
+impl<'a> Turn<'a> {
+    /// A turn of which nothing is decided yet.
+    pub(super) fn begin(
+        context: &Context<'_>,
+        job: &'a SyncJob,
+        remembered: Remembered,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            job,
+            request: job.spec.request_hash(),
+            subject: context.subject(job),
+            saved: remembered.memory.clone(),
+            remembered,
+            action: Action::none(now),
+            news: files::Written::AsBefore,
+            troubles: Vec::new(),
+        }
     }
 }
 

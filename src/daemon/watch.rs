@@ -4,7 +4,7 @@
 //! the time given; for the most urgent jobs having their turns first, and a run never waiting for more
 //! than one comparison; and for an error of one job never keeping the others from their turns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,9 @@ use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::{self, validate};
-use crate::manifest::{Manifests, Spec};
 use crate::report::files::Written;
 use crate::state::{self, Remembered};
 
@@ -102,7 +102,7 @@ impl Daemon {
         let mut memories = self.desk.state.memories().await?;
         let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
         let mut urgent: Vec<(Urgency, Turn<'_>)> = Vec::new();
-        for name in names(&checked.manifests) {
+        for name in checked.manifests.job_names() {
             let remembered = memories.remove(&name).unwrap_or_default();
             let problems = checked.manifests.problems_of_job(&name);
             let job = checked.manifests.jobs.get(&name).filter(|_| problems.is_empty());
@@ -295,12 +295,6 @@ fn taken<T>(job: &str, result: Result<T, state::Error>) -> Result<Option<T>, Err
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// Every job that some document names, also broken ones.
-fn names(manifests: &Manifests) -> BTreeSet<String> {
-    let jobs = manifests.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
-    jobs.map(|document| document.name.clone()).collect()
 }
 
 fn urgency(turn: &Turn<'_>, now: Timestamp) -> Option<Urgency> {

@@ -41,7 +41,7 @@ pub mod windows;
 pub mod words;
 pub mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use module::ModuleSpec;
@@ -199,6 +199,12 @@ impl Manifests {
     pub fn add_problems(&mut self, found: impl IntoIterator<Item = Problem>) {
         self.problems.extend(found);
         problem::sort(&mut self.problems);
+    }
+
+    /// The names of all jobs, also of broken ones.
+    pub fn job_names(&self) -> BTreeSet<String> {
+        let jobs = self.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
+        jobs.map(|document| document.name.clone()).collect()
     }
 
     /// Whether every file could be read as far as the names of its documents: only then is what isn't

@@ -13,6 +13,7 @@ use crate::plan::change::{Answer, Change, Class, ConflictKind, Form, Plan};
 
 const PLAIN: Style = Style { colour: Colour::Never, width: 100 };
 
+/// Long, because it is one plan's whole text: a part of it would hide what moved beside it.
 #[test]
 fn a_rich_plan_as_text() {
     insta::assert_snapshot!(text(&rich(), PLAIN), @r#"
@@ -182,6 +183,7 @@ fn nothing_to_do_as_text() {
     "#);
 }
 
+/// Long for the same reason: one comment, as people see it.
 #[test]
 #[allow(clippy::too_many_lines, reason = "most of them are the Markdown")]
 fn a_rich_plan_as_markdown() {
