@@ -356,12 +356,11 @@ impl Search<'_> {
 
 /// Where some columns stand among those that are read; they join them.
 fn places_in(read: &mut Vec<String>, columns: &[String]) -> Vec<usize> {
-    let place = |name: &String| match read.iter().position(|it| it == name) {
-        Some(at) => at,
-        None => {
+    let place = |name: &String| {
+        read.iter().position(|it| it == name).unwrap_or_else(|| {
             read.push(name.clone());
             read.len() - 1
-        }
+        })
     };
     columns.iter().map(place).collect()
 }
