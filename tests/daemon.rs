@@ -1,5 +1,7 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+mod passes;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;

@@ -135,8 +135,8 @@ impl Source {
 
     /// Whether what was approved by a commit still is part of the branch. Outside of git nobody can
     /// say otherwise.
-    pub async fn still_has(&self, commit: Option<&str>) -> Result<bool, Error> {
-        let (Self::Git(branch), Some(commit)) = (self, commit.and_then(Commit::parse)) else {
+    pub async fn still_has(&self, commit: &str) -> Result<bool, Error> {
+        let (Self::Git(branch), Some(commit)) = (self, Commit::parse(commit)) else {
             return Ok(true);
         };
         let Some((_, head)) = &branch.fetched else { return Ok(true) };

@@ -254,6 +254,23 @@ impl<'a> Turn<'a> {
             troubles: Vec::new(),
         }
     }
+
+    /// Whether the commit that approved a run still is part of the branch.
+    pub async fn fit(&self, source: &Source) -> Fitness {
+        let seen = self.remembered.memory.seen.as_ref();
+        let commit = seen.and_then(|seen| seen.commit.as_deref());
+        let Some(commit) = commit.filter(|_| self.action.step == Step::Run) else {
+            return Fitness::Fit;
+        };
+        match source.still_has(commit).await {
+            Ok(true) => Fitness::Fit,
+            Ok(false) => Fitness::Never(format!(
+                "the history was rewritten: commit {commit}, which approved this, isn't part of the \
+                 branch any more; approve again, with another `request` number"
+            )),
+            Err(error) => Fitness::NotNow(error.to_string()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
