@@ -378,6 +378,14 @@ async fn what_operators_do_is_seen_and_told() {
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["jobs"][0]["phase"], "Scheduled", "{json}");
     assert_eq!(json["jobs"][0]["nextRun"], "2999-12-01T01:00:00Z", "{json}");
+    for (until, told) in [
+        ("2999-12", "a date (2026-12-01) or a local date and time (2026-12-01T02:00) is needed"),
+        ("2001-12-01", "that has passed already"),
+    ] {
+        let arguments = ["suspend", "spring", "--reason", "stock-taking", "--until", until];
+        let said = world.reconcile(&arguments).ends_with(64);
+        assert!(said.err.contains(&format!("`--until {until}`: {told}")), "{}", said.err);
+    }
     world.reconcile(&["suspend", "spring", "--reason", "stock-taking"]).ends_with(0);
     let said = world.reconcile(&["status", "spring"]).ends_with(0);
     assert!(said.out.contains("Suspended\n  stock-taking (suspended by"), "{}", said.out);

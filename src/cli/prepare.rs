@@ -12,8 +12,7 @@ use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::git::WorkTree;
-use crate::manifest::protected::Protection;
-use crate::manifest::validate::{Context, validate};
+use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::plan::change::Plan;
 use crate::state::{State, keep_plan};
@@ -69,10 +68,7 @@ fn checked(
     mut manifests: Manifests,
     catalogs: &BTreeMap<Environment, Catalog>,
 ) -> Manifests {
-    let protection = Protection::new(config);
-    let context =
-        Context { manifests: &manifests, protection: &protection, config: Some(config), catalogs };
-    let problems = validate(&context);
+    let problems = validate_by(config, &manifests, catalogs);
     manifests.add_problems(problems);
     manifests
 }

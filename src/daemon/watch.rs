@@ -21,7 +21,7 @@ use crate::config::Config;
 use crate::job::Context;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
-use crate::manifest::validate::{self, validate};
+use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
 use crate::state::{self, Remembered};
 
@@ -185,13 +185,7 @@ impl Daemon {
             (None, Some(checked)) => return Ok(Arc::clone(checked)),
             (None, None) => unreachable!("a revision is known only of what was checked"),
         };
-        let config = &self.desk.config;
-        let problems = validate(&validate::Context {
-            manifests: &manifests,
-            protection: &crate::manifest::protected::Protection::new(config),
-            config: Some(config),
-            catalogs: &BTreeMap::new(),
-        });
+        let problems = validate_by(&self.desk.config, &manifests, &BTreeMap::new());
         manifests.add_problems(problems);
         for problem in manifests.problems.iter().filter(|problem| problem.is_error()) {
             say("manifests", problem.one_line());
@@ -301,12 +295,7 @@ async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
         Ok(catalogs) => catalogs,
         Err(error) => return Fitness::NotNow(error.to_string()),
     };
-    let problems = validate(&validate::Context {
-        manifests: context.manifests,
-        protection: &context.protection,
-        config: Some(context.config),
-        catalogs: &catalogs,
-    });
+    let problems = validate_by(context.config, context.manifests, &catalogs);
     let concerning = context.manifests.concerning(&turn.job.name, &problems);
     match concerning.first() {
         Some(problem) => Fitness::NotNow(problem.one_line()),
