@@ -94,10 +94,10 @@ impl Source {
     ) -> Result<Option<Snapshot>, Error> {
         match self {
             Self::Directory(directory) => {
-                let manifests = manifest::load(directory).map_err(Error::Unreadable)?;
-                let revision = manifests.revision();
+                let files = manifest::read(directory).map_err(Error::Unreadable)?;
+                let revision = files.revision();
                 let is_new = known != Some(&revision);
-                Ok(is_new.then_some(Snapshot { manifests, revision }))
+                Ok(is_new.then(|| Snapshot { manifests: files.understood(), revision }))
             }
             Self::Git(branch) => {
                 let head = branch.head(state).await?;
