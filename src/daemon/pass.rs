@@ -56,7 +56,7 @@ impl Passing {
         watch: &mut dyn Watch,
     ) -> Result<Report, state::Error> {
         let Self::Real { desk, source } = self else {
-            return Ok(dry_run(context, job, now, watch).await);
+            return Ok(Box::pin(dry_run(context, job, now, watch)).await);
         };
         let now = whole_second(now);
         let remembered = desk.state.memory(&job.name).await?;
