@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let wish = args.wish();
     let signal = Arc::new(Stop::default());
     let (manifests, reports) = block_on(async {
-        let Prepared { manifests } = prepare(&config).await?;
+        let Prepared { manifests, source } = prepare(&config).await?;
         let mut names = names(args, &manifests)?;
         if let Some(revision) = &args.changed_since {
             let directory = prepare::directory(None, Some(&config)).await?;
@@ -53,7 +53,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         }
         listen(&signal);
         let context = Context::new(&config, &manifests);
-        let mut passing = Passing::open(&config, wish).await?;
+        let mut passing = Passing::open(&config, source, wish).await?;
         let mut reports = Vec::new();
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {

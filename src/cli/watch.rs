@@ -142,7 +142,7 @@ impl Loop<'_> {
             match self.wait(&mut hints, pause).await {
                 Next::Look => {}
                 Next::Reload => {
-                    self.reload().await;
+                    Box::pin(self.reload()).await;
                     hints = self.hints();
                 }
                 Next::End => break,

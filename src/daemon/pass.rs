@@ -8,7 +8,7 @@ use super::decide::{Step, View, reconcile};
 use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
-use super::turn::{Desk, Fitness, instead, rules};
+use super::turn::{Desk, instead, rules};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
@@ -25,13 +25,14 @@ pub enum Passing {
 }
 
 impl Passing {
-    pub async fn open(config: &Config, wish: Wish) -> Result<Self, state::Error> {
+    /// `source` is where the manifests were read from: it knows whose they are.
+    pub async fn open(config: &Config, source: Source, wish: Wish) -> Result<Self, state::Error> {
         if wish == Wish::DryRun {
             return Ok(Self::Dry);
         }
         let mut desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
         desk.hear_of_mail().await?;
-        Ok(Self::Real { desk, source: Source::of(config) })
+        Ok(Self::Real { desk, source })
     }
 
     /// Sends and publishes what is to be sent and published, for a short while. Returns what isn't
@@ -60,7 +61,8 @@ impl Passing {
         let now = whole_second(now);
         let remembered = desk.state.memory(&job.name).await?;
         let mut turn = desk.look(context, job, remembered, source, now).await?;
-        let mut report = desk.carry_out(context, &mut turn, Fitness::Fit, now, watch).await?;
+        let fit = turn.fit(source).await;
+        let mut report = desk.carry_out(context, &mut turn, fit, now, watch).await?;
         report.left_out.append(&mut turn.troubles);
         Ok(report)
     }

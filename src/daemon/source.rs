@@ -97,10 +97,10 @@ impl Source {
     ) -> Result<Option<Snapshot>, Error> {
         match self {
             Self::Directory(directory) => {
-                let manifests = manifest::load(directory).map_err(Error::Unreadable)?;
-                let revision = manifests.revision();
+                let files = manifest::read(directory).map_err(Error::Unreadable)?;
+                let revision = files.revision();
                 let is_new = known != Some(&revision);
-                Ok(is_new.then_some(Snapshot { manifests, revision }))
+                Ok(is_new.then(|| Snapshot { manifests: files.understood(), revision }))
             }
             Self::Git(branch) => {
                 let head = branch.head(state).await?;
@@ -138,8 +138,8 @@ impl Source {
 
     /// Whether what was approved by a commit still is part of the branch. Outside of git nobody can
     /// say otherwise.
-    pub async fn still_has(&self, commit: Option<&str>) -> Result<bool, Error> {
-        let (Self::Git(branch), Some(commit)) = (self, commit.and_then(Commit::parse)) else {
+    pub async fn still_has(&self, commit: &str) -> Result<bool, Error> {
+        let (Self::Git(branch), Some(commit)) = (self, Commit::parse(commit)) else {
             return Ok(true);
         };
         let Some((_, head)) = &branch.fetched else { return Ok(true) };

@@ -71,6 +71,28 @@ pub enum Fitness {
     Never(String),
 }
 
+impl Fitness {
+    /// A force-push dropped the commit that approved a run.
+    pub(super) fn rewritten(commit: &str) -> Self {
+        Self::Never(format!(
+            "the history was rewritten: commit {commit}, which approved this, isn't part of the branch \
+             any more; approve again, with another `request` number"
+        ))
+    }
+
+    /// What is said of a job that has no turn for it.
+    pub(super) fn report(self, job: &str) -> Option<Report> {
+        let outcome = match self {
+            Self::Fit => return None,
+            Self::NotNow(error) => Outcome::Failed { error },
+            Self::Never(why) => {
+                Outcome::Refused(Refusal { kind: RefusalKind::CannotRun, reasons: vec![why] })
+            }
+        };
+        Some(Report::new(job, outcome))
+    }
+}
+
 /// A job that was looked at, and what is to be done about it.
 pub struct Turn<'a> {
     pub job: &'a SyncJob,
@@ -226,17 +248,12 @@ impl Desk {
             term: watch.lease.and_then(Lease::term),
             now,
         };
-        let mut report = match fit {
-            Fitness::Fit => {
-                // Much is held while comparing: on the heap, not on the stack of whoever waits.
-                let pass = Box::pin(pass(context, turn.job, order, watch));
-                caught(&turn.job.name, now, pass).await
-            }
-            Fitness::NotNow(error) => Report::new(&turn.job.name, Outcome::Failed { error }),
-            Fitness::Never(why) => {
-                let refusal = Refusal { kind: RefusalKind::CannotRun, reasons: vec![why] };
-                Report::new(&turn.job.name, Outcome::Refused(refusal))
-            }
+        let mut report = if let Some(report) = fit.report(&turn.job.name) {
+            report
+        } else {
+            // Much is held while comparing: on the heap, not on the stack of whoever waits.
+            let pass = Box::pin(pass(context, turn.job, order, watch));
+            caught(&turn.job.name, now, pass).await
         };
         match (self.remember(turn, &report, &run, now).await, &report.outcome) {
             // The run is committed: its ledger row holds the request from now on.
@@ -299,6 +316,20 @@ impl<'a> Turn<'a> {
             action: Action::none(now),
             news: files::Written::AsBefore,
             troubles: Vec::new(),
+        }
+    }
+
+    /// Whether the commit that approved a run still is part of the branch.
+    pub async fn fit(&self, source: &Source) -> Fitness {
+        let seen = self.remembered.memory.seen.as_ref();
+        let commit = seen.and_then(|seen| seen.commit.as_deref());
+        let Some(commit) = commit.filter(|_| self.action.step == Step::Run) else {
+            return Fitness::Fit;
+        };
+        match source.still_has(commit).await {
+            Ok(true) => Fitness::Fit,
+            Ok(false) => Fitness::rewritten(commit),
+            Err(error) => Fitness::NotNow(error.to_string()),
         }
     }
 }

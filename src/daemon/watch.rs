@@ -24,7 +24,7 @@ use crate::job::Context;
 use crate::job::report::Outcome;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
-use crate::manifest::validate::{self, validate};
+use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
 use crate::state::{self, Holder, Lease, Office, Remembered, Taken};
 
@@ -237,7 +237,10 @@ impl Daemon {
         now: Timestamp,
         watch: &mut dyn Watch,
     ) -> Result<Carried, Error> {
-        let fit = self.fit(context, &turn).await?;
+        let fit = match turn.fit(&self.source).await {
+            Fitness::Fit => fits_databases(context, &turn).await,
+            unfit => unfit,
+        };
         let name = turn.job.name.clone();
         say(&name, starting(&turn));
         let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
@@ -253,24 +256,6 @@ impl Daemon {
     fn listing(&self) -> SignedDuration {
         let poll = self.source.poll().and_then(|poll| SignedDuration::try_from(poll).ok());
         poll.map_or(LISTING, |poll| poll.min(LISTING))
-    }
-
-    /// Whether the job can have its turn: its commit is still there, and the databases are as its
-    /// manifests say.
-    async fn fit(&self, context: &Context<'_>, turn: &Turn<'_>) -> Result<Fitness, Error> {
-        let seen = turn.remembered.memory.seen.as_ref();
-        let commit = seen.and_then(|seen| seen.commit.as_deref());
-        if turn.action.step == Step::Run && !self.source.still_has(commit).await? {
-            let commit = commit.unwrap_or_default();
-            return Ok(Fitness::Never(format!(
-                "the history was rewritten: commit {commit}, which approved this, isn't part of the \
-                 branch any more; approve again, with another `request` number"
-            )));
-        }
-        Ok(match fits_databases(context, turn).await {
-            Ok(()) => Fitness::Fit,
-            Err(error) => Fitness::NotNow(error),
-        })
     }
 
     /// Puts result files on the branch of results, where there is one.
@@ -299,13 +284,7 @@ impl Daemon {
             (None, Some(checked)) => return Ok(Arc::clone(checked)),
             (None, None) => unreachable!("a revision is known only of what was checked"),
         };
-        let config = &self.desk.config;
-        let problems = validate(&validate::Context {
-            manifests: &manifests,
-            protection: &crate::manifest::protected::Protection::new(config),
-            config: Some(config),
-            catalogs: &BTreeMap::new(),
-        });
+        let problems = validate_by(&self.desk.config, &manifests, &BTreeMap::new());
         manifests.add_problems(problems);
         for problem in manifests.problems.iter().filter(|problem| problem.is_error()) {
             say("manifests", problem.one_line());
@@ -411,17 +390,15 @@ fn starting(turn: &Turn<'_>) -> &'static str {
 }
 
 /// Whether the databases are as the job's manifests say; they may be later.
-async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Result<(), String> {
-    let catalogs = crate::job::catalogs(context.config).await.map_err(|error| error.to_string())?;
-    let problems = validate(&validate::Context {
-        manifests: context.manifests,
-        protection: &context.protection,
-        config: Some(context.config),
-        catalogs: &catalogs,
-    });
+async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
+    let catalogs = match crate::job::catalogs(context.config).await {
+        Ok(catalogs) => catalogs,
+        Err(error) => return Fitness::NotNow(error.to_string()),
+    };
+    let problems = validate_by(context.config, context.manifests, &catalogs);
     let concerning = context.manifests.concerning(&turn.job.name, &problems);
     match concerning.first() {
-        Some(problem) => Err(problem.one_line()),
-        None => Ok(()),
+        Some(problem) => Fitness::NotNow(problem.one_line()),
+        None => Fitness::Fit,
     }
 }

@@ -46,6 +46,7 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
     Message {
         id: id(job, key, event, memory.compared.as_ref()),
         job: (*job).to_owned(),
+        number: 0,
         run,
         at: *now,
         subject: letter.subject().to_owned(),

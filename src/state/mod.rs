@@ -143,6 +143,7 @@ impl State {
         }
         let mut state = Self { session, tables, place, observed: BTreeMap::new() };
         state.check_version().await?;
+        state.begin_numbers().await?;
         Ok(state)
     }
 
@@ -301,10 +302,11 @@ impl State {
         if let Some((key, ended)) = change.ended {
             self.end(job, key, ended).await?;
         }
-        for message in change.messages {
-            self.post(message).await?;
+        match self.post_all(change.messages).await {
+            // Another process just told of another job: this is decided anew, and told after it.
+            Err(Error::Database(error)) if error.is_retryable() => Err(changed()),
+            posted => posted,
         }
-        Ok(())
     }
 
     /// The name of this installation, drawn once: of all daemons that share the store.
