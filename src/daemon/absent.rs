@@ -4,16 +4,17 @@
 
 use jiff::Timestamp;
 
+use super::hands::{Hands, Store};
 use super::interrupted::Begun;
 use super::turn::Desk;
 use crate::job::Context;
-use crate::report::files::{self, Written};
+use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
 use crate::state::{self, Change, End, Ended, Held, Memory, Remembered};
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// A job whose manifest is broken: nothing of it happens until that is mended.
     pub async fn invalid(
         &mut self,
@@ -93,7 +94,10 @@ impl Desk {
         if remembered.memory != *before || !messages.is_empty() {
             self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;
         }
-        let folder = &self.config.results.directory;
-        Ok(files::write(folder, job, "status.yaml", &text).unwrap_or(news))
+        let written = self.hands.write(&self.config, job, "status.yaml", &text);
+        Ok(match written.unwrap_or(Written::AsBefore) {
+            Written::Anew => Written::Anew,
+            Written::AsBefore => news,
+        })
     }
 }

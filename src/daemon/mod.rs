@@ -7,6 +7,7 @@ mod absent;
 pub mod decide;
 #[cfg(test)]
 mod decide_tests;
+pub mod hands;
 pub mod hints;
 mod interrupted;
 pub mod learn;

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::Step;
-use super::interrupted::release;
 use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
@@ -124,7 +123,7 @@ impl Daemon {
     /// Lets others work.
     pub async fn end(self) -> Result<(), Error> {
         if let Some(lease) = self.lease {
-            release(lease).await?;
+            lease.release().await?;
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ mod plans;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use lease::{Holder, Lease, Office, Taken, in_words};
+pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
     Compared, End, Ended, Held, Memory, RunLine, Running, Seen, Stood, Suspended, Trouble,
 };
