@@ -329,7 +329,11 @@ fn is_passing(error: &Error) -> bool {
     match error {
         Error::State(_)
         | Error::ClocksApart(_)
-        | Error::Apply(ApplyError::Interrupted | ApplyError::NoLedger { .. }) => true,
+        | Error::Apply(
+            ApplyError::Interrupted
+            | ApplyError::NoLedger { .. }
+            | ApplyError::LedgerVersion { .. },
+        ) => true,
         error => error.database().is_some_and(database::Error::is_passing),
     }
 }

@@ -1,7 +1,10 @@
 //! What holds a run back before anything is written: clocks, the ledger of a later release, a full disk.
 
+use std::fs;
+
 use super::{Looks, MODULE, Onlooker, World};
 use crate::places::Place;
+use crate::shop::{Shop, change};
 
 /// The database's clock is five minutes fast.
 const FAST: &str = "CREATE SCHEMA fast;
@@ -40,4 +43,34 @@ async fn nothing_runs_while_a_databases_clock_is_wrong() {
     assert_eq!(world.titles().await, ["Home", "Spring"]);
     world.prod.remove().await;
     world.test.remove().await;
+}
+
+#[tokio::test]
+async fn a_ledger_of_a_later_release_is_refused_and_left_alone() {
+    let shop = Shop::after_the_demo();
+    let file = shop.path().join("manifests/jobs/spring-campaign.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("  mode: all\n", "  mode: all\n  request: 2\n")).unwrap();
+    change(&shop.prod(), "UPDATE reconcile_fence SET fence = 2 WHERE name = 'version'").await;
+    let before = fs::read(shop.prod()).unwrap();
+    for arguments in [
+        &["spring-campaign"][..],
+        &["undo", &shop.run],
+        &["plan", "spring-campaign"],
+        &["--dry-run", "spring-campaign"],
+        &["doctor"],
+    ] {
+        let said = shop.reconcile(arguments).ends_with(1);
+        let told = "the ledger of PROD is of version 2, this program knows 1";
+        assert!(format!("{}{}", said.out, said.err).contains(told), "{}{}", said.out, said.err);
+    }
+    assert!(before == fs::read(shop.prod()).unwrap(), "something was written");
+    // One of an earlier release has no version, and gets one by the next run.
+    change(&shop.prod(), "DELETE FROM reconcile_fence WHERE name = 'version'").await;
+    shop.reconcile(&["undo", &shop.run]).ends_with(0);
+    shop.reconcile(&[&format!("undo-{}", shop.run)]).ends_with(0);
+    change(&shop.prod(), "UPDATE reconcile_fence SET fence = fence + 1 WHERE name = 'version'")
+        .await;
+    let said = shop.reconcile(&["plan", "spring-campaign"]).ends_with(1);
+    assert!(said.err.contains("is of version 2"), "{}", said.err);
 }
