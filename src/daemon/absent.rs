@@ -30,6 +30,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let told = memory.announced.take();
+        memory.announced_for = None;
         let event = told.map(|key| {
             let why = format!("its manifest is broken: {why}");
             (key, Event::Withdrawn { why })
@@ -59,6 +60,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
             memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
             (key, Event::Ended(ended))
         });
+        memory.announced_for = None;
         memory.seen = None;
         let standing = Standing::new(Phase::Ended(End::Cancelled), why);
         self.note(job, remembered, &before, &standing, event, now).await

@@ -20,6 +20,7 @@ use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::job::clocks::Clock;
 use crate::job::report::Outcome;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
@@ -237,7 +238,7 @@ impl Daemon {
         watch: &mut dyn Watch,
     ) -> Result<Carried, Error> {
         let fit = match turn.fit(&self.source).await {
-            Fitness::Fit => fits_databases(context, &turn).await,
+            Fitness::Fit => self.fits_databases(context, &turn).await,
             unfit => unfit,
         };
         let name = turn.job.name.clone();
@@ -250,6 +251,38 @@ impl Daemon {
         }
         self.tell(&mut turn, look);
         Ok(Carried::Out)
+    }
+
+    /// Whether the databases are as the job's manifests say; they may be later.
+    async fn fits_databases(&mut self, context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
+        let (catalogs, clocks) = match crate::job::databases(context.config).await {
+            Ok(databases) => databases,
+            Err(error) => return Fitness::NotNow(error.to_string()),
+        };
+        self.tell_of_clocks(clocks);
+        let problems = validate_by(context.config, context.manifests, &catalogs);
+        let concerning = context.manifests.concerning(&turn.job.name, &problems);
+        match concerning.first() {
+            Some(problem) => Fitness::NotNow(problem.one_line()),
+            None => Fitness::Fit,
+        }
+    }
+
+    /// Says once that a clock is wrong, and that it was set right.
+    fn tell_of_clocks(&mut self, clocks: Vec<Clock>) {
+        for clock in clocks {
+            // No job has a name like this.
+            let about = clock.environment.as_str();
+            match clock.check() {
+                Err(apart) if !self.said.contains_key(about) => {
+                    self.say_once(about, apart.to_string());
+                }
+                Ok(()) if self.said.remove(about).is_some() => {
+                    say(about, "its clock is right again")
+                }
+                _ => {}
+            }
+        }
     }
 
     fn listing(&self) -> SignedDuration {
@@ -386,18 +419,4 @@ fn urgency(turn: &Turn<'_>, now: Timestamp) -> Option<Urgency> {
 
 fn starting(turn: &Turn<'_>) -> &'static str {
     if turn.action.step == Step::Run { "running" } else { "comparing" }
-}
-
-/// Whether the databases are as the job's manifests say; they may be later.
-async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
-    let catalogs = match crate::job::catalogs(context.config).await {
-        Ok(catalogs) => catalogs,
-        Err(error) => return Fitness::NotNow(error.to_string()),
-    };
-    let problems = validate_by(context.config, context.manifests, &catalogs);
-    let concerning = context.manifests.concerning(&turn.job.name, &problems);
-    match concerning.first() {
-        Some(problem) => Fitness::NotNow(problem.one_line()),
-        None => Fitness::Fit,
-    }
 }
