@@ -93,6 +93,7 @@ impl Desk {
             plan,
             report,
             key: &turn.action.moment.key,
+            ticket_key: &self.ticket_key,
             now,
         };
         events.iter().map(|event| message(&matter, event)).collect()

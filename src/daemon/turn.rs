@@ -21,7 +21,7 @@ use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
-use crate::report::{Phase, Standing, files};
+use crate::report::{Phase, Standing, files, ticket};
 use crate::state::{self, End, Ended, Held, Memory, Posted, Remembered, Running, Seen, State};
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
@@ -39,6 +39,8 @@ pub struct Desk {
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
     installation: String,
+    /// Signs the links in messages by which a run is cancelled.
+    pub ticket_key: String,
 }
 
 /// What the operator says of time.
@@ -79,10 +81,11 @@ pub struct Turn<'a> {
 
 impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
-        let state = State::open(&config).await?;
+        let mut state = State::open(&config).await?;
         let installation = state.installation()?;
+        let ticket_key = state.key(ticket::KEY).await?;
         let rules = rules(&config, asker);
-        Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation })
+        Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation, ticket_key })
     }
 
     /// Looks at a job: what happens by time alone is done, the rest is decided.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Board;
 use super::decide::Step;
 use super::learn::Asker;
 use super::log::say;
@@ -58,11 +59,13 @@ pub struct Daemon {
     said: BTreeMap<String, String>,
     /// Jobs whose result files say something new, with their phases.
     unpublished: BTreeMap<String, String>,
+    board: Arc<Board>,
 }
 
-struct Checked {
+/// Manifests with everything that is wrong with them.
+pub struct Checked {
     revision: String,
-    manifests: Manifests,
+    pub manifests: Manifests,
 }
 
 /// How soon a job wants its turn: runs by their time, then comparisons.
@@ -82,6 +85,7 @@ impl Daemon {
             checked: None,
             said: BTreeMap::new(),
             unpublished: BTreeMap::new(),
+            board: Arc::default(),
         })
     }
 
@@ -93,8 +97,28 @@ impl Daemon {
         &self.source
     }
 
+    /// Where it says what it knows, for others to read.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Somebody says that the manifests changed.
+    pub fn hear(&mut self) {
+        self.source.look_again();
+    }
+
     /// One look at everything.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        self.board.begins();
+        let looked = self.look_at_all(now, watch).await;
+        self.board.ends(looked.as_ref().err().map(ToString::to_string));
+        if matches!(&looked, Ok(look) if look.news == Written::Anew) {
+            self.board.unpushed(self.source.has_branch());
+        }
+        looked
+    }
+
+    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
@@ -188,7 +212,9 @@ impl Daemon {
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
         let folder = self.desk.config.results.directory.clone();
-        Ok(self.source.publish(&folder, &message).await?)
+        let published = self.source.publish(&folder, &message).await;
+        self.board.unpushed(published.is_err());
+        Ok(published?)
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -212,6 +238,7 @@ impl Daemon {
             say("manifests", problem.one_line());
         }
         let checked = Arc::new(Checked { revision, manifests });
+        self.board.shows(&checked);
         self.checked = Some(Arc::clone(&checked));
         Ok(checked)
     }
