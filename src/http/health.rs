@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn a_daemon_is_ready_while_its_looks_work() {
         let (begun, day) = (Instant::now(), 24 * 60);
-        let ago = |minutes| begun + Duration::from_mins(day - minutes);
+        let ago = |minutes: u64| begun + Duration::from_mins(day - minutes);
         let now = ago(0);
         let looked = |minutes, error: Option<&str>| {
             let (at, ended) = (Timestamp::now(), ago(minutes));
