@@ -5,6 +5,8 @@
 //! commits, this store remembers the rest. A job's memory, the end of a request and the messages about
 //! it are written in one transaction.
 
+mod drawn;
+mod ends;
 mod lease;
 mod memory;
 mod outbox;
