@@ -23,7 +23,7 @@ use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::{self, validate};
 use crate::report::files::Written;
-use crate::state::{self, Remembered};
+use crate::state::{self, Remembered, State};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
@@ -58,6 +58,14 @@ pub struct Daemon {
     said: BTreeMap<String, String>,
     /// Jobs whose result files say something new, with their phases.
     unpublished: BTreeMap<String, String>,
+    session: Session,
+}
+
+/// Whether the state store can be spoken with as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    Sound,
+    Doubtful,
 }
 
 struct Checked {
@@ -82,6 +90,7 @@ impl Daemon {
             checked: None,
             said: BTreeMap::new(),
             unpublished: BTreeMap::new(),
+            session: Session::Sound,
         })
     }
 
@@ -93,8 +102,21 @@ impl Daemon {
         &self.source
     }
 
-    /// One look at everything.
+    /// One look at everything. After one that the state store failed, another session
+    /// asks it: the old one may be lost for good, or in the midst of something.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        if self.session == Session::Doubtful {
+            self.desk.state = State::open(&self.desk.config).await?;
+            self.session = Session::Sound;
+        }
+        let looked = self.look_at_all(now, watch).await;
+        if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
+            self.session = Session::Doubtful;
+        }
+        looked
+    }
+
+    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
