@@ -27,7 +27,7 @@ use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
-use crate::state::{self, Holder, Lease, Office, Remembered, Taken};
+use crate::state::{self, Holder, Lease, Office, Remembered, State, Taken};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
@@ -80,6 +80,14 @@ pub struct Daemon {
     /// Jobs whose result files say something new, with their phases.
     unpublished: BTreeMap<String, String>,
     board: Arc<Board>,
+    session: Session,
+}
+
+/// Whether the state store can be spoken with as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    Sound,
+    Doubtful,
 }
 
 /// Manifests with everything that is wrong with them.
@@ -166,6 +174,7 @@ impl Daemon {
             said: BTreeMap::new(),
             unpublished: BTreeMap::new(),
             board: Arc::default(),
+            session: Session::Sound,
         })
     }
 
@@ -187,13 +196,26 @@ impl Daemon {
         self.source.look_again();
     }
 
-    /// One look at everything.
+    /// One look at everything. After one that the state store failed, another session
+    /// asks it: the old one may be lost for good, or in the midst of something.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         self.board.begins();
-        let looked = self.look_at_all(now, watch).await;
+        let looked = self.look_anew(now, watch).await;
         self.board.ends(looked.as_ref().err().map(ToString::to_string));
         if matches!(&looked, Ok(look) if look.news == Written::Anew) {
             self.board.unpushed(self.source.has_branch());
+        }
+        looked
+    }
+
+    async fn look_anew(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        if self.session == Session::Doubtful {
+            self.desk.state = State::open(&self.desk.config).await?;
+            self.session = Session::Sound;
+        }
+        let looked = self.look_at_all(now, watch).await;
+        if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
+            self.session = Session::Doubtful;
         }
         looked
     }
@@ -298,7 +320,7 @@ impl Daemon {
                     self.say_once(about, apart.to_string());
                 }
                 Ok(()) if self.said.remove(about).is_some() => {
-                    say(about, "its clock is right again")
+                    say(about, "its clock is right again");
                 }
                 _ => {}
             }
