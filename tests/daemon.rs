@@ -1,5 +1,7 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+mod passes;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -376,6 +378,14 @@ async fn what_operators_do_is_seen_and_told() {
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(json["jobs"][0]["phase"], "Scheduled", "{json}");
     assert_eq!(json["jobs"][0]["nextRun"], "2999-12-01T01:00:00Z", "{json}");
+    for (until, told) in [
+        ("2999-12", "a date (2026-12-01) or a local date and time (2026-12-01T02:00) is needed"),
+        ("2001-12-01", "that has passed already"),
+    ] {
+        let arguments = ["suspend", "spring", "--reason", "stock-taking", "--until", until];
+        let said = world.reconcile(&arguments).ends_with(64);
+        assert!(said.err.contains(&format!("`--until {until}`: {told}")), "{}", said.err);
+    }
     world.reconcile(&["suspend", "spring", "--reason", "stock-taking"]).ends_with(0);
     let said = world.reconcile(&["status", "spring"]).ends_with(0);
     assert!(said.out.contains("Suspended\n  stock-taking (suspended by"), "{}", said.out);
@@ -442,7 +452,7 @@ struct Looks {
 impl Looks {
     async fn open(world: &World) -> Self {
         let config = config::load(&world.path("reconcile.yaml"), &|_| None).unwrap();
-        let daemon = watch::Daemon::open(Arc::new(config)).await.unwrap();
+        let daemon = watch::Daemon::start(Arc::new(config)).await.unwrap();
         Self { daemon, now: "2026-12-01T01:00:00Z".parse().unwrap() }
     }
 
@@ -454,12 +464,10 @@ impl Looks {
         State::open(self.daemon.config()).await.unwrap().memories().await.unwrap()
     }
 
-    /// Subjects, in the order of the alphabet: what is told in one second has no other.
+    /// Subjects, oldest first.
     async fn told(&self) -> Vec<String> {
         let messages = State::open(self.daemon.config()).await.unwrap().messages().await.unwrap();
-        let mut told: Vec<_> = messages.into_iter().map(|it| it.message.subject).collect();
-        told.sort();
-        told
+        messages.into_iter().rev().map(|it| it.message.subject).collect()
     }
 }
 
@@ -485,7 +493,7 @@ async fn a_job_whose_manifest_is_deleted_is_cancelled_once_and_stays_the_same_jo
     for _ in 0..3 {
         looks.until_rest(Onlooker::Quiet).await;
     }
-    let cancelled = ["Cancelled: Synchronization process", announced[0], announced[1]];
+    let cancelled = [announced[0], announced[1], "Cancelled: Synchronization process"];
     assert!(begins(&looks.told().await, &cancelled), "{:?}", looks.told().await);
     let status = fs::read_to_string(world.path("results/spring/status.yaml")).unwrap();
     assert!(status.contains("its manifest was deleted"), "{status}");

@@ -12,6 +12,7 @@ use reconcile::config::{self, Config};
 use reconcile::mail::{Round, Sending, round};
 use reconcile::state::{Change, Message, Posted, State};
 
+use crate::shop;
 use server::{Behaviour, Server};
 
 const JO: &str = "jo@shop.example";
@@ -51,6 +52,12 @@ impl Office {
         self.now += SignedDuration::from_mins(61);
     }
 
+    /// Newest first.
+    async fn listed(&mut self) -> Vec<String> {
+        let all = self.state.messages().await.unwrap();
+        all.into_iter().map(|posted| posted.message.id).collect()
+    }
+
     async fn only(&mut self) -> Posted {
         let mut all = self.state.messages().await.unwrap();
         assert_eq!(all.len(), 1);
@@ -71,6 +78,7 @@ fn message(id: &str, at: Timestamp) -> Message {
     Message {
         id: id.to_owned(),
         job: "spring".to_owned(),
+        number: 0,
         run: None,
         at,
         subject: "Success: Synchronization process (spring) – ąć".to_owned(),
@@ -79,6 +87,36 @@ fn message(id: &str, at: Timestamp) -> Message {
         to: vec![JO.to_owned(), EVA.to_owned()],
         refused: Vec::new(),
     }
+}
+
+#[tokio::test]
+async fn messages_keep_the_order_of_what_they_tell_of() {
+    let server = Server::start(Behaviour::Fine).await;
+    let mut office = Office::open(&server.url()).await;
+    for id in ["z", "a", "m"] {
+        office.post(id).await;
+    }
+    // Clocks are set back, too.
+    office.now -= SignedDuration::from_hours(1);
+    office.post("b").await;
+    assert_eq!(office.listed().await, ["b", "m", "a", "z"]);
+    // What an earlier release wrote has no number: it is older, and in the order of its times.
+    let store = office.config.state_directory.join("reconcile.db");
+    shop::change(
+        &store,
+        "UPDATE reconcile_outbox SET message = json_remove(message, '$.number');
+         DELETE FROM reconcile_state WHERE name = 'messages'",
+    )
+    .await;
+    office.state = State::open(&office.config).await.unwrap();
+    office.post("c").await;
+    assert_eq!(office.listed().await, ["c", "z", "m", "a", "b"]);
+    office.now += SignedDuration::from_hours(2);
+    assert_eq!(office.round().await, Round { out: 5, ..Round::default() });
+    let mails = server.mails();
+    let sent = mails.iter().map(|mail| parsed(&mail.bytes)["Message-ID"].clone());
+    let wanted = ["b", "a", "m", "z", "c"].map(|id| format!("<{id}@shop.example>"));
+    assert_eq!(sent.collect::<Vec<_>>(), wanted);
 }
 
 #[tokio::test]

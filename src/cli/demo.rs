@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::prepare::{self, block_on};
+use super::prepare::{self, Prepared, block_on};
 use super::progress::Progress;
 use super::teller::Teller;
 use super::{Error, Outcome as End, demo_watch, output, report};
@@ -188,13 +188,13 @@ impl<'a> Story<'a> {
         self.teller.command(&format!("reconcile {JOB}"))?;
         let (config, signal) = (&self.teller.config, Arc::new(Stop::default()));
         let report = block_on(async {
-            let prepared = prepare::prepare(config).await?;
-            let job = prepare::job(&prepared.manifests, JOB)?;
-            let context = Context::new(config, &prepared.manifests);
+            let Prepared { manifests, source } = prepare::prepare(config).await?;
+            let job = prepare::job(&manifests, JOB)?;
+            let context = Context::new(config, &manifests);
             let mut progress = Progress::new(JOB, signal);
-            let mut passing = Passing::open(config, Wish::Apply).await?;
+            let mut passing = Passing::open(config, source, Wish::Apply).await?;
             let now = jiff::Timestamp::now();
-            Ok(passing.job(&context, job, now, &mut progress).await?)
+            Ok(Box::pin(passing.job(&context, job, now, &mut progress)).await?)
         })?;
         let said = report::shown(&report, Wish::Apply, self.teller.style);
         output::print(said.trim_end())?;

@@ -21,7 +21,7 @@ use crate::init::text::{self, JOB_NAME, Places};
 use crate::init::{Proposal, propose};
 use crate::manifest::load_text;
 use crate::manifest::protected::Protection;
-use crate::manifest::validate::{Context, validate};
+use crate::manifest::validate::validate_by;
 use crate::plan::render::words::{count, shell_word};
 use crate::put::put;
 
@@ -187,19 +187,12 @@ fn drop_refused(
     config: &Config,
     catalogs: &BTreeMap<Environment, Catalog>,
 ) -> bool {
-    let protection = Protection::new(config);
     let mut refused = Vec::new();
     for (at, module) in proposal.modules.iter().enumerate() {
         let text = text::module(module);
         let manifests = load_text(Path::new("module.yaml"), text.as_bytes());
-        let context = Context {
-            manifests: &manifests,
-            protection: &protection,
-            config: Some(config),
-            catalogs,
-        };
         let mut problems = manifests.problems.clone();
-        problems.extend(validate(&context));
+        problems.extend(validate_by(config, &manifests, catalogs));
         if let Some(problem) =
             problems.into_iter().find(crate::manifest::problem::Problem::is_error)
         {

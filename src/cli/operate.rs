@@ -5,8 +5,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use super::prepare::{self, block_on};
 use super::{Error, ErrorKind, Global, Outcome, output};
@@ -18,7 +16,7 @@ use crate::daemon::post::round_of_a_pass;
 use crate::daemon::turn::Desk;
 use crate::escape::{harmless, visible};
 use crate::job::Context;
-use crate::manifest::schedule::{parse_local, resolve, time_zone};
+use crate::manifest::schedule::end_of_rest;
 use crate::manifest::{Manifests, SyncJob};
 use crate::state::Suspended;
 
@@ -135,15 +133,7 @@ fn end(until: &str, job: &SyncJob) -> Result<Timestamp, Error> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::new(ErrorKind::Usage, format!("`--until {}`: {error}", visible(until)))
     };
-    let zone = match &job.spec.schedule {
-        Some(schedule) => time_zone(&schedule.time_zone).map_err(|error| wrong(&error))?,
-        None => TimeZone::UTC,
-    };
-    let time = match until.parse::<Date>() {
-        Ok(date) if until.len() == 10 => date.at(0, 0, 0, 0),
-        _ => parse_local(until).map_err(|_| wrong(&"a date or 2026-12-01T02:00 is needed"))?,
-    };
-    let end = resolve(time, &zone).map_err(|error| wrong(&error))?.instant;
+    let end = end_of_rest(until, job.spec.schedule.as_ref()).map_err(|error| wrong(&error))?;
     if end <= Timestamp::now() {
         return Err(wrong(&"that has passed already"));
     }

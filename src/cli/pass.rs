@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
     let wish = args.wish();
     let signal = Arc::new(Stop::default());
     let (manifests, reports) = block_on(async {
-        let Prepared { manifests } = prepare(&config).await?;
+        let Prepared { manifests, source } = prepare(&config).await?;
         let mut names = names(args, &manifests)?;
         if let Some(revision) = &args.changed_since {
             let directory = prepare::directory(None, Some(&config)).await?;
@@ -53,13 +53,13 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         }
         listen(&signal);
         let context = Context::new(&config, &manifests);
-        let mut passing = Passing::open(&config, wish).await?;
+        let mut passing = Passing::open(&config, source, wish).await?;
         let mut reports = Vec::new();
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                reports
-                    .push(passing.job(&context, job, jiff::Timestamp::now(), &mut progress).await?);
+                let now = jiff::Timestamp::now();
+                reports.push(Box::pin(passing.job(&context, job, now, &mut progress)).await?);
                 progress.end();
                 signal.rest();
             }
@@ -174,7 +174,9 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Suspended { .. } | Outcome::Closed { .. } if !args.jobs.is_empty() => {
+        Outcome::Suspended { .. } | Outcome::Closed { .. } | Outcome::Locked { .. }
+            if !args.jobs.is_empty() =>
+        {
             Some(ErrorKind::Unavailable)
         }
         outcome => report::failure(outcome),

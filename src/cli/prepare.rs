@@ -12,49 +12,52 @@ use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::git::WorkTree;
-use crate::manifest::protected::Protection;
-use crate::manifest::validate::{Context, validate};
+use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::plan::change::Plan;
 use crate::state::{State, keep_plan};
 
-/// Manifests with everything that is wrong with them in [`Manifests::problems`].
+/// Manifests with everything that is wrong with them in [`Manifests::problems`], and where they come
+/// from, as it was asked for them.
 pub struct Prepared {
     pub manifests: Manifests,
+    pub source: Source,
 }
 
 /// The manifests that jobs run by, checked against the operator's rules and both databases.
 pub async fn prepare(config: &Config) -> Result<Prepared, Error> {
-    let manifests = read(config).await?;
-    connected(config, manifests).await
+    let (source, manifests) = read(config).await?;
+    Ok(Prepared { manifests: connected(config, manifests).await?, source })
 }
 
 /// The manifests that people edit, checked in the same way.
-pub async fn prepare_edited(config: &Config) -> Result<Prepared, Error> {
+pub async fn prepare_edited(config: &Config) -> Result<Manifests, Error> {
     let directory = directory(None, Some(config)).await?;
     let manifests = manifest::load(&directory)
         .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
     connected(config, manifests).await
 }
 
-async fn connected(config: &Config, manifests: Manifests) -> Result<Prepared, Error> {
+async fn connected(config: &Config, manifests: Manifests) -> Result<Manifests, Error> {
     let catalogs = crate::job::catalogs(config).await?;
-    Ok(Prepared { manifests: checked(config, manifests, &catalogs) })
+    Ok(checked(config, manifests, &catalogs))
 }
 
 /// The manifests that jobs run by, checked without any database.
 pub async fn manifests(config: &Config) -> Result<Manifests, Error> {
-    Ok(checked(config, read(config).await?, &BTreeMap::new()))
+    Ok(checked(config, read(config).await?.1, &BTreeMap::new()))
 }
 
-async fn read(config: &Config) -> Result<Manifests, Error> {
+async fn read(config: &Config) -> Result<(Source, Manifests), Error> {
+    let mut source = Source::of(config);
     if let ManifestSource::Directory(directory) = &config.manifests {
-        return manifest::load(directory)
-            .map_err(|problems| Error::of_problems(problems, "no manifest could be read"));
+        let manifests = manifest::load(directory)
+            .map_err(|problems| Error::of_problems(problems, "no manifest could be read"))?;
+        return Ok((source, manifests));
     }
     let mut state = State::open(config).await?;
-    match Source::of(config).look(&mut state, None).await {
-        Ok(Some(snapshot)) => Ok(snapshot.manifests),
+    match source.look(&mut state, None).await {
+        Ok(Some(snapshot)) => Ok((source, snapshot.manifests)),
         Ok(None) => unreachable!("no revision is known"),
         Err(error) => Err(Error::failed(error.to_string())),
     }
@@ -65,10 +68,7 @@ fn checked(
     mut manifests: Manifests,
     catalogs: &BTreeMap<Environment, Catalog>,
 ) -> Manifests {
-    let protection = Protection::new(config);
-    let context =
-        Context { manifests: &manifests, protection: &protection, config: Some(config), catalogs };
-    let problems = validate(&context);
+    let problems = validate_by(config, &manifests, catalogs);
     manifests.add_problems(problems);
     manifests
 }
@@ -117,7 +117,7 @@ pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
 
 /// The same of the manifests that people edit.
 pub async fn plan_edited(config: &Config, name: &str) -> Result<Plan, Error> {
-    plan_of(config, &prepare_edited(config).await?.manifests, name).await
+    plan_of(config, &prepare_edited(config).await?, name).await
 }
 
 async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<Plan, Error> {

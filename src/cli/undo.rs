@@ -115,7 +115,7 @@ fn report(name: &str, file: Option<&Path>, approved: usize, left: &[String], pla
 
 /// The plan of the undo, as its job will find it.
 async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> {
-    let manifests = prepare_edited(config).await?.manifests;
+    let manifests = prepare_edited(config).await?;
     if let Some(job) = manifests.jobs.get(name) {
         let message =
             format!("the job {name} is there already: {}", output::near(&job.origin.path));

@@ -55,15 +55,15 @@ pub(super) async fn watch(
 ) -> Result<(), Error> {
     let failed = |error: watch::Error| Error::failed(error.to_string());
     let stop = Arc::new(Stop::default());
-    let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
+    let daemon = Daemon::start(Arc::clone(&config)).await.map_err(failed)?;
     let http = Server::start(&config, daemon.board()).await;
     let http = http.map_err(|error| Error::failed(error.to_string()))?;
     let post = Post::start(config);
     let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
     let publishing = Publishing::Due;
-    let looping =
+    let looking =
         Loop { daemon, post, http, publishing, failing: None, stop, signals, grace, global };
-    looping.go_on().await;
+    Box::pin(looking.go_on()).await;
     Ok(())
 }
 
@@ -150,7 +150,7 @@ impl Loop<'_> {
                 Next::Look => {}
                 Next::Asked => self.daemon.hear(),
                 Next::Reload => {
-                    self.reload().await;
+                    Box::pin(self.reload()).await;
                     hints = self.hints();
                 }
                 Next::End => break,
@@ -159,6 +159,9 @@ impl Loop<'_> {
         tell_systemd(&[NotifyState::Stopping]);
         self.http.end().await;
         self.post.end().await;
+        if let Err(error) = self.daemon.end().await {
+            say(DAEMON, format!("others take over only after a while: {error}"));
+        }
         say(DAEMON, "stopped");
     }
 
@@ -261,17 +264,16 @@ impl Loop<'_> {
     /// Reads the operator's file anew. One that can't be used changes nothing.
     async fn reload(&mut self) {
         let reloaded = match self.global.config() {
-            Ok(config) => self.renewed(Arc::new(config)).await,
+            Ok(config) => self.renew(Arc::new(config)).await,
             Err(error) => {
                 super::error::show_problems(&error.problems);
                 Err(error.message)
             }
         };
         match reloaded {
-            Ok(daemon) => {
-                let post = Post::start(Arc::clone(daemon.config()));
+            Ok(()) => {
+                let post = Post::start(Arc::clone(self.daemon.config()));
                 std::mem::replace(&mut self.post, post).end().await;
-                self.daemon = daemon;
                 say(DAEMON, "the operator's file was read again");
             }
             Err(error) => {
@@ -283,11 +285,11 @@ impl Loop<'_> {
         }
     }
 
-    async fn renewed(&mut self, config: Arc<Config>) -> Result<Daemon, String> {
-        let daemon = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
-        let heard = self.http.renew(&config, daemon.board()).await;
-        heard.map_err(|error| error.to_string())?;
-        Ok(daemon)
+    async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
+        let renewal = self.http.prepare(&config).await.map_err(|error| error.to_string())?;
+        self.daemon.renew(config).await.map_err(|error| error.to_string())?;
+        self.http.follow(renewal).await;
+        Ok(())
     }
 }
 

@@ -1,250 +1,20 @@
 //! The states of a job and what leads from one to the next, on a simulated clock.
 //!
-//! A story is a list of events; after each, everything is decided until nothing is left to do, as the
-//! daemon would. The trace says what was done, where the job stands, and what people are told.
+//! Each test tells stories of a job; what they left behind is compared with what it was.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+mod story;
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
-use super::decide::{Rules, Step, View, moment_of, reconcile};
-use super::learn::{Asker, Lesson, close, learn, see};
-use crate::apply::Applied;
+use jiff::SignedDuration;
+
 use crate::config::{Window, WindowKind};
-use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
-use crate::manifest::load_text;
-use crate::manifest::problem::Problem;
-use crate::manifest::sync_job::SyncJobSpec;
-use crate::plan::render::sample;
 use crate::put::put;
-use crate::report::Event;
-use crate::state::{End, Ended, Memory, Seen, Suspended};
-
-/// How comparing and running go from now on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Fine,
-    ServerAway,
-    Stale,
-    CannotRun,
-    Broken,
-}
-
-struct Story {
-    spec: SyncJobSpec,
-    memory: Memory,
-    rules: Rules,
-    now: Timestamp,
-    way: Way,
-    /// What the state store holds of requests that are over.
-    over: BTreeMap<String, Ended>,
-    runs: usize,
-    trace: String,
-}
+use story::{Story, Way, at};
 
 const PINNED: &str = "approved: {page: {new: [\"1@0123456789abcdef\"]}}";
 const TO_PROD: &str = "direction: TEST -> PROD\n  mode: all\n  modules: [pages]";
 const TO_TEST: &str = "direction: PROD -> TEST\n  mode: all\n  modules: [pages]";
-
-fn spec(text: &str) -> SyncJobSpec {
-    let text = format!(
-        "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: job}}\nspec:\n  {text}\n"
-    );
-    let mut read = load_text(Path::new("job.yaml"), text.as_bytes());
-    let problems: Vec<_> = read.problems.iter().map(Problem::one_line).collect();
-    read.jobs.remove("job").unwrap_or_else(|| panic!("{problems:?}\n{text}")).spec
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().unwrap_or_else(|_| panic!("{text}"))
-}
-
-impl Story {
-    fn begin(now: &str, text: &str) -> Self {
-        let lateness = SignedDuration::from_mins(15);
-        let mut story = Self {
-            spec: spec(text),
-            memory: Memory::default(),
-            rules: Rules { windows: Vec::new(), lateness },
-            now: at(now),
-            way: Way::Fine,
-            over: BTreeMap::new(),
-            runs: 0,
-            trace: String::new(),
-        };
-        story.settle("begins");
-        story
-    }
-
-    fn windows(mut self, windows: Vec<Window>) -> Self {
-        self.rules.windows = windows;
-        self.settle("the operator sets windows");
-        self
-    }
-
-    fn commit(mut self, what: &str, text: &str) -> Self {
-        self.spec = spec(text);
-        self.settle(what);
-        self
-    }
-
-    fn time(mut self, now: &str) -> Self {
-        self.now = at(now);
-        self.settle(now);
-        self
-    }
-
-    fn way(mut self, way: Way) -> Self {
-        self.way = way;
-        self
-    }
-
-    fn suspend(mut self, until: Option<&str>) -> Self {
-        let (reason, by) = ("stock-taking".into(), "jo".into());
-        self.memory.suspended = Some(Suspended { reason, until: until.map(at), by });
-        self.settle("an operator suspends it");
-        self
-    }
-
-    fn resume(mut self) -> Self {
-        self.memory.suspended = None;
-        self.settle("an operator resumes it");
-        self
-    }
-
-    fn cancel(mut self) -> Self {
-        let moment =
-            moment_of(&self.spec, &self.spec.request_hash(), &self.memory, &self.rules, self.now);
-        let (phase, why) = (End::Cancelled, "cancelled by jo".to_owned());
-        let ended = Ended { phase, run: String::new(), why, at: self.now.to_string() };
-        if !super::decide::has_approvals(&self.spec) {
-            put!(self.trace, "  can't be cancelled: nothing is approved\n");
-            return self;
-        }
-        if let Some(over) = self.over.get(&moment.key) {
-            put!(self.trace, "  can't be cancelled: {}\n", over.phase.as_str());
-            return self;
-        }
-        close(&mut self.memory, &moment, &ended);
-        self.over.insert(moment.key, ended);
-        self.settle("an operator cancels it");
-        self
-    }
-
-    /// Looks until nothing is to be done.
-    fn settle(&mut self, event: &str) {
-        put!(self.trace, "{event}\n");
-        let request = self.spec.request_hash();
-        let subject = self.spec.subject_hash(std::iter::empty());
-        let written = Some(self.now);
-        let seen =
-            Seen { request: request.clone(), at: self.now, written, commit: None, author: None };
-        if see(&mut self.memory, seen) {
-            let key = moment_of(&self.spec, &request, &self.memory, &self.rules, self.now).key;
-            if let Some(ended) = self.over.get(&key) {
-                self.memory.held = Some(crate::state::Held { key, ended: ended.clone() });
-            }
-        }
-        for _ in 0..20 {
-            let action = reconcile(&View {
-                spec: &self.spec,
-                request: &request,
-                subject: &subject,
-                memory: &self.memory,
-                rules: &self.rules,
-                now: self.now,
-            });
-            assert!(
-                action.step != Step::Rest || action.again.is_none_or(|again| again > self.now),
-                "a job that rests would be looked at without end: {action:?}"
-            );
-            let report = match action.step {
-                Step::Compare | Step::Run => Some(self.carry_out(action.step)),
-                Step::Rest | Step::LeaveOut | Step::End(_) => None,
-            };
-            let run = format!("run-{}", self.runs);
-            let lesson = Lesson {
-                action: &action,
-                request: &request,
-                subject: &subject,
-                spec: &self.spec,
-                report: report.as_ref(),
-                run: &run,
-                asker: Asker::Daemon,
-                now: self.now,
-                jitter: 0.0,
-            };
-            let learned = learn(&mut self.memory, &lesson);
-            self.tell(action.step, &learned.events);
-            if let Some((key, ended)) = learned.ended {
-                let before = self.over.insert(key.clone(), ended);
-                assert!(before.is_none(), "{key} ended twice");
-            }
-            if action.step == Step::Rest {
-                let standing = action.standing;
-                put!(self.trace, "  {}: {}\n", standing.phase.as_str(), standing.why);
-                return;
-            }
-        }
-        panic!("it never comes to rest:\n{}", self.trace);
-    }
-
-    fn tell(&mut self, step: Step, events: &[Event]) {
-        match step {
-            Step::Rest => {}
-            step => put!(self.trace, "  > {step:?}\n"),
-        }
-        for event in events {
-            let told = match event {
-                Event::Compared => "Comparison finished".to_owned(),
-                Event::Troubled { .. } => "Comparison failed".into(),
-                Event::Scheduled { at } => format!("Synchronization process at {at}"),
-                Event::Withdrawn { why } => format!("Cancelled: {why}"),
-                Event::Ended(ended) => format!("{}: {}", ended.phase.as_str(), ended.why),
-            };
-            put!(self.trace, "  @ {told}\n");
-        }
-    }
-
-    fn carry_out(&mut self, step: Step) -> Report {
-        self.runs += usize::from(step == Step::Run);
-        let refused = |kind| {
-            let reasons = vec!["page/1 moved".to_owned()];
-            Outcome::Refused(Refusal { kind, reasons })
-        };
-        let lasting = |phase| {
-            let (run, why) = (String::new(), "page/1 moved".to_owned());
-            Some(Ended { phase, run, why, at: self.now.to_string() })
-        };
-        let plan = Some(sample::plan(Vec::new()));
-        let report = |outcome, ended| Report { plan, ended, ..Report::new("job", outcome) };
-        match (self.way, step) {
-            (Way::ServerAway, _) => {
-                Report::new("job", Outcome::Failed { error: "PROD can't be reached".into() })
-            }
-            (Way::Stale, Step::Compare) => report(refused(RefusalKind::Stale), lasting(End::Stale)),
-            (Way::Broken, Step::Compare) => {
-                let outcome = Outcome::Failed { error: "page isn't there".into() };
-                Report { ended: lasting(End::Failed), ..Report::new("job", outcome) }
-            }
-            (_, Step::Compare) => report(Outcome::AwaitingApproval, None),
-            (Way::Stale, _) => report(refused(RefusalKind::Stale), lasting(End::Stale)),
-            (Way::CannotRun, _) => report(refused(RefusalKind::CannotRun), None),
-            (Way::Broken, _) => {
-                let error = "a trigger said no".to_owned();
-                report(Outcome::Failed { error }, lasting(End::Failed))
-            }
-            (Way::Fine, _) => {
-                let run = format!("run-{}", self.runs);
-                let why = format!("run {run} is committed");
-                let at = self.now.to_string();
-                let ended = Ended { phase: End::Succeeded, run: run.clone(), why, at };
-                report(Outcome::Applied { run, applied: Applied::default() }, Some(ended))
-            }
-        }
-    }
-}
 
 fn night(kind: WindowKind) -> Window {
     Window { kind, cron: "0 22 * * *".into(), hours: 8, time_zone: "Europe/Warsaw".into() }
@@ -381,6 +151,88 @@ fn what_was_announced_is_taken_back_once() {
         ("only the people to tell change", {
             Story::begin(NOON, &job("1T02:00"))
                 .commit("notify", &format!("{}\n  notify: [jo@shop.example]", job("1T02:00")))
+        }),
+    ] {
+        put!(trace, "== {what}\n{}", story.trace);
+    }
+    insta::assert_snapshot!(trace);
+}
+
+/// Taking a run back is a request like any other, and the one it takes back stays over.
+#[test]
+fn an_undo_runs_once_and_rearms_nothing() {
+    let sync = format!("{TO_PROD}\n  {PINNED}");
+    let undo = "undo: run-1\n  approved: {page: {deleted: [\"1@0123456789abcdef\"]}}";
+    let fixed = format!("{undo}\n  schedule: {{at: \"2026-12-01T02:00\", timeZone: UTC}}");
+    let mut trace = String::new();
+    for (what, story) in [
+        ("in a manifest of its own", {
+            Story::begin(NOON, "undo: run-1")
+                .commit("approved", undo)
+                .time("2026-11-24T11:00:00Z")
+                .commit("asked again", &format!("{undo}\n  request: 2"))
+        }),
+        ("in the manifest of the run, and back", {
+            Story::begin(NOON, &sync)
+                .commit("undone", undo)
+                .commit("as it was before", &sync)
+                .commit("undone once more", undo)
+                .commit("asked again", &format!("{TO_PROD}\n  request: 2\n  {PINNED}"))
+        }),
+        ("a record changed since", {
+            Story::begin(NOON, "undo: run-1")
+                .way(Way::Stale)
+                .commit("approved", undo)
+                .way(Way::Fine)
+                .time("2026-11-24T11:00:00Z")
+        }),
+        ("at a time", Story::begin(NOON, &fixed).time("2026-12-01T02:00:00Z")),
+        ("cancelled before its time", {
+            Story::begin(NOON, &fixed).cancel().time("2026-12-01T02:00:00Z")
+        }),
+        ("too late", Story::begin(NOON, &fixed).time("2026-12-01T02:15:01Z")),
+    ] {
+        put!(trace, "== {what}\n{}", story.trace);
+    }
+    insta::assert_snapshot!(trace);
+}
+
+#[test]
+fn a_force_push_that_drops_the_approving_commit_ends_the_request() {
+    let now = format!("{TO_PROD}\n  {PINNED}");
+    let fixed = format!("{now}\n  schedule: {{at: \"2026-12-01T02:00\", timeZone: UTC}}");
+    let cron = format!(
+        "{TO_TEST}\n  schedule: {{cron: \"0 2 * * *\", timeZone: UTC}}\n  approved: {{page: {{new: \
+         [all]}}}}"
+    );
+    let mut trace = String::new();
+    for (what, story) in [
+        ("approved to run at once", {
+            Story::begin(NOON, TO_PROD)
+                .way(Way::Dropped)
+                .commit("approved, and dropped", &now)
+                .time("2026-11-24T11:00:00Z")
+                .way(Way::Fine)
+                .commit("withdrawn", TO_PROD)
+                .commit("the same approvals again", &now)
+                .commit("asked again", &format!("{now}\n  request: 2"))
+        }),
+        ("waiting for its time", {
+            Story::begin(NOON, &fixed)
+                .way(Way::Dropped)
+                .time("2026-11-30T02:00:00Z")
+                .time("2026-12-01T02:00:00Z")
+                .way(Way::Fine)
+                .time("2026-12-01T02:10:00Z")
+        }),
+        ("with `cron`, until somebody asks again", {
+            Story::begin(NOON, &cron)
+                .way(Way::Dropped)
+                .time("2026-11-24T02:00:00Z")
+                .time("2026-11-25T02:00:00Z")
+                .way(Way::Fine)
+                .commit("asked again", &format!("{cron}\n  request: 2"))
+                .time("2026-11-26T02:00:00Z")
         }),
     ] {
         put!(trace, "== {what}\n{}", story.trace);

@@ -9,14 +9,16 @@ pub mod decide;
 #[cfg(test)]
 mod decide_tests;
 pub mod hints;
+mod interrupted;
 pub mod learn;
+mod leased;
 pub mod log;
 pub mod moment;
 pub mod operate;
 pub mod overview;
 pub mod pass;
 pub mod post;
-mod record;
+pub mod record;
 pub mod source;
 pub mod stop;
 pub mod turn;

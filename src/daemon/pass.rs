@@ -8,7 +8,7 @@ use super::decide::{Step, View, reconcile};
 use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
-use super::turn::{Desk, Fitness, instead, rules};
+use super::turn::{Desk, instead, rules};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
@@ -25,13 +25,14 @@ pub enum Passing {
 }
 
 impl Passing {
-    pub async fn open(config: &Config, wish: Wish) -> Result<Self, state::Error> {
+    /// `source` is where the manifests were read from: it knows whose they are.
+    pub async fn open(config: &Config, source: Source, wish: Wish) -> Result<Self, state::Error> {
         if wish == Wish::DryRun {
             return Ok(Self::Dry);
         }
         let mut desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
         desk.hear_of_mail().await?;
-        Ok(Self::Real { desk, source: Source::of(config) })
+        Ok(Self::Real { desk, source })
     }
 
     /// Sends and publishes what is to be sent and published, for a short while. Returns what isn't
@@ -39,7 +40,7 @@ impl Passing {
     pub async fn send(&mut self) -> Vec<String> {
         let Self::Real { desk, source } = self else { return Vec::new() };
         let config = Arc::clone(&desk.config);
-        let published = source.publish(&config.results.directory, "results of a pass").await;
+        let published = desk.publish(source, "results of a pass").await;
         let unpublished =
             published.err().map(|error| format!("results aren't pushed yet: {error}"));
         let unsent = round_of_a_pass(&mut desk.state, config.mail.as_ref()).await;
@@ -55,12 +56,13 @@ impl Passing {
         watch: &mut dyn Watch,
     ) -> Result<Report, state::Error> {
         let Self::Real { desk, source } = self else {
-            return Ok(dry_run(context, job, now, watch).await);
+            return Ok(Box::pin(dry_run(context, job, now, watch)).await);
         };
         let now = whole_second(now);
         let remembered = desk.state.memory(&job.name).await?;
         let mut turn = desk.look(context, job, remembered, source, now).await?;
-        let mut report = desk.carry_out(context, &mut turn, Fitness::Fit, now, watch).await?;
+        let fit = turn.fit(source).await;
+        let mut report = desk.carry_out(context, &mut turn, fit, now, watch).await?;
         report.left_out.append(&mut turn.troubles);
         Ok(report)
     }
@@ -98,8 +100,9 @@ async fn dry_run(
         (Step::End(End::Missed), _) => refused(RefusalKind::Missed, why),
         _ => {
             let instead = instead(&action, &rules, job, now);
-            let (wish, run, installation) = (Wish::DryRun, "", "");
-            let order = Order { wish, key: &request, instead, run, installation, now };
+            let (wish, run, installation, term) = (Wish::DryRun, "", "", None);
+            let key = &request;
+            let order = Order { wish, key, instead, run, installation, term, now };
             return pass(context, job, order, watch).await;
         }
     };

@@ -7,8 +7,11 @@
 use jiff::Timestamp;
 
 use super::learn::{Asker, Learned, Lesson, learn};
+use super::source::{self, Source};
 use super::turn::{Desk, Turn};
+use crate::config::ManifestSource;
 use crate::job::report::Report;
+use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::not_out::{Words, lost, not_out};
 use crate::report::people::{Recipients, recipients};
@@ -19,6 +22,15 @@ use crate::state::{self, Change, Memory, Message, Posted};
 
 /// Attempts at noting what happened while others write about the same job.
 const NOTING: usize = 5;
+
+/// Why results can't be brought to where people find them. They stay where they are.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    #[error(transparent)]
+    State(#[from] state::Error),
+}
 
 impl Desk {
     /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
@@ -103,31 +115,73 @@ impl Desk {
     fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
         if let Some(plan) = &report.plan {
             let text = files::plan_text(&self.config.results, plan);
-            turn.remembered.memory.unwritten.insert("plan.md".into(), text);
+            turn.remembered.memory.unpublished.insert("plan.md".into(), text);
         }
         if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
             let memory = &turn.remembered.memory;
-            let text = run_file(turn.job, memory, report, ended, &recipients(&self.config, memory));
+            let text =
+                run_file(&turn.job.name, memory, report, ended, &recipients(&self.config, memory));
             let name = format!("runs/{}.yaml", ended.run);
-            turn.remembered.memory.unwritten.insert(name, text);
+            turn.remembered.memory.unpublished.insert(name, text);
         }
     }
 
     /// Writes the files that aren't written yet. A file that can't be written changes nothing about
     /// what happened; it is tried again at the next look.
     pub(super) async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
-        let folder = &self.config.results.directory;
-        let unwritten = std::mem::take(&mut turn.remembered.memory.unwritten);
-        for (name, text) in unwritten {
-            match files::write(folder, &turn.job.name, &name, &text) {
-                Ok(written) => turn.news(written),
-                Err(error) => {
-                    turn.troubles.push(error.to_string());
-                    turn.remembered.memory.unwritten.insert(name, text);
-                }
+        let (job, memory) = (&turn.job.name, &mut turn.remembered.memory);
+        let (written, troubles) = self.write_files(job, memory);
+        turn.news(written);
+        turn.troubles.extend(troubles);
+        self.save(turn, &Change::default()).await
+    }
+
+    /// Brings what was written to where people find it, and forgets it once it is there.
+    pub async fn publish(&mut self, source: &mut Source, message: &str) -> Result<(), Error> {
+        if self.results_stay() {
+            return Ok(());
+        }
+        let memories = self.state.memories().await?;
+        source.publish(&self.config.results.directory, message).await?;
+        for (job, before) in memories {
+            if before.memory.unpublished.is_empty() {
+                continue;
+            }
+            let mut remembered = self.state.memory(&job).await?;
+            let gone = &before.memory.unpublished;
+            remembered.memory.unpublished.retain(|name, text| gone.get(name) != Some(text));
+            match self.state.save(&job, &mut remembered, &Change::default()).await {
+                // It is published again, which changes nothing.
+                Err(state::Error::Changed { .. }) => {}
+                saved => saved?,
             }
         }
-        self.save(turn, &Change::default()).await
+        Ok(())
+    }
+
+    /// Whether people find results where they are written.
+    fn results_stay(&self) -> bool {
+        matches!(self.config.manifests, ManifestSource::Directory(_))
+    }
+
+    /// Writes what people don't find yet. What can't be written stays, and is told; so does what is
+    /// still to be published, since another process may have to do that.
+    pub(super) fn write_files(&self, job: &str, memory: &mut Memory) -> (Written, Vec<String>) {
+        let folder = &self.config.results.directory;
+        let (mut news, mut troubles) = (Written::AsBefore, Vec::new());
+        let publishes = !self.results_stay();
+        memory.unpublished.retain(|name, text| match files::write(folder, job, name, text) {
+            Ok(Written::Anew) => {
+                news = Written::Anew;
+                publishes
+            }
+            Ok(Written::AsBefore) => publishes,
+            Err(error) => {
+                troubles.push(error.to_string());
+                true
+            }
+        });
+        (news, troubles)
     }
 
     /// Learns what became of messages, for `status.yaml` to tell.

@@ -13,6 +13,7 @@ use crate::git::{self, Commit, Mirror, Published, Results, Unsigned, WorkTree};
 use crate::manifest::problem::Problem;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::state::{self, State};
+use crate::whole::write_bytes_if_changed;
 
 /// What the manifests are at one moment.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum Error {
         .0.commit, .0.author_name, .0.author_email, .0.why
     )]
     Unsigned(Unsigned),
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     State(#[from] state::Error),
 }
@@ -94,10 +97,10 @@ impl Source {
     ) -> Result<Option<Snapshot>, Error> {
         match self {
             Self::Directory(directory) => {
-                let manifests = manifest::load(directory).map_err(Error::Unreadable)?;
-                let revision = manifests.revision();
+                let files = manifest::read(directory).map_err(Error::Unreadable)?;
+                let revision = files.revision();
                 let is_new = known != Some(&revision);
-                Ok(is_new.then_some(Snapshot { manifests, revision }))
+                Ok(is_new.then(|| Snapshot { manifests: files.understood(), revision }))
             }
             Self::Git(branch) => {
                 let head = branch.head(state).await?;
@@ -135,8 +138,8 @@ impl Source {
 
     /// Whether what was approved by a commit still is part of the branch. Outside of git nobody can
     /// say otherwise.
-    pub async fn still_has(&self, commit: Option<&str>) -> Result<bool, Error> {
-        let (Self::Git(branch), Some(commit)) = (self, commit.and_then(Commit::parse)) else {
+    pub async fn still_has(&self, commit: &str) -> Result<bool, Error> {
+        let (Self::Git(branch), Some(commit)) = (self, Commit::parse(commit)) else {
             return Ok(true);
         };
         let Some((_, head)) = &branch.fetched else { return Ok(true) };
@@ -162,11 +165,6 @@ impl Source {
         }
     }
 
-    /// Whether results go onto a branch of their own.
-    pub fn has_branch(&self) -> bool {
-        matches!(self, Self::Git(_))
-    }
-
     /// How often to look without a hint; nothing where the usual listing is enough.
     pub fn poll(&self) -> Option<Duration> {
         match self {
@@ -190,6 +188,16 @@ impl Source {
         match branch.mirror.publish(&results).await? {
             Published::Nothing | Published::Pushed(_) => Ok(()),
         }
+    }
+
+    /// Brings the folder of results to what people find: another process may have written there since.
+    pub async fn adopt(&mut self, folder: &Path) -> Result<(), Error> {
+        let Self::Git(branch) = self else { return Ok(()) };
+        for (path, bytes) in branch.mirror.results().await? {
+            let path = folder.join(path);
+            write_bytes_if_changed(&path, &bytes).map_err(|source| Error::File { path, source })?;
+        }
+        Ok(())
     }
 
     /// The folder to watch for changes.

@@ -11,24 +11,33 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
+use super::interrupted::{Begun, release};
 use super::learn::{Asker, Learned, see};
+use super::leased::Leased;
 use super::moment::Due;
 use super::source::Source;
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::job::open::environments;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::{Phase, Standing, files, ticket};
-use crate::state::{self, End, Ended, Held, Memory, Posted, Remembered, Running, Seen, State};
+use crate::state::{
+    self, End, Ended, Held, Holder, Lease, Memory, Office, Posted, Remembered, Running, Seen,
+    State, Taken, in_words,
+};
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
 /// time,
 const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
 /// and in single passes.
 const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
+
+/// When a run of another process is asked for again.
+const NEXT_QUESTION: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everything that turns of jobs share.
 pub struct Desk {
@@ -64,6 +73,28 @@ pub enum Fitness {
     Never(String),
 }
 
+impl Fitness {
+    /// A force-push dropped the commit that approved a run.
+    pub(super) fn rewritten(commit: &str) -> Self {
+        Self::Never(format!(
+            "the history was rewritten: commit {commit}, which approved this, isn't part of the branch \
+             any more; approve again, with another `request` number"
+        ))
+    }
+
+    /// What is said of a job that has no turn for it.
+    pub(super) fn report(self, job: &str) -> Option<Report> {
+        let outcome = match self {
+            Self::Fit => return None,
+            Self::NotNow(error) => Outcome::Failed { error },
+            Self::Never(why) => {
+                Outcome::Refused(Refusal { kind: RefusalKind::CannotRun, reasons: vec![why] })
+            }
+        };
+        Some(Report::new(job, outcome))
+    }
+}
+
 /// A job that was looked at, and what is to be done about it.
 pub struct Turn<'a> {
     pub job: &'a SyncJob,
@@ -82,7 +113,7 @@ pub struct Turn<'a> {
 impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
         let mut state = State::open(&config).await?;
-        let installation = state.installation()?;
+        let installation = state.installation().await?;
         let ticket_key = state.key(ticket::KEY).await?;
         let rules = rules(&config, asker);
         Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation, ticket_key })
@@ -98,14 +129,17 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Turn<'a>, state::Error> {
         let mut turn = Turn::begin(context, job, remembered, now);
-        self.see(&mut turn, source, now).await?;
-        let memory = &mut turn.remembered.memory;
-        memory.notify.clone_from(&job.spec.notify);
-        if self.asker == Asker::Daemon {
-            // The daemon has one turn at a time: a run that is still noted ended with its process. The
-            // ledger tells how.
-            memory.running = None;
+        if let Begun::Open(standing) =
+            self.settle(context, &job.name, &mut turn.remembered, now).await?
+        {
+            turn.action.standing = standing;
+            turn.action.again = Some(now + NEXT_QUESTION);
+            self.write_status(&mut turn);
+            return Ok(turn);
         }
+        turn.saved.clone_from(&turn.remembered.memory);
+        self.see(&mut turn, source, now).await?;
+        turn.remembered.memory.notify.clone_from(&job.spec.notify);
         loop {
             turn.action = self.decide(&turn, now);
             let again = match turn.action.step {
@@ -179,29 +213,50 @@ impl Desk {
         if let Some(report) = settled(turn) {
             return Ok(report);
         }
-        if let Some(report) = self.claim(turn, now).await? {
+        let lease = match turn.action.step {
+            Step::Run => match self.state.lease(Office::Run).await? {
+                Taken::Ours(lease) => Some(lease),
+                Taken::Theirs(holder) => return Ok(locked(turn.job, holder.as_ref())),
+            },
+            _ => None,
+        };
+        let watch = &mut Leased { watch, lease: lease.as_ref() };
+        let report = self.carry_out_alone(context, turn, fit, now, watch).await;
+        if let Some(lease) = lease {
+            release(lease).await?;
+        }
+        report
+    }
+
+    /// Carries out what was decided. A run is the only one now.
+    async fn carry_out_alone(
+        &mut self,
+        context: &Context<'_>,
+        turn: &mut Turn<'_>,
+        fit: Fitness,
+        now: Timestamp,
+        watch: &mut Leased<'_>,
+    ) -> Result<Report, state::Error> {
+        let run = run_name(now);
+        if let Some(report) = self.claim(turn, &run, now).await? {
             return Ok(report);
         }
-        let (key, run) = (turn.action.moment.key.clone(), run_name(now));
+        let key = turn.action.moment.key.clone();
         let order = Order {
             wish: Wish::Apply,
             key: &key,
             instead: instead(&turn.action, &self.rules, turn.job, now),
             run: &run,
             installation: &self.installation,
+            term: watch.lease.and_then(Lease::term),
             now,
         };
-        let mut report = match fit {
-            Fitness::Fit => {
-                // Much is held while comparing: on the heap, not on the stack of whoever waits.
-                let pass = Box::pin(pass(context, turn.job, order, watch));
-                caught(&turn.job.name, now, pass).await
-            }
-            Fitness::NotNow(error) => Report::new(&turn.job.name, Outcome::Failed { error }),
-            Fitness::Never(why) => {
-                let refusal = Refusal { kind: RefusalKind::CannotRun, reasons: vec![why] };
-                Report::new(&turn.job.name, Outcome::Refused(refusal))
-            }
+        let mut report = if let Some(report) = fit.report(&turn.job.name) {
+            report
+        } else {
+            // Much is held while comparing: on the heap, not on the stack of whoever waits.
+            let pass = Box::pin(pass(context, turn.job, order, watch));
+            caught(&turn.job.name, now, pass).await
         };
         match (self.remember(turn, &report, &run, now).await, &report.outcome) {
             // The run is committed: its ledger row holds the request from now on.
@@ -221,6 +276,7 @@ impl Desk {
     async fn claim(
         &mut self,
         turn: &mut Turn<'_>,
+        run: &str,
         now: Timestamp,
     ) -> Result<Option<Report>, state::Error> {
         let (job, key) = (&turn.job.name, turn.action.moment.key.clone());
@@ -230,7 +286,15 @@ impl Desk {
                 over = Some(Report::new(job, Outcome::Held(ended.clone())));
                 turn.remembered.memory.held = Some(Held { key, ended });
             } else {
-                turn.remembered.memory.running = Some(Running { key, since: now });
+                let direction = turn.job.spec.direction;
+                let target = direction.map(|direction| environments(direction).1);
+                let run = run.to_owned();
+                let occurrence = match turn.action.moment.due {
+                    Due::Occurrence { at, .. } => Some(at),
+                    _ => None,
+                };
+                let running = Running { key, since: now, run, target, occurrence };
+                turn.remembered.memory.running = Some(running);
             }
         }
         self.keep(turn, &Learned::default(), None, now).await?;
@@ -257,6 +321,25 @@ impl<'a> Turn<'a> {
             troubles: Vec::new(),
         }
     }
+
+    /// Whether the commit that approved a run still is part of the branch.
+    pub async fn fit(&self, source: &Source) -> Fitness {
+        let seen = self.remembered.memory.seen.as_ref();
+        let commit = seen.and_then(|seen| seen.commit.as_deref());
+        let Some(commit) = commit.filter(|_| self.action.step == Step::Run) else {
+            return Fitness::Fit;
+        };
+        match source.still_has(commit).await {
+            Ok(true) => Fitness::Fit,
+            Ok(false) => Fitness::rewritten(commit),
+            Err(error) => Fitness::NotNow(error.to_string()),
+        }
+    }
+}
+
+fn locked(job: &SyncJob, holder: Option<&Holder>) -> Report {
+    let why = format!("one run at a time, and {} is at one", in_words(holder));
+    Report::new(&job.name, Outcome::Locked { why })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

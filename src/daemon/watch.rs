@@ -12,22 +12,32 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::board::Board;
 use super::decide::Step;
+use super::interrupted::release;
 use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
+use super::record;
 use super::source::{self, Snapshot, Source};
 use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::job::report::Outcome;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
-use crate::manifest::validate::{self, validate};
+use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
-use crate::state::{self, Remembered};
+use crate::state::{self, Holder, Lease, Office, Remembered, Taken};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
+
+/// How often a daemon that stands by asks whether it is needed,
+const STANDING_BY: SignedDuration = SignedDuration::from_secs(5);
+/// and one that is needed, whether another process's run is over.
+const LOCKED: SignedDuration = SignedDuration::from_secs(2);
+/// What the daemon calls itself in what it says.
+const DAEMON: &str = "reconcile";
 
 /// Comparisons go on for so long before everything is looked at again: a run may be due.
 const WITHOUT_LOOKING: Duration = Duration::from_secs(2);
@@ -39,6 +49,12 @@ pub enum Error {
     Source(#[from] source::Error),
     #[error(transparent)]
     State(#[from] state::Error),
+    /// Another daemon works with the same store, which only one may.
+    #[error(
+        "another daemon watches with this state store: {}; stop it first, or let several share a \
+         PostgreSQL store (`state: postgres://…`)", state::in_words(.0.as_ref())
+    )]
+    Taken(Option<Holder>),
 }
 
 /// What came of a look.
@@ -52,6 +68,10 @@ pub struct Look {
 
 pub struct Daemon {
     desk: Desk,
+    /// Who has it is the one that works; others stand by.
+    lease: Option<Lease>,
+    /// Others may have published results since this daemon's were written.
+    is_behind: bool,
     source: Source,
     /// The manifests as they were checked last.
     checked: Option<Arc<Checked>>,
@@ -68,6 +88,14 @@ pub struct Checked {
     pub manifests: Manifests,
 }
 
+/// Whether a turn was had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Out,
+    /// Another process carries something out.
+    NotYet,
+}
+
 /// How soon a job wants its turn: runs by their time, then comparisons.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
@@ -76,11 +104,68 @@ enum Urgency {
 }
 
 impl Daemon {
-    pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
+    /// A daemon that watches as soon as it may.
+    pub async fn start(config: Arc<Config>) -> Result<Self, Error> {
+        let mut daemon = Self::open(config).await?;
+        daemon.leads().await?;
+        Ok(daemon)
+    }
+
+    /// The same daemon under another operator's file.
+    pub async fn renew(&mut self, config: Arc<Config>) -> Result<(), Error> {
+        let mut renewed = Self::open(config).await?;
+        match renewed.desk.state.is_same(&self.desk.state) {
+            true => renewed.lease = self.lease.take(),
+            false => {
+                renewed.leads().await?;
+            }
+        }
+        renewed.board = Arc::clone(&self.board);
+        let old = std::mem::replace(self, renewed);
+        old.end().await
+    }
+
+    /// Lets others work.
+    pub async fn end(self) -> Result<(), Error> {
+        if let Some(lease) = self.lease {
+            release(lease).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether this daemon is the one that works: of all that share a store one is.
+    async fn leads(&mut self) -> Result<bool, Error> {
+        if self.lease.as_ref().is_some_and(Lease::is_held) {
+            return Ok(true);
+        }
+        if self.lease.take().is_some() {
+            // Others have worked meanwhile.
+            self.checked = None;
+            say(DAEMON, "the lease was lost: this process was stopped, or the store was away");
+        }
+        match self.desk.state.lease(Office::Watch).await? {
+            Taken::Ours(lease) => {
+                self.lease = Some(lease);
+                self.said.clear();
+                self.is_behind = self.desk.state.is_shared();
+                Ok(true)
+            }
+            Taken::Theirs(holder) if self.desk.state.is_shared() => {
+                let who = state::in_words(holder.as_ref());
+                self.say_once(DAEMON, format!("standing by: the work is done by {who}"));
+                Ok(false)
+            }
+            Taken::Theirs(holder) => Err(Error::Taken(holder)),
+        }
+    }
+
+    async fn open(config: Arc<Config>) -> Result<Self, Error> {
         let source = Source::of(&config);
         let desk = Desk::open(config, Asker::Daemon).await?;
         Ok(Self {
             desk,
+            lease: None,
+            is_behind: false,
             source,
             checked: None,
             said: BTreeMap::new(),
@@ -112,13 +197,21 @@ impl Daemon {
         self.board.begins();
         let looked = self.look_at_all(now, watch).await;
         self.board.ends(looked.as_ref().err().map(ToString::to_string));
-        if matches!(&looked, Ok(look) if look.news == Written::Anew) {
-            self.board.unpushed(self.source.has_branch());
-        }
         looked
     }
 
     async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        let leads = self.leads().await?;
+        self.board.leads(leads);
+        if !leads {
+            // Whoever asks this daemon where jobs stand is answered, too.
+            self.check().await?;
+            return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
+        }
+        if self.is_behind {
+            self.source.adopt(&self.desk.config.results.directory).await?;
+            self.is_behind = false;
+        }
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
@@ -131,7 +224,7 @@ impl Daemon {
             let problems = checked.manifests.problems_of_job(&name);
             let job = checked.manifests.jobs.get(&name).filter(|_| problems.is_empty());
             let Some(job) = job else {
-                self.invalid(&name, remembered, &problems, &mut look, now).await?;
+                self.invalid(&context, &name, remembered, &problems, &mut look, now).await?;
                 continue;
             };
             let turn = self.desk.look(&context, job, remembered, &self.source, now).await;
@@ -141,7 +234,7 @@ impl Daemon {
             look.again = turn.action.again.map_or(look.again, |again| look.again.min(again));
             urgent.extend(wants.map(|wants| (wants, turn)));
         }
-        self.gone(memories, &checked.manifests, &mut look, now).await?;
+        self.gone(&context, memories, &mut look, now).await?;
         urgent.sort_by(|(a, _), (b, _)| a.cmp(b));
         let begun = Instant::now();
         for (_, turn) in urgent {
@@ -154,7 +247,10 @@ impl Daemon {
                 // What is run is what the branch says now.
                 break;
             }
-            self.carry_out(&context, turn, &mut look, now, watch).await?;
+            if self.carry_out(&context, turn, &mut look, now, watch).await? == Carried::NotYet {
+                look.again = now + LOCKED;
+                break;
+            }
         }
         Ok(look)
     }
@@ -166,15 +262,21 @@ impl Daemon {
         look: &mut Look,
         now: Timestamp,
         watch: &mut dyn Watch,
-    ) -> Result<(), Error> {
-        let fit = self.fit(context, &turn).await?;
+    ) -> Result<Carried, Error> {
+        let fit = match turn.fit(&self.source).await {
+            Fitness::Fit => fits_databases(context, &turn).await,
+            unfit => unfit,
+        };
         let name = turn.job.name.clone();
         say(&name, starting(&turn));
         let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
-        if taken(&name, carried)?.is_some() {
-            self.tell(&mut turn, look);
+        let Some(report) = taken(&name, carried)? else { return Ok(Carried::Out) };
+        if let Outcome::Locked { why } = report.outcome {
+            self.say_once(&name, why);
+            return Ok(Carried::NotYet);
         }
-        Ok(())
+        self.tell(&mut turn, look);
+        Ok(Carried::Out)
     }
 
     fn listing(&self) -> SignedDuration {
@@ -182,26 +284,11 @@ impl Daemon {
         poll.map_or(LISTING, |poll| poll.min(LISTING))
     }
 
-    /// Whether the job can have its turn: its commit is still there, and the databases are as its
-    /// manifests say.
-    async fn fit(&self, context: &Context<'_>, turn: &Turn<'_>) -> Result<Fitness, Error> {
-        let seen = turn.remembered.memory.seen.as_ref();
-        let commit = seen.and_then(|seen| seen.commit.as_deref());
-        if turn.action.step == Step::Run && !self.source.still_has(commit).await? {
-            let commit = commit.unwrap_or_default();
-            return Ok(Fitness::Never(format!(
-                "the history was rewritten: commit {commit}, which approved this, isn't part of the \
-                 branch any more; approve again, with another `request` number"
-            )));
-        }
-        Ok(match fits_databases(context, turn).await {
-            Ok(()) => Fitness::Fit,
-            Err(error) => Fitness::NotNow(error),
-        })
-    }
-
     /// Puts result files on the branch of results, where there is one.
-    pub async fn publish(&mut self) -> Result<(), Error> {
+    pub async fn publish(&mut self) -> Result<(), record::Error> {
+        if self.is_behind || !self.lease.as_ref().is_some_and(Lease::is_held) {
+            return Ok(());
+        }
         let told: Vec<String> = std::mem::take(&mut self.unpublished)
             .into_iter()
             .map(|(job, phase)| format!("{job}: {phase}"))
@@ -211,10 +298,7 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        let folder = self.desk.config.results.directory.clone();
-        let published = self.source.publish(&folder, &message).await;
-        self.board.unpushed(published.is_err());
-        Ok(published?)
+        self.desk.publish(&mut self.source, &message).await
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -226,13 +310,7 @@ impl Daemon {
             (None, Some(checked)) => return Ok(Arc::clone(checked)),
             (None, None) => unreachable!("a revision is known only of what was checked"),
         };
-        let config = &self.desk.config;
-        let problems = validate(&validate::Context {
-            manifests: &manifests,
-            protection: &crate::manifest::protected::Protection::new(config),
-            config: Some(config),
-            catalogs: &BTreeMap::new(),
-        });
+        let problems = validate_by(&self.desk.config, &manifests, &BTreeMap::new());
         manifests.add_problems(problems);
         for problem in manifests.problems.iter().filter(|problem| problem.is_error()) {
             say("manifests", problem.one_line());
@@ -270,6 +348,7 @@ impl Daemon {
     /// A job whose manifest is broken does nothing until that is mended.
     async fn invalid(
         &mut self,
+        context: &Context<'_>,
         name: &str,
         mut remembered: Remembered,
         problems: &[&Problem],
@@ -280,7 +359,7 @@ impl Daemon {
             || "another job has the same name".to_owned(),
             |problem| problem.one_line(),
         );
-        let written = self.desk.invalid(name, &mut remembered, &why, now).await;
+        let written = self.desk.invalid(context, name, &mut remembered, &why, now).await;
         if taken(name, written)? == Some(Written::Anew) {
             look.news = Written::Anew;
         }
@@ -291,18 +370,18 @@ impl Daemon {
     /// Jobs that no manifest names any more are cancelled, if anything of them was still to come.
     async fn gone(
         &mut self,
+        context: &Context<'_>,
         memories: BTreeMap<String, Remembered>,
-        manifests: &Manifests,
         look: &mut Look,
         now: Timestamp,
     ) -> Result<(), Error> {
         // A file that can't be read may hold the job.
-        let is_sure = manifests.names_all();
+        let is_sure = context.manifests.names_all();
         for (name, mut remembered) in memories {
             if !is_sure || remembered.memory.seen.is_none() {
                 continue;
             }
-            let written = self.desk.gone(&name, &mut remembered, now).await;
+            let written = self.desk.gone(context, &name, &mut remembered, now).await;
             if taken(&name, written)? == Some(Written::Anew) {
                 look.news = Written::Anew;
             }
@@ -338,17 +417,15 @@ fn starting(turn: &Turn<'_>) -> &'static str {
 }
 
 /// Whether the databases are as the job's manifests say; they may be later.
-async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Result<(), String> {
-    let catalogs = crate::job::catalogs(context.config).await.map_err(|error| error.to_string())?;
-    let problems = validate(&validate::Context {
-        manifests: context.manifests,
-        protection: &context.protection,
-        config: Some(context.config),
-        catalogs: &catalogs,
-    });
+async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
+    let catalogs = match crate::job::catalogs(context.config).await {
+        Ok(catalogs) => catalogs,
+        Err(error) => return Fitness::NotNow(error.to_string()),
+    };
+    let problems = validate_by(context.config, context.manifests, &catalogs);
     let concerning = context.manifests.concerning(&turn.job.name, &problems);
     match concerning.first() {
-        Some(problem) => Err(problem.one_line()),
-        None => Ok(()),
+        Some(problem) => Fitness::NotNow(problem.one_line()),
+        None => Fitness::Fit,
     }
 }

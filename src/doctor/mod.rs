@@ -15,8 +15,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Environment, ManifestSource};
 use crate::database::{Access, Session, same_database};
 use crate::manifest::module::OwnedSpec;
-use crate::manifest::protected::Protection;
-use crate::manifest::validate::{Context, validate};
+use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests};
 use crate::plan::render::words::count;
 
@@ -153,10 +152,8 @@ fn checked(
     manifests: &Manifests,
     catalogs: &BTreeMap<Environment, Catalog>,
 ) -> Finding {
-    let protection = Protection::new(config);
     let mut problems = manifests.problems.clone();
-    let context = Context { manifests, protection: &protection, config: Some(config), catalogs };
-    problems.extend(validate(&context));
+    problems.extend(validate_by(config, manifests, catalogs));
     let errors = problems.iter().filter(|problem| problem.is_error()).count() as u64;
     let modules = count(manifests.modules.len() as u64, "module", "modules");
     let jobs = count(manifests.jobs.len() as u64, "job", "jobs");

@@ -29,6 +29,7 @@ pub async fn ready(State(site): State<Arc<Site>>) -> Response {
     let looks = looks(&settings.board.known(), Instant::now());
     let store = store(&site).await.map_err(|_| "the state store can't be reached".to_owned());
     match looks.and(store) {
+        Ok(()) if settings.board.known().stands_by => plain(StatusCode::OK, "ready, standing by"),
         Ok(()) => plain(StatusCode::OK, "ready"),
         Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     }

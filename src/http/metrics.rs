@@ -29,7 +29,7 @@ struct Stored {
     ends: BTreeMap<End, u64>,
     waiting: u64,
     lost: u64,
-    unwritten: u64,
+    unpublished: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -48,13 +48,13 @@ pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response 
 async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error> {
     let mut lent = site.store.lend(&settings.config).await?;
     let mut phases: BTreeMap<_, _> = Phase::ALL.map(|phase| (phase.as_str(), 0)).into();
-    let mut unwritten = 0;
+    let mut unpublished = 0;
     if let Some(checked) = settings.board.known().checked {
         let now = whole_second(Timestamp::now());
         let names = checked.manifests.job_names();
         for line in overview(&mut lent.desk, &checked.manifests, &names, now).await? {
             *phases.entry(line.standing.phase.as_str()).or_default() += 1;
-            unwritten += line.memory.unwritten.len() as u64;
+            unpublished += line.memory.unpublished.len() as u64;
         }
     }
     let ends = lent.desk.state.ends().await?;
@@ -64,7 +64,7 @@ async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error
     let is_waiting = |posted: &&Posted| posted.message.open(&posted.delivery).next().is_some();
     let waiting = not_out.iter().filter(is_waiting).count() as u64;
     let lost = not_out.iter().filter(is_lost).count() as u64;
-    Ok(Stored { phases, ends, waiting, lost, unwritten })
+    Ok(Stored { phases, ends, waiting, lost, unpublished })
 }
 
 fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) -> String {
@@ -80,11 +80,12 @@ fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) 
     single(&mut out, "start_time_seconds", "When this process began to listen.", since.as_second());
     let is_up = u8::from(stored.is_some());
     single(&mut out, "state_store_up", "Whether the state store answers.", is_up);
+    let leads = u8::from(!known.stands_by);
+    single(&mut out, "leader", "Whether this daemon does the work, and no other.", leads);
     looks(&mut out, known, now);
-    let unpushed = u8::from(known.unpushed);
-    single(&mut out, "results_unpushed", "Whether results wait to be pushed.", unpushed);
     let Some(stored) = stored else { return out };
-    single(&mut out, "result_files_unwritten", "Result files to be written.", stored.unwritten);
+    let help = "Result files that aren't where people find them yet.";
+    single(&mut out, "results_unpushed", help, stored.unpublished);
     let phases: Vec<_> = stored
         .phases
         .iter()
@@ -150,10 +151,10 @@ mod tests {
         let (begun, ended, now) = (later(0), later(1_500), later(4_500));
         let since = "2026-12-01T01:00:00Z".parse().unwrap();
         let latest = Some(Looked { at: since, begun, ended, error: None });
-        let known = Known { latest, unpushed: true, ..Known::default() };
+        let known = Known { latest, ..Known::default() };
         let phases = [("Scheduled", 2), ("Running", 0)].into();
         let ends = [(End::Succeeded, 12), (End::Failed, 1)].into();
-        let stored = Stored { phases, ends, waiting: 3, lost: 1, unwritten: 0 };
+        let stored = Stored { phases, ends, waiting: 3, lost: 1, unpublished: 2 };
         insta::assert_snapshot!(text(&known, Some(&stored), since, now));
         let without = text(&known, None, since, now);
         assert!(without.contains("reconcile_state_store_up 0\n"), "{without}");

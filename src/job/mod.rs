@@ -5,6 +5,7 @@
 //! the daemon show the [`report::Report`] it returns.
 
 pub mod decision;
+pub mod found;
 mod lock;
 pub mod open;
 mod rehearsal;

@@ -101,6 +101,7 @@ mod tests {
         Message {
             id: "1".into(),
             job: "j".into(),
+            number: 0,
             run: None,
             at: Timestamp::UNIX_EPOCH,
             subject: "s".into(),

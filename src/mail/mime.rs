@@ -147,6 +147,7 @@ mod tests {
         Message {
             id: "0123456789abcdef0123456789abcdef".into(),
             job: "spring-campaign".into(),
+            number: 0,
             run: None,
             at: "2026-12-01T01:00:00Z".parse().unwrap(),
             subject: subject.into(),

@@ -22,10 +22,24 @@ const KINDS: [&str; 4] = ["Module", "SyncJob", "Resource", "RepublishJob"];
 /// Longest name of a module or job: it becomes the name of a folder.
 const MAX_NAME_BYTES: usize = 63;
 
+/// The files of a directory as they were read, nothing understood yet.
+#[derive(Debug)]
+pub struct Files {
+    /// In the order of their paths, with their bytes.
+    read: Vec<(PathBuf, Result<Vec<u8>, Problem>)>,
+    /// What is no manifest and should be none.
+    problems: Vec<Problem>,
+}
+
 /// Reads all `*.yaml` and `*.yml` below a directory, in the order of their paths. What is wrong
 /// with a file or document is in [`Manifests::problems`]; only a directory that can't be read, or
 /// that holds too much, is an error.
 pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
+    Ok(read(directory)?.understood())
+}
+
+/// The first half of [`load`].
+pub fn read(directory: &Path) -> Result<Files, Vec<Problem>> {
     let mut listing = Listing::default();
     find_files(directory, directory, &mut listing).map_err(|error| {
         let shown = directory.display();
@@ -35,11 +49,40 @@ pub fn load(directory: &Path) -> Result<Manifests, Vec<Problem>> {
         ]
     })?;
     let (files, problems) = listing.close().map_err(|problem| vec![problem])?;
-    let files = files.into_iter().map(|path| {
+    let with_bytes = |path: PathBuf| {
         let bytes = read_file(directory, &path);
         (path, bytes)
-    });
-    Ok(load_files(files, problems))
+    };
+    Ok(Files { read: files.into_iter().map(with_bytes).collect(), problems })
+}
+
+impl Files {
+    /// The same for the same files, names and content alike; as 64 hex digits.
+    pub fn revision(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut part = |bytes: &[u8]| {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        };
+        for (path, bytes) in &self.read {
+            part(path.as_os_str().as_encoded_bytes());
+            match bytes {
+                Ok(bytes) => part(bytes),
+                Err(problem) => part(problem.message.as_bytes()),
+            }
+        }
+        // Links have no content.
+        for problem in &self.problems {
+            part(problem.message.as_bytes());
+            part(problem.file().unwrap_or_default().as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The second half of [`load`].
+    pub fn understood(self) -> Manifests {
+        load_files(self.read.into_iter(), self.problems)
+    }
 }
 
 /// Makes documents of files that were listed and read, in the order given.
@@ -121,10 +164,6 @@ fn read_limited(path: &Path) -> std::io::Result<Result<Vec<u8>, Problem>> {
 
 impl Manifests {
     fn read_bytes(&mut self, path: &Path, bytes: &[u8]) {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&(path.as_os_str().len() as u64).to_le_bytes());
-        hasher.update(path.as_os_str().as_encoded_bytes());
-        self.files.push(*hasher.update(bytes).finalize().as_bytes());
         let name = problem::shown_path(path);
         let text = match source::read(bytes) {
             Ok(text) => text,
@@ -274,4 +313,37 @@ fn read_later(kind: &'static str, at: &At<'_>, problems: &mut Problems) -> Optio
     let message = format!("kind {kind} is not yet supported: this document has no effect");
     problems.push(Problem::warning("not-yet-supported", message).at(span));
     Some(Spec::Later(kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_that_of_names_and_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        let revision = || read(folder.path()).unwrap().revision();
+        write("a.yaml", "kind: Module\n");
+        write("b.yaml", "");
+        let mut seen = vec![revision()];
+        // Written again, touched, beside what is no manifest: nothing is new.
+        write("a.yaml", "kind: Module\n");
+        write("notes.txt", "Remember the milk");
+        assert_eq!(revision(), seen[0]);
+        for (name, text) in
+            [("a.yaml", "kind: SyncJob\n"), ("a.yaml", ""), ("b.yaml", "kind: SyncJob\n")]
+        {
+            write(name, text);
+            seen.push(revision());
+        }
+        fs::rename(folder.path().join("b.yaml"), folder.path().join("c.yaml")).unwrap();
+        seen.push(revision());
+        std::os::unix::fs::symlink("c.yaml", folder.path().join("d.yaml")).unwrap();
+        seen.push(revision());
+        fs::remove_file(folder.path().join("a.yaml")).unwrap();
+        seen.push(revision());
+        let different: std::collections::BTreeSet<_> = seen.iter().collect();
+        assert_eq!(different.len(), seen.len());
+    }
 }

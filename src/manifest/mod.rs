@@ -49,7 +49,7 @@ use problem::{Problem, Source, Span};
 use sync_job::SyncJobSpec;
 use tree::{Content, Node};
 
-pub use load::{load, load_files, load_text};
+pub use load::{Files, load, load_files, load_text, read};
 
 /// Everything a directory of manifests holds.
 #[derive(Debug, Default)]
@@ -64,8 +64,6 @@ pub struct Manifests {
     pub documents: Vec<Document>,
     /// What is wrong, by file and place.
     pub problems: Vec<Problem>,
-    /// Hashes of the names and contents of all files, in their order.
-    files: Vec<[u8; 32]>,
 }
 
 /// What can be synchronized, and how to see it.
@@ -181,20 +179,6 @@ impl Origin {
 }
 
 impl Manifests {
-    /// The same for the same files, names and content alike; as 64 hex digits.
-    pub fn revision(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        for file in &self.files {
-            hasher.update(file);
-        }
-        // Links and files that can't be read have no content.
-        for problem in &self.problems {
-            hasher.update(problem.message.as_bytes());
-            hasher.update(problem.file().unwrap_or_default().as_bytes());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-
     /// Takes in what checks over all documents found.
     pub fn add_problems(&mut self, found: impl IntoIterator<Item = Problem>) {
         self.problems.extend(found);

@@ -99,6 +99,19 @@ pub fn resolve(time: DateTime, zone: &TimeZone) -> Result<Resolved, ScheduleErro
     }
 }
 
+/// The end of a rest: a date, or a local date and time, of the schedule's zone or else of UTC.
+pub fn end_of_rest(text: &str, schedule: Option<&Schedule>) -> Result<Timestamp, ScheduleError> {
+    let zone = match schedule {
+        Some(schedule) => time_zone(&schedule.time_zone)?,
+        None => TimeZone::UTC,
+    };
+    let time = match text.parse::<Date>() {
+        Ok(date) if text.len() == 10 => date.at(0, 0, 0, 0),
+        _ => parse_local(text).map_err(|_| ScheduleError::Until)?,
+    };
+    resolve(time, &zone).map(|resolved| resolved.instant)
+}
+
 impl Schedule {
     /// The instant of `at`; nothing where the schedule is a cron expression.
     pub fn instant(&self) -> Result<Option<Resolved>, ScheduleError> {
@@ -108,19 +121,10 @@ impl Schedule {
 }
 
 impl Suspend {
-    /// Until when a job is suspended; `Ok(None)` while it is without an end. Times are local to the
-    /// schedule's zone, else UTC.
+    /// Until when a job is suspended; `Ok(None)` while it is without an end.
     pub fn until(&self, schedule: Option<&Schedule>) -> Result<Option<Timestamp>, ScheduleError> {
         let Self::Because { until: Some(until), .. } = self else { return Ok(None) };
-        let zone = match schedule {
-            Some(schedule) => time_zone(&schedule.time_zone)?,
-            None => TimeZone::UTC,
-        };
-        let time = match until.parse::<Date>() {
-            Ok(date) if until.len() == 10 => date.at(0, 0, 0, 0),
-            _ => parse_local(until).map_err(|_| ScheduleError::Until)?,
-        };
-        resolve(time, &zone).map(|resolved| Some(resolved.instant))
+        end_of_rest(until, schedule).map(Some)
     }
 
     /// Whether a job rests at a moment. A date that can't be read never ends the rest.
@@ -159,6 +163,25 @@ mod tests {
     fn a_doubled_time_runs_at_its_first_instant() {
         assert_eq!(resolved("2026-10-25T02:30"), ("2026-10-25T00:30:00Z".into(), Local::Twice));
         assert_eq!(resolved("2026-12-01T02:00"), ("2026-12-01T01:00:00Z".into(), Local::Once));
+    }
+
+    #[test]
+    fn a_rest_ends_at_a_date_or_a_time_of_the_schedules_zone() {
+        let schedule = Schedule {
+            at: None,
+            cron: Some("0 2 * * *".into()),
+            time_zone: "Europe/Warsaw".into(),
+        };
+        for (text, schedule, expected) in [
+            ("2026-12-01", Some(&schedule), Ok("2026-11-30T23:00:00Z")),
+            ("2026-12-01T02:00", Some(&schedule), Ok("2026-12-01T01:00:00Z")),
+            ("2026-12-01T02:00", None, Ok("2026-12-01T02:00:00Z")),
+            ("2026-12", None, Err(ScheduleError::Until)),
+            ("2026-12-01 02:00", None, Err(ScheduleError::Until)),
+        ] {
+            let end = end_of_rest(text, schedule).map(|end| end.to_string());
+            assert_eq!(end, expected.map(str::to_owned), "{text}");
+        }
     }
 
     #[test]

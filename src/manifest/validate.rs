@@ -88,6 +88,16 @@ pub fn validate(context: &Context<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Runs every check by the operator's file, with the catalogues that are at hand.
+pub fn validate_by(
+    config: &Config,
+    manifests: &Manifests,
+    catalogs: &BTreeMap<Environment, Catalog>,
+) -> Vec<Problem> {
+    let protection = Protection::new(config);
+    validate(&Context { manifests, protection: &protection, config: Some(config), catalogs })
+}
+
 /// What these checks couldn't decide, a sentence each.
 pub fn unchecked(context: &Context<'_>) -> Vec<String> {
     let mut unchecked = Vec::new();

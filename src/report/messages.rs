@@ -52,6 +52,7 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
     Message {
         id: id(job, key, event, memory.compared.as_ref()),
         job: (*job).to_owned(),
+        number: 0,
         run,
         at: *now,
         subject: letter.subject().to_owned(),
@@ -245,9 +246,7 @@ fn over(matter: &Matter<'_>, ended: &Ended) -> Letter {
 
 fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     let Matter { job: name, report, plan, .. } = matter;
-    let outcome = report.map(|report| &report.outcome);
-    let Some(Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. }) = outcome
-    else {
+    let Some(applied) = report.and_then(Report::applied) else {
         return letter.paragraph(format!("{name}: {}.", ended.why));
     };
     let records = count(applied.entries.len() as u64, "record", "records");

@@ -19,6 +19,10 @@ pub struct Message {
     /// The same for the same event, so that a message sent again is recognised as the same.
     pub id: String,
     pub job: String,
+    /// Messages are numbered in the order of what they tell of, from 1, whatever clocks say; the state
+    /// store does it. 0 in those of earlier releases.
+    #[serde(default)]
+    pub number: u64,
     /// The run it tells of, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
@@ -58,6 +62,8 @@ pub struct Posted {
 
 /// Messages kept; the results hold what older ones told.
 const MOST_MESSAGES: usize = 2_000;
+/// The name under which the state store keeps the number of the latest message.
+const LAST_NUMBER: &str = "messages";
 const WAITING: &str = "waiting";
 const OVER: &str = "over";
 /// Over, and somebody didn't get it.
@@ -74,6 +80,11 @@ pub(super) fn table() -> Table {
 }
 
 impl Message {
+    /// Where it stands among others.
+    fn place(&self) -> (u64, Timestamp, &str) {
+        (self.number, self.at, &self.id)
+    }
+
     /// Recipients that neither took it nor refused it for good.
     pub fn open<'a>(&'a self, delivery: &'a Delivery) -> impl Iterator<Item = &'a str> {
         let is_open =
@@ -83,8 +94,30 @@ impl Message {
 }
 
 impl State {
+    /// Makes a store ready for numbering messages, outside any transaction.
+    pub(super) async fn begin_numbers(&mut self) -> Result<(), Error> {
+        match self.noted(LAST_NUMBER).await? {
+            Some(_) => Ok(()),
+            None => self.note(LAST_NUMBER, "0").await,
+        }
+    }
+
+    /// Puts messages into the outbox, in the order given and after all that are there.
+    pub(super) async fn post_all(&mut self, messages: &[Message]) -> Result<(), Error> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let last = self.noted(LAST_NUMBER).await?.and_then(|last| last.parse().ok());
+        let mut number: u64 = last.unwrap_or_default();
+        for message in messages {
+            number += 1;
+            self.post(&Message { number, ..message.clone() }).await?;
+        }
+        self.note(LAST_NUMBER, &number.to_string()).await
+    }
+
     /// Puts a message into the outbox; one that is there already stays as it is.
-    pub(super) async fn post(&mut self, message: &Message) -> Result<(), Error> {
+    async fn post(&mut self, message: &Message) -> Result<(), Error> {
         let (by, wanted) = (["id".to_owned()], [vec![text(&message.id)]]);
         let there = self.session.find(&self.tables.outbox, &by, &by, &wanted).await?;
         if !there.is_empty() {
@@ -114,7 +147,7 @@ impl State {
         let found = self.session.find(&self.tables.outbox, &columns, &by, &wanted).await?;
         let mut posted =
             found.iter().map(|(_, row)| posted(&row[0], &row[1])).collect::<Result<Vec<_>, _>>()?;
-        posted.sort_by(|a, b| (a.message.at, &a.message.id).cmp(&(b.message.at, &b.message.id)));
+        posted.sort_by(|a, b| a.message.place().cmp(&b.message.place()));
         Ok(posted)
     }
 
@@ -159,7 +192,7 @@ impl State {
         }
         drop(rows);
         self.session.rollback().await?;
-        all.sort_by(|a, b| (b.message.at, &b.message.id).cmp(&(a.message.at, &a.message.id)));
+        all.sort_by(|a, b| b.message.place().cmp(&a.message.place()));
         Ok(all)
     }
 

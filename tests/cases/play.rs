@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reconcile::apply::{Error as ApplyError, Watch};
-use reconcile::cli::prepare;
+use reconcile::cli::prepare::{self, Prepared};
 use reconcile::daemon::pass::Passing;
 use reconcile::job::Context;
 use reconcile::job::report::{Outcome, RefusalKind, Report};
@@ -133,11 +133,12 @@ async fn edit(world: &World, edit: &Edit) {
 async fn run(world: &World, name: &str, spec: &Json, wish: Wish) -> Result<Report, String> {
     world.manifests(name, spec);
     let config = world.config();
-    let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
-    let job = prepare::job(&prepared.manifests, name).map_err(|error| said(&error))?;
-    let context = Context::new(&config, &prepared.manifests);
+    let Prepared { manifests, source } =
+        prepare::prepare(&config).await.map_err(|error| said(&error))?;
+    let job = prepare::job(&manifests, name).map_err(|error| said(&error))?;
+    let context = Context::new(&config, &manifests);
     let said = |error: reconcile::state::Error| error.to_string();
-    let mut passing = Passing::open(&config, wish).await.map_err(said)?;
+    let mut passing = Passing::open(&config, source, wish).await.map_err(said)?;
     passing.job(&context, job, jiff::Timestamp::now(), &mut Quiet).await.map_err(said)
 }
 

@@ -9,6 +9,7 @@ use reconcile::apply::{Error as ApplyError, Watch};
 use reconcile::catalog::Engine;
 use reconcile::config::{self, Config, Environment};
 use reconcile::daemon::pass::Passing;
+use reconcile::daemon::source::Source;
 use reconcile::job::Context;
 use reconcile::job::report::Report;
 use reconcile::job::run::Wish;
@@ -142,7 +143,8 @@ impl Shop {
         let problems: Vec<_> = manifests.problems.iter().filter(|it| it.is_error()).collect();
         assert!(problems.is_empty(), "{problems:#?}");
         let context = Context::new(&self.config, &manifests);
-        let mut passing = Passing::open(&self.config, wish).await.unwrap();
+        let mut passing =
+            Passing::open(&self.config, Source::of(&self.config), wish).await.unwrap();
         passing.job(&context, &manifests.jobs["sync"], Timestamp::now(), watch).await.unwrap()
     }
 

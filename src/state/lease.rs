@@ -1,0 +1,102 @@
+//! Who may do what only one process may do at a time: watch, or carry out a run.
+//!
+//! Answers for at most one holder at a time, as far as processes that keep to their leases go; what
+//! one that was stopped in between still tries is refused by the fence on the target, to which a
+//! lease brings its [`Term`]. Beside a SQLite store it is a lock of a file, which the system gives
+//! back when its holder dies. In a server it is a row that its holder renews: whoever sees it
+//! unchanged for the whole length, by a clock of its own, may take it, so no two clocks are compared.
+
+mod file;
+mod holder;
+mod row;
+
+use std::time::Duration;
+
+pub use holder::{Holder, in_words};
+pub(super) use row::{Observed, table};
+
+use super::{Error, State};
+use crate::apply::Term;
+
+/// What only one process may do at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Office {
+    /// Looking at all jobs, again and again.
+    Watch,
+    /// Carrying out one job.
+    Run,
+}
+
+impl Office {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Watch => "watch",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// Held until it is dropped or released; a row's lease may be lost before.
+pub enum Lease {
+    File(file::Lock),
+    Row(row::Renewed),
+}
+
+/// What came of asking for a lease.
+pub enum Taken {
+    Ours(Lease),
+    /// Somebody else has it, who may not have said a name yet.
+    Theirs(Option<Holder>),
+}
+
+/// A row's lease that wasn't renewed for so long belongs to nobody. Longer than a server lets a
+/// writing session idle, so that the locks of a stopped holder are gone by then.
+pub fn length() -> Duration {
+    crate::database::idle_limit() * 3 / 2
+}
+
+impl Lease {
+    /// Whether it is still held, by a clock that goes on while the machine sleeps.
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::File(_) => true,
+            Self::Row(row) => row.is_held(),
+        }
+    }
+
+    /// What the fence of a target is told; a lock of a file can't be lost.
+    pub fn term(&self) -> Option<&Term> {
+        match self {
+            Self::File(_) => None,
+            Self::Row(row) => Some(row.term()),
+        }
+    }
+
+    /// Gives it back at once. One that can't be given back ends by itself.
+    pub async fn release(self) -> Result<(), Error> {
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Row(row) => row.release().await,
+        }
+    }
+}
+
+impl State {
+    /// Whether several processes on several machines may share the store.
+    pub fn is_shared(&self) -> bool {
+        self.place.file().is_none()
+    }
+
+    /// Whether both are the same store.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.place.url == other.place.url
+    }
+
+    /// Asks for a lease, without waiting for it.
+    pub async fn lease(&mut self, office: Office) -> Result<Taken, Error> {
+        match self.place.file() {
+            Some(store) => file::take(&store, office),
+            None => row::take(self, office).await,
+        }
+    }
+}
