@@ -195,7 +195,7 @@ impl Daemon {
     /// One look at everything.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         self.board.begins();
-        let looked = self.look_at_all(now, watch).await;
+        let looked = Box::pin(self.look_at_all(now, watch)).await;
         self.board.ends(looked.as_ref().err().map(ToString::to_string));
         looked
     }
