@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod database;
 pub mod demo;
 pub mod doctor;
+mod effect;
 pub mod escape;
 pub mod git;
 pub mod http;

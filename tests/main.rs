@@ -12,6 +12,7 @@ mod cases;
 mod checksums;
 mod ci_examples;
 mod config;
+mod crashes;
 mod daemon;
 mod database;
 mod demo;

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -22,6 +21,7 @@ use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
 use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
+use crate::effect::clock;
 use crate::http::Server;
 use crate::report::files::Written;
 
@@ -171,7 +171,7 @@ impl Loop<'_> {
 
     /// One look, which SIGTERM ends: at once where nothing is written. Nothing at the end.
     async fn look(&mut self) -> Option<Result<Look, watch::Error>> {
-        let now = whole_second(Timestamp::now());
+        let now = whole_second(clock::now());
         let mut watching = Watching { stop: Arc::clone(&self.stop) };
         let mut look = Box::pin(self.daemon.look(now, &mut watching));
         let looked = tokio::select! {
@@ -210,7 +210,7 @@ impl Loop<'_> {
                 if look.news == Written::Anew {
                     self.publishing = Publishing::Due;
                 }
-                let pause = Duration::try_from(look.again.duration_since(Timestamp::now()));
+                let pause = Duration::try_from(look.again.duration_since(clock::now()));
                 let pause = pause.unwrap_or_default();
                 if !pause.is_zero() {
                     self.publish().await;
@@ -232,7 +232,7 @@ impl Loop<'_> {
     async fn publish(&mut self) {
         let attempts = match &self.publishing {
             Publishing::Done => return,
-            Publishing::Later { again, .. } if Instant::now() < *again => return,
+            Publishing::Later { again, .. } if clock::instant() < *again => return,
             Publishing::Later { attempts, .. } => *attempts,
             Publishing::Due => 0,
         };
@@ -240,7 +240,7 @@ impl Loop<'_> {
             Ok(()) => Publishing::Done,
             Err(error) => {
                 say(DAEMON, format!("results aren't pushed yet: {error}"));
-                let again = Instant::now() + PAUSE * 2_u32.pow(attempts.min(5));
+                let again = clock::instant() + PAUSE * 2_u32.pow(attempts.min(5));
                 Publishing::Later { attempts: attempts + 1, again }
             }
         };
@@ -254,7 +254,7 @@ impl Loop<'_> {
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(pause) => Next::Look,
+            () = clock::pause(pause) => Next::Look,
             () = hint => Next::Look,
             () = self.http.asked() => Next::Asked,
             next = self.signals.next() => next,
@@ -286,10 +286,11 @@ impl Loop<'_> {
     }
 
     async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
+        let renewed = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
         let renewal = self.http.prepare(&config).await.map_err(|error| error.to_string())?;
-        self.daemon.renew(config).await.map_err(|error| error.to_string())?;
+        let given_way = self.daemon.give_way_to(renewed).await;
         self.http.follow(renewal).await;
-        Ok(())
+        given_way.map_err(|error| error.to_string())
     }
 }
 

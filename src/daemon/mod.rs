@@ -8,6 +8,7 @@ pub mod board;
 pub mod decide;
 #[cfg(test)]
 mod decide_tests;
+pub mod hands;
 pub mod hints;
 mod interrupted;
 pub mod learn;

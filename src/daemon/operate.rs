@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::decide::has_approvals;
+use super::hands::{Hands, Store};
 use super::learn::close;
 use super::turn::{Desk, Turn};
 use crate::job::Context;
@@ -40,7 +41,7 @@ pub enum Which<'a> {
     Request(&'a str),
 }
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// How a job stands, without doing or remembering anything.
     pub fn peek<'a>(
         &self,

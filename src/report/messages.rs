@@ -65,10 +65,15 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
 
 /// The same event has the same name, however often it is told of.
 fn id(job: &str, key: &str, event: &Event, compared: Option<&Compared>) -> String {
+    let time;
     let (kind, more) = match event {
         Event::Compared => ("compared", compared.map_or("", |it| it.subject.as_str())),
         Event::Troubled { error } => ("troubled", error.as_str()),
-        Event::Scheduled { .. } => ("scheduled", ""),
+        Event::Scheduled { instead_of: None, .. } => ("scheduled", ""),
+        Event::Scheduled { at, instead_of: Some(before) } => {
+            time = format!("{at} instead of {before}");
+            ("scheduled", time.as_str())
+        }
         Event::Withdrawn { why } => ("withdrawn", why.as_str()),
         Event::Ended(ended) => (ended.phase.as_str(), ended.run.as_str()),
     };
@@ -92,7 +97,7 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
                  tell whoever runs reconcile.",
             )
             .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
-        Event::Scheduled { at } => scheduled(matter, *at),
+        Event::Scheduled { at, instead_of } => scheduled(matter, *at, *instead_of),
         Event::Withdrawn { why } => {
             Letter::new(&format!("Cancelled: Synchronization process ({job})"))
                 .paragraph(format!("The announced run of {job} won't happen, and nothing was changed:"))
@@ -169,7 +174,7 @@ fn public_url(config: &Config) -> Option<String> {
     Some(url.origin())
 }
 
-fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
+fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) -> Letter {
     let Matter { job: name, plan, spec, .. } = matter;
     let cron = spec.and_then(|spec| spec.schedule.as_ref()?.cron.as_ref());
     let what = match (spec.is_some_and(|spec| spec.dry_run), cron) {
@@ -177,10 +182,17 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
         (false, Some(_)) => "It runs regularly from then on; this is the only announcement.",
         (false, None) => "It starts by itself, nobody has to do anything.",
     };
-    let letter = Letter::new(&format!("Synchronization process ({name})")).paragraph(format!(
-        "{name} is scheduled for {}. {what}",
-        spec.map_or_else(|| at.to_string(), |spec| local(at, spec))
-    ));
+    let told = |at: Timestamp| spec.map_or_else(|| at.to_string(), |spec| local(at, spec));
+    let letter = Letter::new(&format!("Synchronization process ({name})"));
+    let letter = match instead_of {
+        Some(before) => letter.paragraph(format!(
+            "Another time than was announced: {name} was to run {} ({before}). Nobody changed the job; \
+             the rules of its time zone changed, or the operator's windows.",
+            told(before)
+        )),
+        None => letter,
+    };
+    let letter = letter.paragraph(format!("{name} is scheduled for {}. {what}", told(at)));
     let approved = plan.map(|plan| plan.changes.iter().filter(|change| change.approved));
     let letter = match approved {
         Some(approved) if approved.clone().next().is_some() => {

@@ -4,8 +4,7 @@
 
 use std::path::Path;
 
-use super::{Error, State, at, text};
-use crate::database::{self, ConstraintKind};
+use super::{Error, State, at};
 use crate::random::drawn;
 
 impl State {
@@ -15,15 +14,6 @@ impl State {
             return Ok(key);
         }
         let key = drawn().map_err(at(Path::new("/dev/urandom")))?;
-        let (name_value, value) = (text(name), text(&key));
-        let row = [("name", &name_value), ("value", &value)];
-        match self.session.insert(&self.tables.about, &row).await {
-            Ok(()) => Ok(key),
-            // Another process was quicker, and its key counts.
-            Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => {
-                Ok(self.noted(name).await?.unwrap_or(key))
-            }
-            Err(error) => Err(error.into()),
-        }
+        self.note_first(name, &key).await
     }
 }

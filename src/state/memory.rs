@@ -33,6 +33,8 @@ pub struct Memory {
     pub running: Option<Running>,
     /// The request or occurrence whose time people were told.
     pub announced: Option<String>,
+    /// The time that they were told.
+    pub announced_for: Option<Timestamp>,
     /// What an operator said on the command line.
     pub suspended: Option<Suspended>,
     /// Newest first.

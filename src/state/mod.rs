@@ -15,7 +15,7 @@ mod plans;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use lease::{Holder, Lease, Office, Taken, in_words};
+pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
     Compared, End, Ended, Held, Memory, RunLine, Running, Seen, Stood, Suspended, Trouble,
 };
@@ -26,6 +26,7 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::put::put;
+use crate::whole::make_folder;
 
 /// Why the state can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -348,14 +349,20 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 }
 
 fn make(directory: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(directory).map_err(at(directory))
+    make_folder(directory).map_err(at(directory))
 }
 
 fn create_file(path: &Path) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
         make(parent)?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).open(path).map(|_| ()).map_err(at(path))
+    if path.is_file() {
+        return Ok(());
+    }
+    crate::effect::file("create")
+        .and_then(|()| std::fs::OpenOptions::new().create(true).append(true).open(path))
+        .map(|_| ())
+        .map_err(at(path))
 }
 
 /// Lower-case hex digits that no other call draws again.
