@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::header;
@@ -15,13 +15,16 @@ use jiff::Timestamp;
 
 use super::guard::Viewer;
 use super::site::{Settings, Site};
-use super::store;
+use super::store::{self, within};
 use crate::daemon::board::Known;
 use crate::daemon::overview::overview;
 use crate::daemon::pass::whole_second;
 use crate::put::put;
 use crate::report::Phase;
 use crate::state::{End, Posted};
+
+/// Scrapes give up after 10 seconds; that the store is silent should be told before.
+const ANSWER: Duration = Duration::from_secs(8);
 
 /// What the state store says.
 struct Stored {
@@ -40,7 +43,7 @@ enum Kind {
 
 pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response {
     let settings = site.settings();
-    let stored = stored(&site, &settings).await.ok();
+    let stored = within(ANSWER, stored(&site, &settings)).await.ok();
     let text = text(&settings.board.known(), stored.as_ref(), site.since, Instant::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -139,8 +142,6 @@ fn family(out: &mut String, name: &str, kind: Kind, help: &str, values: &[(Strin
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::daemon::board::Looked;
 

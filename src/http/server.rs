@@ -28,7 +28,7 @@ const HTTP: &str = "http";
 /// Connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 128;
 /// A request's head has to be there within this time, also the next one of a connection.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD: Duration = Duration::from_secs(5);
 const MOST_HEADERS: usize = 64;
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 16 * 1024;
