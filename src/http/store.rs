@@ -49,7 +49,7 @@ impl Store {
             // One of an older operator's file may lead elsewhere.
             let desk = match place.take().filter(|desk| Arc::ptr_eq(&desk.config, config)) {
                 Some(desk) => desk,
-                None => Desk::open(Arc::clone(config), Asker::Daemon).await?,
+                None => Box::pin(Desk::open(Arc::clone(config), Asker::Daemon)).await?,
             };
             Ok(Lent { place, desk })
         };
