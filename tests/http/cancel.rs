@@ -93,6 +93,9 @@ async fn whoever_comes_late_is_told_what_happened() {
     daemon.says("spring: Succeeded");
     client.get(&link(now)).is(200).says("spring is over").says("is committed");
     client.ask("POST", &link(now), &[], "").is(409).says("spring is over");
+    let page =
+        client.get_as("/jobs/spring", JO).is(200).says("<span class=\"phase\">Succeeded</span>");
+    assert!(!page.body.contains("What would be changed"), "{}", page.body);
     let long_ago = now - SignedDuration::from_hours(48);
     client.get(&link(long_ago)).is(410).says("this link ended at");
     client.ask("POST", &link(long_ago), &[], "").is(410);
