@@ -106,14 +106,6 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
     world.job("");
     let daemon = world.start();
     let client = daemon.client();
-    let mut slow: Vec<TcpStream> = (0..3)
-        .map(|_| {
-            let mut stream = TcpStream::connect(client.address).unwrap();
-            stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: ").unwrap();
-            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            stream
-        })
-        .collect();
     let mut half = TcpStream::connect(client.address).unwrap();
     let head = format!(
         "POST /sign-in HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Type: \
@@ -122,6 +114,15 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
     );
     half.write_all(head.as_bytes()).unwrap();
     half.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // More than are served at once.
+    let mut slow: Vec<TcpStream> = (0..150)
+        .map(|_| {
+            let mut stream = TcpStream::connect(client.address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: ").unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            stream
+        })
+        .collect();
     let begun = Instant::now();
     daemon.says("spring: AwaitingApproval");
     client.get("/healthz").is(200);
