@@ -66,7 +66,7 @@ fn begin(teller: &mut Teller<'_>, shop: &Shop) -> Result<(), Error> {
     ))?;
     if let Some(pages) = &shop.pages {
         teller.say(&format!(
-            "Meanwhile {}/ shows jobs and messages. Sign in with the token {}",
+            "While the daemon runs, {}/ shows jobs and messages. Sign in with the token {}",
             pages.url, pages.token
         ))?;
     }
