@@ -12,7 +12,7 @@ pub async fn is_at_rest(world: &World) -> bool {
     let memory = texts(&state, "reconcile_job", &["memory"]).await;
     let outbox = texts(&state, "reconcile_outbox", &["state"]).await;
     let waits = outbox.iter().flatten().any(|state| state == "waiting");
-    let is_written = memory.iter().flatten().all(|memory| memory.contains(r#""unwritten":{}"#));
+    let is_written = memory.iter().flatten().all(|memory| memory.contains(r#""unpublished":{}"#));
     !waits && is_written && published(world).is_none_or(|text| text.contains("phase: Succeeded"))
 }
 
