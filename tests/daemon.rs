@@ -1,6 +1,7 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
 mod passes;
+mod refusals;
 pub mod world;
 
 use std::collections::BTreeMap;

@@ -18,6 +18,7 @@ mod database;
 mod demo;
 mod doctor;
 mod git;
+mod http;
 mod init;
 mod interrupt;
 mod json;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Applied, Error, Term, write};
 use crate::catalog::carry::Carried;
-use crate::catalog::{Kind, Table};
+use crate::catalog::{Catalog, Kind, Table};
 use crate::compare::matching::Pairs;
 use crate::database::{Lock, Session, Value};
 use crate::manifest::sync_job::{Direction, Mode};
@@ -196,6 +196,10 @@ pub fn written_table() -> Table {
 
 /// The one row that every run of a target raises and locks first.
 const FENCE_ROW: &str = "run";
+/// Beside it the ledger's version: a ledger of before it had any gets one without a new table.
+const VERSION_ROW: &str = "version";
+/// Of these tables and of what stands in them; a later one may hold what this program would lose.
+const VERSION: i64 = 1;
 
 impl Ledger {
     pub fn tables(&self) -> [&Table; 5] {
@@ -204,8 +208,27 @@ impl Ledger {
 
     /// Whether the database has a ledger. Only asked of the catalogue, so that a mere comparison
     /// needs no right to create one.
-    pub fn exists(&self, catalog: &crate::catalog::Catalog) -> bool {
+    pub fn exists(&self, catalog: &Catalog) -> bool {
         self.tables().iter().all(|table| catalog.table(&table.name).is_some())
+    }
+
+    /// The same, where the ledger is to be read: one of a later release is refused.
+    pub async fn is_there(&self, session: &mut Session, catalog: &Catalog) -> Result<bool, Error> {
+        if catalog.table(&self.fence.name).is_some() {
+            self.check_version(session).await?;
+        }
+        Ok(self.exists(catalog))
+    }
+
+    /// Refuses the ledger of a later release. One without a version was written before it had any.
+    pub async fn check_version(&self, session: &mut Session) -> Result<(), Error> {
+        match self.fence_value(session, VERSION_ROW).await? {
+            Some(found) if found > VERSION => {
+                let environment = session.name().to_owned();
+                Err(Error::LedgerVersion { environment, found, known: VERSION })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Creates what is missing, outside any transaction of a run.
@@ -216,18 +239,23 @@ impl Ledger {
                 .await
                 .map_err(|source| Error::NoLedger { sql: self.sql(session.engine()), source })?;
         }
-        let name = Value::Text(FENCE_ROW.into());
-        let known = self.fence_value(session, &name).await?;
-        if known.is_none() {
-            let zero = Value::Integer(0);
-            let inserted = session.insert(&self.fence, &[("name", &name), ("fence", &zero)]).await;
-            // Another first run may have been quicker.
-            if inserted.is_err() && self.fence_value(session, &name).await?.is_some() {
-                return Ok(());
-            }
-            inserted?;
+        self.check_version(session).await?;
+        self.begin(session, FENCE_ROW, 0).await?;
+        self.begin(session, VERSION_ROW, VERSION).await
+    }
+
+    /// Gives a row of the fence its first value, if it has none.
+    async fn begin(&self, session: &mut Session, name: &str, value: i64) -> Result<(), Error> {
+        if self.fence_value(session, name).await?.is_some() {
+            return Ok(());
         }
-        Ok(())
+        let (key, value) = (Value::Text(name.into()), Value::Integer(value));
+        let inserted = session.insert(&self.fence, &[("name", &key), ("fence", &value)]).await;
+        // Another first run may have been quicker.
+        if inserted.is_err() && self.fence_value(session, name).await?.is_some() {
+            return Ok(());
+        }
+        Ok(inserted?)
     }
 
     /// The statements an administrator would run where the account may not create tables.
@@ -250,7 +278,9 @@ impl Ledger {
     ) -> Result<i64, Error> {
         self.lock_fence(session).await?;
         let name = Value::Text(FENCE_ROW.into());
-        let fence = self.fence_value(session, &name).await?.unwrap_or(0) + 1;
+        // A later release may have come since the ledger was looked at.
+        self.check_version(session).await?;
+        let fence = self.fence_value(session, FENCE_ROW).await?.unwrap_or(0) + 1;
         let raised = Value::Integer(fence);
         session.update(&self.fence, &[("name", &name)], &[("fence", &raised)]).await?;
         if let Some(term) = term {
@@ -267,9 +297,9 @@ impl Ledger {
 
     /// Notes the lease of a run, unless a later one was here before.
     async fn pass(&self, session: &mut Session, term: &Term) -> Result<(), Error> {
-        let name = Value::Text(format!("lease of {}", term.store).into());
-        let number = Value::Integer(term.number);
-        match self.fence_value(session, &name).await? {
+        let of = format!("lease of {}", term.store);
+        let (name, number) = (Value::Text(of.as_str().into()), Value::Integer(term.number));
+        match self.fence_value(session, &of).await? {
             Some(later) if later > term.number => Err(Error::Overtaken),
             Some(_) => {
                 let key = [("name", &name)];
@@ -282,10 +312,11 @@ impl Ledger {
         }
     }
 
-    async fn fence_value(&self, session: &mut Session, name: &Value) -> Result<Option<i64>, Error> {
+    async fn fence_value(&self, session: &mut Session, name: &str) -> Result<Option<i64>, Error> {
         let columns = ["fence".to_owned()];
         let by = ["name".to_owned()];
-        let found = session.find(&self.fence, &columns, &by, &[vec![name.clone()]]).await?;
+        let wanted = [vec![Value::Text(name.into())]];
+        let found = session.find(&self.fence, &columns, &by, &wanted).await?;
         Ok(found.into_iter().find_map(|(_, row)| match row.first() {
             Some(Value::Integer(fence)) => Some(*fence),
             _ => None,

@@ -42,6 +42,12 @@ pub enum Error {
     NoLedger { sql: String, source: database::Error },
     #[error("a row of the ledger's {table} can't be read: {source}")]
     UnreadableLedger { table: String, source: serde_json::Error },
+    /// A later release works on the database, and may keep there what this one would lose.
+    #[error(
+        "the ledger of {environment} is of version {found}, this program knows {known}; use the release \
+         that wrote it, or a later one"
+    )]
+    LedgerVersion { environment: String, found: i64, known: i64 },
     /// A program error: approvals are held against the plan before.
     #[error("{record} was approved in a way that isn't offered")]
     NotOffered { record: String },

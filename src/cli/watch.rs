@@ -22,6 +22,7 @@ use crate::daemon::stop::Stop;
 use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
 use crate::effect::clock;
+use crate::http::Server;
 use crate::report::files::Written;
 
 #[derive(Debug, clap::Args)]
@@ -55,10 +56,13 @@ pub(super) async fn watch(
     let failed = |error: watch::Error| Error::failed(error.to_string());
     let stop = Arc::new(Stop::default());
     let daemon = Daemon::start(Arc::clone(&config)).await.map_err(failed)?;
+    let http = Server::start(&config, daemon.board()).await;
+    let http = http.map_err(|error| Error::failed(error.to_string()))?;
     let post = Post::start(config);
     let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
     let publishing = Publishing::Due;
-    let looking = Loop { daemon, post, publishing, failing: None, stop, signals, grace, global };
+    let looking =
+        Loop { daemon, post, http, publishing, failing: None, stop, signals, grace, global };
     Box::pin(looking.go_on()).await;
     Ok(())
 }
@@ -101,6 +105,7 @@ impl<'a> Signals<'a> {
 struct Loop<'a> {
     daemon: Daemon,
     post: Post,
+    http: Server,
     publishing: Publishing,
     /// Why the latest look couldn't be made; it is said once.
     failing: Option<String>,
@@ -123,6 +128,8 @@ enum Publishing {
 
 enum Next {
     Look,
+    /// Somebody says that there is something new.
+    Asked,
     Reload,
     End,
 }
@@ -141,6 +148,7 @@ impl Loop<'_> {
             }
             match self.wait(&mut hints, pause).await {
                 Next::Look => {}
+                Next::Asked => self.daemon.hear(),
                 Next::Reload => {
                     Box::pin(self.reload()).await;
                     hints = self.hints();
@@ -149,6 +157,7 @@ impl Loop<'_> {
             }
         }
         tell_systemd(&[NotifyState::Stopping]);
+        self.http.end().await;
         self.post.end().await;
         if let Err(error) = self.daemon.end().await {
             say(DAEMON, format!("others take over only after a while: {error}"));
@@ -247,6 +256,7 @@ impl Loop<'_> {
         tokio::select! {
             () = clock::pause(pause) => Next::Look,
             () = hint => Next::Look,
+            () = self.http.asked() => Next::Asked,
             next = self.signals.next() => next,
         }
     }
@@ -254,7 +264,7 @@ impl Loop<'_> {
     /// Reads the operator's file anew. One that can't be used changes nothing.
     async fn reload(&mut self) {
         let reloaded = match self.global.config() {
-            Ok(config) => self.daemon.renew(Arc::new(config)).await.map_err(|it| it.to_string()),
+            Ok(config) => self.renew(Arc::new(config)).await,
             Err(error) => {
                 super::error::show_problems(&error.problems);
                 Err(error.message)
@@ -273,6 +283,13 @@ impl Loop<'_> {
                 );
             }
         }
+    }
+
+    async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
+        let renewed = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
+        let heard = self.http.renew(&config, renewed.board()).await;
+        heard.map_err(|error| error.to_string())?;
+        self.daemon.give_way_to(renewed).await.map_err(|error| error.to_string())
     }
 }
 

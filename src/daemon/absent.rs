@@ -4,16 +4,17 @@
 
 use jiff::Timestamp;
 
+use super::hands::{Hands, Store};
 use super::interrupted::Begun;
 use super::turn::Desk;
 use crate::job::Context;
-use crate::report::files::{self, Written};
+use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
 use crate::state::{self, Change, End, Ended, Held, Memory, Remembered};
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// A job whose manifest is broken: nothing of it happens until that is mended.
     pub async fn invalid(
         &mut self,
@@ -29,6 +30,7 @@ impl Desk {
         let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let told = memory.announced.take();
+        memory.announced_for = None;
         let event = told.map(|key| {
             let why = format!("its manifest is broken: {why}");
             (key, Event::Withdrawn { why })
@@ -58,6 +60,7 @@ impl Desk {
             memory.held = Some(Held { key: key.clone(), ended: ended.clone() });
             (key, Event::Ended(ended))
         });
+        memory.announced_for = None;
         memory.seen = None;
         let standing = Standing::new(Phase::Ended(End::Cancelled), why);
         self.note(job, remembered, &before, &standing, event, now).await
@@ -76,12 +79,10 @@ impl Desk {
         conditions::note(&mut remembered.memory, standing, now);
         let memory = &remembered.memory;
         let (config, spec, plan, report) = (&*self.config, None, None, None);
-        let messages: Vec<_> = event
-            .iter()
-            .map(|(key, event)| {
-                message(&Matter { config, job, spec, memory, plan, report, key, now }, event)
-            })
-            .collect();
+        let ticket_key = self.ticket_key.as_str();
+        let matter = |key| Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
+        let messages: Vec<_> =
+            event.iter().map(|(key, event)| message(&matter(key), event)).collect();
         let ended = event.as_ref().and_then(|(key, event)| match event {
             Event::Ended(ended) => Some((key.as_str(), ended)),
             _ => None,
@@ -93,7 +94,10 @@ impl Desk {
         if remembered.memory != *before || !messages.is_empty() {
             self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;
         }
-        let folder = &self.config.results.directory;
-        Ok(files::write(folder, job, "status.yaml", &text).unwrap_or(news))
+        let written = self.hands.write(&self.config, job, "status.yaml", &text);
+        Ok(match written.unwrap_or(Written::AsBefore) {
+            Written::Anew => Written::Anew,
+            Written::AsBefore => news,
+        })
     }
 }

@@ -241,6 +241,40 @@ fn a_force_push_that_drops_the_approving_commit_ends_the_request() {
 }
 
 #[test]
+fn what_was_announced_for_another_time_is_announced_anew() {
+    let fixed = format!(
+        "{TO_PROD}\n  schedule: {{at: \"2026-12-01T02:00\", timeZone: Europe/Warsaw}}\n  {PINNED}"
+    );
+    let cron = format!(
+        "{TO_TEST}\n  schedule: {{cron: \"0 2 * * *\", timeZone: Europe/Warsaw}}\n  approved: {{page: \
+         {{new: [all]}}}}"
+    );
+    let mut trace = String::new();
+    for (what, story) in [
+        ("a job with a time", {
+            Story::begin(NOON, &fixed)
+                .rules_of_the_zone_moved("2026-12-01T00:00:00Z")
+                .time("2026-11-24T11:00:00Z")
+                .time("2026-12-01T00:30:00Z")
+                .rules_of_the_zone_moved("2026-12-01T00:00:00Z")
+        }),
+        ("the next occurrence of `cron`", {
+            Story::begin(NOON, &cron)
+                .rules_of_the_zone_moved("2026-11-24T00:00:00Z")
+                .time("2026-11-24T01:00:00Z")
+                .time("2026-11-25T01:00:00Z")
+        }),
+        ("one that is over is no announcement", {
+            Story::begin(NOON, &cron).cancel().time("2026-11-25T01:00:00Z")
+        }),
+        ("announced by an earlier release", Story::begin(NOON, &fixed).updated()),
+    ] {
+        put!(trace, "== {what}\n{}", story.trace);
+    }
+    insta::assert_snapshot!(trace);
+}
+
+#[test]
 fn cron_fires_each_local_time_once_and_makes_no_storm() {
     let job = format!(
         "{TO_TEST}\n  schedule: {{cron: \"30 2 * * *\", timeZone: Europe/Warsaw}}\n  approved: \

@@ -7,16 +7,16 @@
 use jiff::Timestamp;
 
 use super::decide::on_error;
+use super::hands::{Hands, Store};
 use super::learn::settled;
 use super::turn::Desk;
 use crate::job::Context;
-use crate::job::found::found;
 use crate::job::report::Report;
 use crate::report::messages::{Matter, message};
 use crate::report::people::recipients;
 use crate::report::run_file::run_file;
 use crate::report::{Phase, Standing};
-use crate::state::{self, Change, Lease, Office, Remembered, Running, Taken};
+use crate::state::{self, Change, Office, Remembered, Running, Taken};
 
 /// What is known of a run that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum Begun {
     Open(Standing),
 }
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// Finds out what became of a run that is noted as begun.
     pub(super) async fn settle(
         &mut self,
@@ -49,7 +49,7 @@ impl Desk {
             }
             Taken::Ours(lease) => {
                 let settled = self.settle_alone(context, job, remembered, now).await;
-                release(lease).await?;
+                lease.release().await?;
                 settled
             }
         }
@@ -65,7 +65,7 @@ impl Desk {
         // It may have ended while somebody else had the lease.
         *remembered = self.state.memory(job).await?;
         let Some(running) = remembered.memory.running.clone() else { return Ok(Begun::Over) };
-        let report = match found(context, running.target, &running.run).await {
+        let report = match self.hands.found(context, running.target, &running.run).await {
             Ok(None) => {
                 remembered.memory.running = None;
                 self.state.save(job, remembered, &Change::default()).await?;
@@ -74,7 +74,7 @@ impl Desk {
             Ok(Some(row)) => Report::of_ledger(row),
             Err(error) => {
                 let standing = unknown(&running, &error.to_string());
-                let (memory, jitter) = (&mut remembered.memory, state::jitter());
+                let (memory, jitter) = (&mut remembered.memory, self.hands.jitter());
                 let trouble = on_error(memory.trouble.as_ref(), error.to_string(), now, jitter);
                 memory.trouble = Some(trouble);
                 self.state.save(job, remembered, &Change::default()).await?;
@@ -100,7 +100,7 @@ impl Desk {
         let people = recipients(&self.config, memory);
         let text = run_file(job, memory, report, ended, &people);
         memory.unpublished.insert(format!("runs/{}.yaml", ended.run), text);
-        let plan = state::latest_plan(&self.config, job);
+        let plan = self.hands.latest_plan(&self.config, job);
         let matter = Matter {
             config: &self.config,
             job,
@@ -109,19 +109,12 @@ impl Desk {
             plan: plan.as_ref(),
             report: Some(report),
             key,
+            ticket_key: &self.ticket_key,
             now,
         };
         let messages: Vec<_> = learned.events.iter().map(|event| message(&matter, event)).collect();
         let change = Change { ended: Some((key, ended)), messages: &messages };
         self.state.save(job, remembered, &change).await
-    }
-}
-
-/// Gives a lease back; one that was lost ended by itself.
-pub(super) async fn release(lease: Lease) -> Result<(), state::Error> {
-    match lease.is_held() {
-        true => lease.release().await,
-        false => Ok(()),
     }
 }
 

@@ -65,6 +65,7 @@ pub fn close(memory: &mut Memory, moment: &Moment, ended: &Ended) {
     let is_occurrence = matches!(moment.due, Due::Occurrence { .. } | Due::Next { .. });
     if !is_occurrence {
         memory.announced = None;
+        memory.announced_for = None;
     }
     memory.held = Some(Held { key: moment.key.clone(), ended: ended.clone() });
 }
@@ -212,7 +213,14 @@ fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
     match (standing.phase, standing.next_run) {
         (Phase::Scheduled, Some(at)) if told != Some(lesson.request) => {
             memory.announced = Some(lesson.request.to_owned());
-            learned.events.push(Event::Scheduled { at });
+            memory.announced_for = Some(at);
+            learned.events.push(Event::Scheduled { at, instead_of: None });
+        }
+        (Phase::Scheduled, Some(at)) => {
+            let before = memory.announced_for.replace(at);
+            if let Some(before) = before.filter(|before| is_moved(memory, lesson, *before, at)) {
+                learned.events.push(Event::Scheduled { at, instead_of: Some(before) });
+            }
         }
         (Phase::AwaitingApproval | Phase::Invalid | Phase::Ended(_), _) if told.is_some() => {
             let why = match told == Some(lesson.request) {
@@ -222,8 +230,18 @@ fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
                 false => "the job was changed before its time".to_owned(),
             };
             memory.announced = None;
+            memory.announced_for = None;
             learned.events.push(Event::Withdrawn { why });
         }
         _ => {}
     }
+}
+
+/// Whether what was announced for one time now happens at another, though nobody changed the job: the
+/// rules of its zone did, or the operator's windows. The occurrence of `cron` after one that is over is
+/// another run.
+fn is_moved(memory: &Memory, lesson: &Lesson<'_>, before: Timestamp, at: Timestamp) -> bool {
+    let is_one = matches!(lesson.action.moment.due, Due::At(_));
+    let is_to_come = before > lesson.now && memory.dealt_with.is_none_or(|done| done < before);
+    before != at && (is_one || is_to_come)
 }

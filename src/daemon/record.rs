@@ -6,6 +6,8 @@
 
 use jiff::Timestamp;
 
+use super::decide::Step;
+use super::hands::{Hands, Store};
 use super::learn::{Asker, Learned, Lesson, learn};
 use super::source::{self, Source};
 use super::turn::{Desk, Turn};
@@ -32,7 +34,7 @@ pub enum Error {
     State(#[from] state::Error),
 }
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
     /// and what happened must not be lost for that.
     pub(super) async fn remember(
@@ -46,7 +48,11 @@ impl Desk {
         loop {
             turn.remembered = self.state.memory(&turn.job.name).await?;
             turn.saved.clone_from(&turn.remembered.memory);
-            let learned = turn.learn(Some(report), run, self.asker, now);
+            if turn.action.step == Step::Run && !turn.is_ours(run) {
+                // Who took over when this process was stopped has told what became of it.
+                return Ok(());
+            }
+            let learned = turn.learn(Some(report), run, self.asker, self.hands.jitter(), now);
             match self.keep(turn, &learned, Some(report), now).await {
                 Err(state::Error::Changed { .. }) if attempt < NOTING => attempt += 1,
                 kept => return kept,
@@ -94,7 +100,7 @@ impl Desk {
         }
         let stored = match report.and_then(|report| report.plan.as_ref()) {
             Some(_) => None,
-            None => state::latest_plan(&self.config, &turn.job.name),
+            None => self.hands.latest_plan(&self.config, &turn.job.name),
         };
         let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
         let matter = Matter {
@@ -105,6 +111,7 @@ impl Desk {
             plan,
             report,
             key: &turn.action.moment.key,
+            ticket_key: &self.ticket_key,
             now,
         };
         events.iter().map(|event| message(&matter, event)).collect()
@@ -135,6 +142,49 @@ impl Desk {
         self.save(turn, &Change::default()).await
     }
 
+    /// Whether people find results where they are written.
+    fn results_stay(&self) -> bool {
+        matches!(self.config.manifests, ManifestSource::Directory(_))
+    }
+
+    /// Writes what people don't find yet. What can't be written stays, and is told; so does what is
+    /// still to be published, since another process may have to do that.
+    pub(super) fn write_files(&mut self, job: &str, memory: &mut Memory) -> (Written, Vec<String>) {
+        let (mut news, mut troubles) = (Written::AsBefore, Vec::new());
+        let publishes = !self.results_stay();
+        let Self { hands, config, .. } = self;
+        memory.unpublished.retain(|name, text| match hands.write(config, job, name, text) {
+            Ok(Written::Anew) => {
+                news = Written::Anew;
+                publishes
+            }
+            Ok(Written::AsBefore) => publishes,
+            Err(error) => {
+                troubles.push(error.to_string());
+                true
+            }
+        });
+        (news, troubles)
+    }
+
+    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
+        let not_out = not_out(&self.not_out, job, Words::Lasting);
+        Recipients { not_out, ..recipients(&self.config, memory) }
+    }
+
+    /// Brings `status.yaml` up to date.
+    pub(super) fn write_status(&mut self, turn: &mut Turn<'_>) {
+        let (job, memory) = (turn.job, &turn.remembered.memory);
+        let people = self.people(&job.name, memory);
+        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
+        match self.hands.write(&self.config, &job.name, "status.yaml", &text) {
+            Ok(written) => turn.news(written),
+            Err(error) => turn.troubles.push(error.to_string()),
+        }
+    }
+}
+
+impl Desk {
     /// Brings what was written to where people find it, and forgets it once it is there.
     pub async fn publish(&mut self, source: &mut Source, message: &str) -> Result<(), Error> {
         if self.results_stay() {
@@ -158,31 +208,6 @@ impl Desk {
         Ok(())
     }
 
-    /// Whether people find results where they are written.
-    fn results_stay(&self) -> bool {
-        matches!(self.config.manifests, ManifestSource::Directory(_))
-    }
-
-    /// Writes what people don't find yet. What can't be written stays, and is told; so does what is
-    /// still to be published, since another process may have to do that.
-    pub(super) fn write_files(&self, job: &str, memory: &mut Memory) -> (Written, Vec<String>) {
-        let folder = &self.config.results.directory;
-        let (mut news, mut troubles) = (Written::AsBefore, Vec::new());
-        let publishes = !self.results_stay();
-        memory.unpublished.retain(|name, text| match files::write(folder, job, name, text) {
-            Ok(Written::Anew) => {
-                news = Written::Anew;
-                publishes
-            }
-            Ok(Written::AsBefore) => publishes,
-            Err(error) => {
-                troubles.push(error.to_string());
-                true
-            }
-        });
-        (news, troubles)
-    }
-
     /// Learns what became of messages, for `status.yaml` to tell.
     pub async fn hear_of_mail(&mut self) -> Result<(), state::Error> {
         self.not_out = self.state.not_out().await?;
@@ -204,35 +229,24 @@ impl Desk {
                 files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
         }
     }
-
-    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
-        let not_out = not_out(&self.not_out, job, Words::Lasting);
-        Recipients { not_out, ..recipients(&self.config, memory) }
-    }
-
-    /// Brings `status.yaml` up to date.
-    pub(super) fn write_status(&self, turn: &mut Turn<'_>) {
-        let (job, memory) = (turn.job, &turn.remembered.memory);
-        let people = self.people(&job.name, memory);
-        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
-        let folder = &self.config.results.directory;
-        match files::write(folder, &job.name, "status.yaml", &text) {
-            Ok(written) => turn.news(written),
-            Err(error) => turn.troubles.push(error.to_string()),
-        }
-    }
 }
 
 impl Turn<'_> {
+    /// Whether the memory still says that this run is under way.
+    fn is_ours(&self, run: &str) -> bool {
+        self.remembered.memory.running.as_ref().is_some_and(|running| running.run == run)
+    }
+
     pub(super) fn learn(
         &mut self,
         report: Option<&Report>,
         run: &str,
         asker: Asker,
+        jitter: f64,
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let (jitter, spec) = (state::jitter(), &self.job.spec);
+        let spec = &self.job.spec;
         let lesson = Lesson { action, request, subject, spec, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }

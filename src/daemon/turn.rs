@@ -11,7 +11,8 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
-use super::interrupted::{Begun, release};
+use super::hands::{Hands, Real, Store};
+use super::interrupted::Begun;
 use super::learn::{Asker, Learned, see};
 use super::leased::Leased;
 use super::moment::Due;
@@ -21,10 +22,10 @@ use crate::config::Config;
 use crate::job::Context;
 use crate::job::open::environments;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
-use crate::job::run::{Order, Wish, pass, run_name};
+use crate::job::run::{Order, Wish, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
-use crate::report::{Phase, Standing, files};
+use crate::report::{Phase, Standing, files, ticket};
 use crate::state::{
     self, End, Ended, Held, Holder, Lease, Memory, Office, Posted, Remembered, Running, Seen,
     State, Taken, in_words,
@@ -40,14 +41,17 @@ const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
 const NEXT_QUESTION: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everything that turns of jobs share.
-pub struct Desk {
+pub struct Desk<S = State, H = Real> {
     pub config: Arc<Config>,
-    pub state: State,
+    pub state: S,
+    pub hands: H,
     pub rules: Rules,
     pub asker: Asker,
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
-    installation: String,
+    pub(super) installation: String,
+    /// Signs the links in messages by which a run is cancelled.
+    pub ticket_key: String,
 }
 
 /// What the operator says of time.
@@ -112,10 +116,14 @@ impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
         let mut state = State::open(&config).await?;
         let installation = state.installation().await?;
+        let ticket_key = state.key(ticket::KEY).await?;
         let rules = rules(&config, asker);
-        Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation })
+        let (hands, not_out) = (Real, Vec::new());
+        Ok(Self { config, state, hands, rules, asker, not_out, installation, ticket_key })
     }
+}
 
+impl<S: Store, H: Hands> Desk<S, H> {
     /// Looks at a job: what happens by time alone is done, the rest is decided.
     pub async fn look<'a>(
         &mut self,
@@ -144,7 +152,7 @@ impl Desk {
                 Step::Rest => Again::No,
                 Step::Compare | Step::Run => break,
             };
-            let learned = turn.learn(None, "", self.asker, now);
+            let learned = turn.learn(None, "", self.asker, self.hands.jitter(), now);
             self.keep(&mut turn, &learned, None, now).await?;
             if again == Again::No {
                 break;
@@ -166,7 +174,7 @@ impl Desk {
         if memory.seen.as_ref().is_some_and(|seen| seen.request == *request) {
             return Ok(());
         }
-        let written = source.last_change(job).await;
+        let written = self.hands.last_change(source, job).await;
         let seen = Seen {
             request: request.clone(),
             at: now,
@@ -220,7 +228,7 @@ impl Desk {
         let watch = &mut Leased { watch, lease: lease.as_ref() };
         let report = self.carry_out_alone(context, turn, fit, now, watch).await;
         if let Some(lease) = lease {
-            release(lease).await?;
+            lease.release().await?;
         }
         report
     }
@@ -252,7 +260,7 @@ impl Desk {
             report
         } else {
             // Much is held while comparing: on the heap, not on the stack of whoever waits.
-            let pass = Box::pin(pass(context, turn.job, order, watch));
+            let pass = Box::pin(self.hands.pass(context, turn.job, order, watch));
             caught(&turn.job.name, now, pass).await
         };
         match (self.remember(turn, &report, &run, now).await, &report.outcome) {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Board;
 use super::decide::Step;
-use super::interrupted::release;
 use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
@@ -21,6 +21,7 @@ use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::job::clocks::Clock;
 use crate::job::report::Outcome;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
@@ -78,6 +79,7 @@ pub struct Daemon {
     said: BTreeMap<String, String>,
     /// Jobs whose result files say something new, with their phases.
     unpublished: BTreeMap<String, String>,
+    board: Arc<Board>,
     session: Session,
 }
 
@@ -88,9 +90,10 @@ enum Session {
     Doubtful,
 }
 
-struct Checked {
+/// Manifests with everything that is wrong with them.
+pub struct Checked {
     revision: String,
-    manifests: Manifests,
+    pub manifests: Manifests,
 }
 
 /// Whether a turn was had.
@@ -116,23 +119,18 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// The same daemon under another operator's file.
-    pub async fn renew(&mut self, config: Arc<Config>) -> Result<(), Error> {
-        let mut renewed = Self::open(config).await?;
-        match renewed.desk.state.is_same(&self.desk.state) {
-            true => renewed.lease = self.lease.take(),
-            false => {
-                renewed.leads().await?;
-            }
+    /// The same daemon goes on under another operator's file.
+    pub async fn give_way_to(&mut self, mut renewed: Self) -> Result<(), Error> {
+        if renewed.desk.state.is_same(&self.desk.state) {
+            renewed.lease = self.lease.take();
         }
-        let old = std::mem::replace(self, renewed);
-        old.end().await
+        std::mem::replace(self, renewed).end().await
     }
 
     /// Lets others work.
     pub async fn end(self) -> Result<(), Error> {
         if let Some(lease) = self.lease {
-            release(lease).await?;
+            lease.release().await?;
         }
         Ok(())
     }
@@ -163,7 +161,8 @@ impl Daemon {
         }
     }
 
-    async fn open(config: Arc<Config>) -> Result<Self, Error> {
+    /// A daemon that asks at its first look whether it may watch.
+    pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
         let source = Source::of(&config);
         let desk = Desk::open(config, Asker::Daemon).await?;
         Ok(Self {
@@ -174,6 +173,7 @@ impl Daemon {
             checked: None,
             said: BTreeMap::new(),
             unpublished: BTreeMap::new(),
+            board: Arc::default(),
             session: Session::Sound,
         })
     }
@@ -186,21 +186,46 @@ impl Daemon {
         &self.source
     }
 
-    /// One look at everything. After one that the state store failed, another session
-    /// asks it: the old one may be lost for good, or in the midst of something.
+    /// Where it says what it knows, for others to read.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Somebody says that the manifests changed.
+    pub fn hear(&mut self) {
+        self.source.look_again();
+    }
+
+    /// One look at everything.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        self.board.begins();
+        let looked = self.look_at_all(now, watch).await;
+        self.board.ends(looked.as_ref().err().map(ToString::to_string));
+        if matches!(&looked, Ok(look) if look.news == Written::Anew) {
+            self.board.unpushed(self.source.has_branch());
+        }
+        looked
+    }
+
+    /// After a look that the state store failed, another session asks it: the old one may be lost for
+    /// good, or in the midst of something.
+    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         if self.session == Session::Doubtful {
             self.desk.state = State::open(&self.desk.config).await?;
             self.session = Session::Sound;
         }
-        let looked = self.look_at_all(now, watch).await;
+        let looked = self.look_with_session(now, watch).await;
         if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
             self.session = Session::Doubtful;
         }
         looked
     }
 
-    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+    async fn look_with_session(
+        &mut self,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<Look, Error> {
         if !self.leads().await? {
             return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
         }
@@ -260,7 +285,7 @@ impl Daemon {
         watch: &mut dyn Watch,
     ) -> Result<Carried, Error> {
         let fit = match turn.fit(&self.source).await {
-            Fitness::Fit => fits_databases(context, &turn).await,
+            Fitness::Fit => self.fits_databases(context, &turn).await,
             unfit => unfit,
         };
         let name = turn.job.name.clone();
@@ -273,6 +298,38 @@ impl Daemon {
         }
         self.tell(&mut turn, look);
         Ok(Carried::Out)
+    }
+
+    /// Whether the databases are as the job's manifests say; they may be later.
+    async fn fits_databases(&mut self, context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
+        let (catalogs, clocks) = match crate::job::databases(context.config).await {
+            Ok(databases) => databases,
+            Err(error) => return Fitness::NotNow(error.to_string()),
+        };
+        self.tell_of_clocks(clocks);
+        let problems = validate_by(context.config, context.manifests, &catalogs);
+        let concerning = context.manifests.concerning(&turn.job.name, &problems);
+        match concerning.first() {
+            Some(problem) => Fitness::NotNow(problem.one_line()),
+            None => Fitness::Fit,
+        }
+    }
+
+    /// Says once that a clock is wrong, and that it was set right.
+    fn tell_of_clocks(&mut self, clocks: Vec<Clock>) {
+        for clock in clocks {
+            // No job has a name like this.
+            let about = clock.environment.as_str();
+            match clock.check() {
+                Err(apart) if !self.said.contains_key(about) => {
+                    self.say_once(about, apart.to_string());
+                }
+                Ok(()) if self.said.remove(about).is_some() => {
+                    say(about, "its clock is right again")
+                }
+                _ => {}
+            }
+        }
     }
 
     fn listing(&self) -> SignedDuration {
@@ -294,7 +351,9 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        self.desk.publish(&mut self.source, &message).await
+        let published = self.desk.publish(&mut self.source, &message).await;
+        self.board.unpushed(published.is_err());
+        published
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -312,6 +371,7 @@ impl Daemon {
             say("manifests", problem.one_line());
         }
         let checked = Arc::new(Checked { revision, manifests });
+        self.board.shows(&checked);
         self.checked = Some(Arc::clone(&checked));
         Ok(checked)
     }
@@ -409,18 +469,4 @@ fn urgency(turn: &Turn<'_>, now: Timestamp) -> Option<Urgency> {
 
 fn starting(turn: &Turn<'_>) -> &'static str {
     if turn.action.step == Step::Run { "running" } else { "comparing" }
-}
-
-/// Whether the databases are as the job's manifests say; they may be later.
-async fn fits_databases(context: &Context<'_>, turn: &Turn<'_>) -> Fitness {
-    let catalogs = match crate::job::catalogs(context.config).await {
-        Ok(catalogs) => catalogs,
-        Err(error) => return Fitness::NotNow(error.to_string()),
-    };
-    let problems = validate_by(context.config, context.manifests, &catalogs);
-    let concerning = context.manifests.concerning(&turn.job.name, &problems);
-    match concerning.first() {
-        Some(problem) => Fitness::NotNow(problem.one_line()),
-        None => Fitness::Fit,
-    }
 }

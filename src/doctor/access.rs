@@ -31,7 +31,10 @@ pub async fn examine(
             findings.push(reading(about, &facts, &catalog, &rights, needs));
             if is_target {
                 findings.extend(writing(about, &facts, &catalog, &rights, needs));
-                findings.push(ledger(about, &facts, &catalog, &rights));
+                findings.push(match Ledger::default().is_there(session, &catalog).await {
+                    Ok(_) => ledger(about, &facts, &catalog, &rights),
+                    Err(error) => Finding::broken(about, error.to_string()),
+                });
             }
             Some(catalog)
         }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Finding;
-use crate::config::Config;
-use crate::database::{self, Session};
+use crate::config::{Config, Environment};
+use crate::database::Session;
 use crate::git;
+use crate::job::clocks::Clock;
 
 /// Clocks that differ by more make times in ledgers and schedules misleading.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(5);
@@ -44,40 +45,28 @@ pub fn state_directory(config: &Config) -> Finding {
     }
 }
 
-/// Both databases' clocks against this machine's and each other.
+/// Both databases' clocks against this machine's.
 pub async fn clocks(prod: &mut Session, test: &mut Session) -> Vec<Finding> {
-    let offsets = (offset(prod).await, offset(test).await);
-    let (prod_ahead, test_ahead) = match offsets {
-        (Ok(prod), Ok(test)) => (prod, test),
-        (Err(error), _) | (_, Err(error)) => {
-            return vec![Finding::warning("clocks", error.to_string())];
+    let mut findings = Vec::new();
+    for (environment, session) in [(Environment::Prod, prod), (Environment::Test, test)] {
+        match Clock::of(environment, session).await {
+            Ok(clock) => findings.extend(apart(clock)),
+            Err(error) => findings.push(Finding::warning("clocks", error.to_string())),
         }
-    };
-    let pairs = [
-        ("PROD's clock and this machine's", prod_ahead),
-        ("TEST's clock and this machine's", test_ahead),
-        ("PROD's clock and TEST's", prod_ahead - test_ahead),
-    ];
-    let apart: Vec<Finding> = pairs
-        .into_iter()
-        .filter(|(_, apart)| apart.abs() > CLOCKS_APART)
-        .map(|(which, apart)| {
-            let message = format!("{which} are {} seconds apart", apart.abs().as_secs());
-            Finding::warning("clocks", message)
-                .advice("set them by NTP: schedules and `updated` columns are compared by them")
-        })
-        .collect();
-    if apart.is_empty() {
+    }
+    if findings.is_empty() {
         return vec![Finding::ok("clocks", "both databases and this machine agree")];
     }
-    apart
+    findings
 }
 
-/// How far a database's clock is ahead of this machine's, as seen from the middle of the question.
-async fn offset(session: &mut Session) -> Result<SignedDuration, database::Error> {
-    let asked = Timestamp::now();
-    let told = session.now().await?;
-    let answered = Timestamp::now();
-    let half = answered.duration_since(asked) / 2;
-    Ok(told.duration_since(asked) - half)
+fn apart(clock: Clock) -> Option<Finding> {
+    let advice = "set them by NTP: schedules and `updated` columns are compared by them";
+    match clock.check() {
+        Err(apart) => Some(Finding::broken("clocks", apart.to_string())),
+        Ok(()) if clock.ahead().abs() > CLOCKS_APART => {
+            Some(Finding::warning("clocks", clock.told()).advice(advice))
+        }
+        Ok(()) => None,
+    }
 }

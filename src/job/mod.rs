@@ -4,6 +4,7 @@
 //! Answers for the order of these steps and for what each may touch. It prints nothing; commands and
 //! the daemon show the [`report::Report`] it returns.
 
+pub mod clocks;
 pub mod decision;
 pub mod found;
 mod lock;
@@ -13,6 +14,8 @@ pub mod report;
 pub mod run;
 
 use std::collections::BTreeMap;
+
+use clocks::Clock;
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Environment};
@@ -33,6 +36,8 @@ pub enum Error {
     Apply(#[from] apply::Error),
     #[error(transparent)]
     State(#[from] state::Error),
+    #[error(transparent)]
+    ClocksApart(#[from] clocks::Apart),
     /// PROD and TEST of the operator's file are one database.
     #[error("PROD and TEST are the same database; name two different ones in the operator's file")]
     SameDatabase,
@@ -75,16 +80,24 @@ impl Error {
 
 /// The structure of both databases as they are now.
 pub async fn catalogs(config: &Config) -> Result<BTreeMap<Environment, Catalog>, database::Error> {
-    let mut catalogs = BTreeMap::new();
+    Ok(databases(config).await?.0)
+}
+
+/// The same, with their clocks.
+pub async fn databases(
+    config: &Config,
+) -> Result<(BTreeMap<Environment, Catalog>, Vec<Clock>), database::Error> {
+    let (mut catalogs, mut clocks) = (BTreeMap::new(), Vec::new());
     for (environment, settings) in
         [(Environment::Prod, &config.prod), (Environment::Test, &config.test)]
     {
         let url = settings.database.expose();
         let mut session = Session::open(url, environment.as_str(), Access::ReadOnly).await?;
+        clocks.push(Clock::of(environment, &mut session).await?);
         catalogs.insert(environment, session.catalog().await?);
         session.close().await?;
     }
-    Ok(catalogs)
+    Ok((catalogs, clocks))
 }
 
 /// What every job of one pass shares.

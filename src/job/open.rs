@@ -95,17 +95,14 @@ async fn open_sync(
     let both = begin_both(&mut source, &mut target).await?;
     let ledger = Ledger::default();
     let mut source_pairs = Pairs::default();
-    if ledger.exists(&source_catalog) {
+    if ledger.is_there(&mut source, &source_catalog).await? {
         ledger.pairs(&mut source, direction, &mut source_pairs).await?;
     }
-    let mut pairs = source_pairs.clone();
-    if ledger.exists(&target_catalog) {
+    let (mut pairs, mut runs) = (source_pairs.clone(), Vec::new());
+    if ledger.is_there(&mut target, &target_catalog).await? {
         ledger.pairs(&mut target, direction, &mut pairs).await?;
+        runs = ledger.runs_of(&mut target, &job.name).await?;
     }
-    let runs = match ledger.exists(&target_catalog) {
-        true => ledger.runs_of(&mut target, &job.name).await?,
-        false => Vec::new(),
-    };
     let mut sides = Sides::new(source, target);
     sides.both = both;
     let allowed = [from, to].map(|side| context.config.environment(side).connections);
@@ -128,7 +125,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     for environment in [Environment::Prod, Environment::Test] {
         let mut target = session(context, environment, Access::ReadOnly).await?;
         let mut catalog = target.catalog().await?;
-        if !ledger.exists(&catalog) {
+        if !ledger.is_there(&mut target, &catalog).await? {
             continue;
         }
         // A copied database brings the ledger of the one it was copied from along.

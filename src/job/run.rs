@@ -8,16 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::clocks::Clock;
 use super::decision::{
     Decision, Question, decide, named_plans, named_records, tables_to_count, with_needs,
 };
 use super::lock::lock;
-use super::open::{Basis, Opened, open, session};
+use super::open::{Basis, Opened, environments, open, session};
 use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error};
 use crate::apply::ledger::{Ledger, RunRow};
-use crate::apply::{Approved, Ending, RunFacts, Stage, Term, Watch, apply};
+use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 
 use crate::compare::scan::Candidates;
 
@@ -327,13 +328,24 @@ fn ended(outcome: &Outcome, now: Timestamp) -> Option<Ended> {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::State(_)
+        | Error::ClocksApart(_)
         | Error::Apply(
-            crate::apply::Error::Interrupted
-            | crate::apply::Error::NoLedger { .. }
-            | crate::apply::Error::Overtaken,
+            ApplyError::Interrupted
+            | ApplyError::NoLedger { .. }
+            | ApplyError::LedgerVersion { .. }
+            | ApplyError::Overtaken,
         ) => true,
         error => error.database().is_some_and(database::Error::is_passing),
     }
+}
+
+/// Both databases' clocks must go with this machine's.
+async fn check_clocks(opened: &mut Opened) -> Result<(), Error> {
+    let (from, to) = environments(opened.direction);
+    // What a run wrote is taken back with its target alone.
+    let from = if let Basis::Images { .. } = opened.basis { to } else { from };
+    Clock::of(from, &mut opened.sides.source).await?.check()?;
+    Ok(Clock::of(to, &mut opened.sides.target).await?.check()?)
 }
 
 /// Nobody knows whether the run is committed.
@@ -390,13 +402,14 @@ impl Applying<'_> {
         watch.writing(writer.cancel_handle())?;
         // The reading session is closed first: on SQLite it would hold up the commit.
         std::mem::replace(&mut opened.sides.target, writer).close().await?;
+        check_clocks(&mut opened).await?;
         Ledger::default().create(&mut opened.sides.target).await?;
         let mut attempt = 1;
         loop {
             let result = self.attempt(&mut opened, &mut facts, watch).await;
             match result {
                 Err(error) if watch.is_stopped() && !leaves_doubt(&error) => {
-                    return Err(crate::apply::Error::Interrupted.into());
+                    return Err(ApplyError::Interrupted.into());
                 }
                 Err(error) if may_go_better(&error) && attempt < ATTEMPTS => {
                     attempt += 1;

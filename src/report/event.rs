@@ -16,6 +16,8 @@ pub enum Event {
     /// Its time is known.
     Scheduled {
         at: Timestamp,
+        /// What was announced of the same request, where that isn't true any more.
+        instead_of: Option<Timestamp>,
     },
     /// What was announced won't happen.
     Withdrawn {

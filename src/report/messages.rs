@@ -9,13 +9,17 @@ use super::Event;
 use super::letter::Letter;
 use super::people::recipients;
 use super::standing::local;
+use super::ticket::Ticket;
 use crate::config::Config;
+use crate::escape;
 use crate::job::report::{Outcome, Report};
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::{Change, Class, Counts, Plan};
 use crate::plan::render::words::{answer_word, class_word, count};
 use crate::state::{Compared, End, Ended, Memory, Message};
 
+/// Where the daemon takes tickets, below its public address.
+pub const CANCEL: &str = "/cancel/";
 /// Changes and reasons that are named one by one.
 const NAMED: usize = 12;
 
@@ -31,6 +35,8 @@ pub struct Matter<'a> {
     pub report: Option<&'a Report>,
     /// The request or occurrence it is about.
     pub key: &'a str,
+    /// Signs links by which it may be cancelled.
+    pub ticket_key: &'a str,
     pub now: Timestamp,
 }
 
@@ -59,10 +65,15 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
 
 /// The same event has the same name, however often it is told of.
 fn id(job: &str, key: &str, event: &Event, compared: Option<&Compared>) -> String {
+    let time;
     let (kind, more) = match event {
         Event::Compared => ("compared", compared.map_or("", |it| it.subject.as_str())),
         Event::Troubled { error } => ("troubled", error.as_str()),
-        Event::Scheduled { .. } => ("scheduled", ""),
+        Event::Scheduled { instead_of: None, .. } => ("scheduled", ""),
+        Event::Scheduled { at, instead_of: Some(before) } => {
+            time = format!("{at} instead of {before}");
+            ("scheduled", time.as_str())
+        }
         Event::Withdrawn { why } => ("withdrawn", why.as_str()),
         Event::Ended(ended) => (ended.phase.as_str(), ended.run.as_str()),
     };
@@ -86,7 +97,7 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
                  tell whoever runs reconcile.",
             )
             .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
-        Event::Scheduled { at } => scheduled(matter, *at),
+        Event::Scheduled { at, instead_of } => scheduled(matter, *at, *instead_of),
         Event::Withdrawn { why } => {
             Letter::new(&format!("Cancelled: Synchronization process ({job})"))
                 .paragraph(format!("The announced run of {job} won't happen, and nothing was changed:"))
@@ -137,7 +148,7 @@ fn compared(matter: &Matter<'_>) -> Letter {
 }
 
 /// What a comparison found, without what is none.
-fn found(counts: &Counts) -> String {
+pub fn found(counts: &Counts) -> String {
     let Counts { conflict, new, modified, deleted, unchanged } = *counts;
     let conflicts = if conflict == 1 { "conflict" } else { "conflicts" };
     let parts = [(new, "new"), (modified, "modified"), (deleted, "deleted"), (conflict, conflicts)];
@@ -149,7 +160,7 @@ fn found(counts: &Counts) -> String {
 fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     let job = matter.job;
     let letter = match public_url(matter.config) {
-        Some(url) => letter.link(&format!("{url}/jobs/{job}"), "Review the changes"),
+        Some(url) => letter.link(&format!("{url}/jobs/{}", escape::url(job)), "Review the changes"),
         None => letter,
     };
     letter.commands(&[
@@ -158,12 +169,12 @@ fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     ])
 }
 
-fn public_url(config: &Config) -> Option<&str> {
-    let url = config.http.as_ref()?.public_url.as_deref()?;
-    Some(url.trim_end_matches('/'))
+fn public_url(config: &Config) -> Option<String> {
+    let url = config.http.as_ref()?.public_url.as_ref()?;
+    Some(url.origin())
 }
 
-fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
+fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) -> Letter {
     let Matter { job: name, plan, spec, .. } = matter;
     let cron = spec.and_then(|spec| spec.schedule.as_ref()?.cron.as_ref());
     let what = match (spec.is_some_and(|spec| spec.dry_run), cron) {
@@ -171,10 +182,17 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
         (false, Some(_)) => "It runs regularly from then on; this is the only announcement.",
         (false, None) => "It starts by itself, nobody has to do anything.",
     };
-    let letter = Letter::new(&format!("Synchronization process ({name})")).paragraph(format!(
-        "{name} is scheduled for {}. {what}",
-        spec.map_or_else(|| at.to_string(), |spec| local(at, spec))
-    ));
+    let told = |at: Timestamp| spec.map_or_else(|| at.to_string(), |spec| local(at, spec));
+    let letter = Letter::new(&format!("Synchronization process ({name})"));
+    let letter = match instead_of {
+        Some(before) => letter.paragraph(format!(
+            "Another time than was announced: {name} was to run {} ({before}). Nobody changed the job; \
+             the rules of its time zone changed, or the operator's windows.",
+            told(before)
+        )),
+        None => letter,
+    };
+    let letter = letter.paragraph(format!("{name} is scheduled for {}. {what}", told(at)));
     let approved = plan.map(|plan| plan.changes.iter().filter(|change| change.approved));
     let letter = match approved {
         Some(approved) if approved.clone().next().is_some() => {
@@ -183,7 +201,15 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp) -> Letter {
         }
         _ => letter.paragraph("It carries out what is approved when its time comes."),
     };
-    letter.paragraph("To stop it, do one of these before that time:").commands(&[
+    let letter = letter.paragraph("To stop it, do one of these before that time:");
+    let letter = match public_url(matter.config) {
+        Some(url) => {
+            let ticket = Ticket::until_after(name, matter.key, at).signed(matter.ticket_key);
+            letter.link(&format!("{url}{CANCEL}{ticket}"), "Look at it and cancel it")
+        }
+        None => letter,
+    };
+    letter.commands(&[
         (format!("reconcile cancel {name}"), "on the machine where reconcile runs"),
         ("git revert COMMIT".into(), "takes the approval out of the manifest; then push"),
     ])
@@ -289,7 +315,7 @@ fn reasons(report: Option<&Report>, ended: &Ended) -> Vec<String> {
 }
 
 /// The first changes by name, conflicts and deletions before others.
-fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
+pub fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
     let mut all: Vec<&Change> = all.collect();
     let rank = |change: &Change| match change.class {
         Class::Conflict => 0,

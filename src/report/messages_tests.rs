@@ -58,6 +58,7 @@ fn ended(phase: End, run: &str, why: &str) -> Event {
 /// Every event with the report it comes from.
 fn all() -> Vec<(&'static str, Event, Option<Report>)> {
     let at = "2026-12-01T01:00:00Z".parse().unwrap();
+    let before = "2026-12-01T00:00:00Z".parse().unwrap();
     let run = "20261201T010003Z-1f2e";
     let success = |outcome| Some(Report::new("spring-campaign", outcome));
     let fine = Outcome::Applied { run: run.into(), applied: applied() };
@@ -67,7 +68,8 @@ fn all() -> Vec<(&'static str, Event, Option<Report>)> {
     vec![
         ("compared", Event::Compared, None),
         ("troubled", Event::Troubled { error: "PROD: connection refused".into() }, None),
-        ("scheduled", Event::Scheduled { at }, None),
+        ("scheduled", Event::Scheduled { at, instead_of: None }, None),
+        ("moved", Event::Scheduled { at, instead_of: Some(before) }, None),
         ("withdrawn", Event::Withdrawn { why: "the job was changed before its time".into() }, None),
         ("success", ended(End::Succeeded, run, "applied 1 record"), success(fine)),
         ("test-import", ended(End::Succeeded, run, "test import of 1 record"), success(test)),
@@ -103,6 +105,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             plan: Some(&plan),
             report: report.as_ref(),
             key: "r1",
+            ticket_key: "k1",
             now,
         };
         (kind, message(&matter, &event))

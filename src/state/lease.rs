@@ -12,6 +12,8 @@ mod row;
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 pub use holder::{Holder, in_words};
 pub(super) use row::{Observed, table};
 
@@ -36,10 +38,17 @@ impl Office {
     }
 }
 
-/// Held until it is dropped or released; a row's lease may be lost before.
-pub enum Lease {
-    File(file::Lock),
-    Row(row::Renewed),
+/// Held until it is dropped or released; some may be lost before.
+pub struct Lease(Box<dyn Holding>);
+
+/// What a lease rests on.
+pub trait Holding: Send + Sync {
+    /// Whether it is still held, by a clock that goes on while the machine sleeps.
+    fn is_held(&self) -> bool;
+    /// What the fence of a target is told; nothing of a lease that can't be lost.
+    fn term(&self) -> Option<&Term>;
+    /// Gives it back at once. One that can't be given back ends by itself.
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>>;
 }
 
 /// What came of asking for a lease.
@@ -56,27 +65,23 @@ pub fn length() -> Duration {
 }
 
 impl Lease {
-    /// Whether it is still held, by a clock that goes on while the machine sleeps.
+    pub fn of(holding: impl Holding + 'static) -> Self {
+        Self(Box::new(holding))
+    }
+
     pub fn is_held(&self) -> bool {
-        match self {
-            Self::File(_) => true,
-            Self::Row(row) => row.is_held(),
-        }
+        self.0.is_held()
     }
 
-    /// What the fence of a target is told; a lock of a file can't be lost.
     pub fn term(&self) -> Option<&Term> {
-        match self {
-            Self::File(_) => None,
-            Self::Row(row) => Some(row.term()),
-        }
+        self.0.term()
     }
 
-    /// Gives it back at once. One that can't be given back ends by itself.
+    /// Gives it back; one that was lost ended by itself.
     pub async fn release(self) -> Result<(), Error> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Row(row) => row.release().await,
+        match self.is_held() {
+            true => self.0.release().await,
+            false => Ok(()),
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Memory {
     pub running: Option<Running>,
     /// The request or occurrence whose time people were told.
     pub announced: Option<String>,
+    /// The time that they were told.
+    pub announced_for: Option<Timestamp>,
     /// What an operator said on the command line.
     pub suspended: Option<Suspended>,
     /// Newest first.
@@ -105,7 +107,7 @@ pub struct Held {
 }
 
 /// How a request ended. All of them hold until the job's spec changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum End {
     Succeeded,
     Failed,
@@ -115,6 +117,9 @@ pub enum End {
 }
 
 impl End {
+    pub const ALL: [Self; 5] =
+        [Self::Succeeded, Self::Failed, Self::Stale, Self::Cancelled, Self::Missed];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",

@@ -5,6 +5,8 @@
 //! commits, this store remembers the rest. A job's memory, the end of a request and the messages about
 //! it are written in one transaction.
 
+mod drawn;
+mod ends;
 mod lease;
 mod memory;
 mod outbox;
@@ -13,7 +15,7 @@ mod plans;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use lease::{Holder, Lease, Office, Taken, in_words};
+pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
     Compared, End, Ended, Held, Memory, RunLine, Running, Seen, Stood, Suspended, Trouble,
 };

@@ -106,6 +106,20 @@ impl Story {
         self
     }
 
+    /// What was announced is what the zone's rules said before.
+    pub fn rules_of_the_zone_moved(mut self, before: &str) -> Self {
+        self.memory.announced_for = Some(at(before));
+        self.settle("the zone's rules change");
+        self
+    }
+
+    /// An earlier release remembered no time.
+    pub fn updated(mut self) -> Self {
+        self.memory.announced_for = None;
+        self.settle("a later release takes over");
+        self
+    }
+
     pub fn resume(mut self) -> Self {
         self.memory.suspended = None;
         self.settle("an operator resumes it");
@@ -198,7 +212,12 @@ impl Story {
             let told = match event {
                 Event::Compared => "Comparison finished".to_owned(),
                 Event::Troubled { .. } => "Comparison failed".into(),
-                Event::Scheduled { at } => format!("Synchronization process at {at}"),
+                Event::Scheduled { at, instead_of: None } => {
+                    format!("Synchronization process at {at}")
+                }
+                Event::Scheduled { at, instead_of: Some(before) } => {
+                    format!("Synchronization process at {at} instead of {before}")
+                }
                 Event::Withdrawn { why } => format!("Cancelled: {why}"),
                 Event::Ended(ended) => format!("{}: {}", ended.phase.as_str(), ended.why),
             };

@@ -4,14 +4,31 @@ use std::fs::{File, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::{Holder, Lease, Office, Taken};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::{Holder, Holding, Lease, Office, Taken};
+use crate::apply::Term;
 use crate::effect;
 use crate::state::{Error, at};
 
 /// A locked file, which names its holder.
-#[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+impl Holding for Lock {
+    fn is_held(&self) -> bool {
+        true
+    }
+
+    fn term(&self) -> Option<&Term> {
+        None
+    }
+
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>> {
+        async { Ok(()) }.boxed()
+    }
 }
 
 pub(super) fn take(store: &Path, office: Office) -> Result<Taken, Error> {
@@ -33,5 +50,5 @@ pub(super) fn take(store: &Path, office: Office) -> Result<Taken, Error> {
     let name = serde_json::to_string(&Holder::this()).expect("plain words are JSON");
     let cleared = effect::file("write").and_then(|()| file.set_len(0));
     cleared.and_then(|()| file.write_all(name.as_bytes())).map_err(at(&path))?;
-    Ok(Taken::Ours(Lease::File(Lock { _file: file })))
+    Ok(Taken::Ours(Lease::of(Lock { _file: file })))
 }

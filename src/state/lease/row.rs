@@ -4,10 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rustix::time::{ClockId, clock_gettime};
 use tokio::task::JoinHandle;
 
-use super::{Holder, Lease, Office, Taken, Term, length};
+use super::{Holder, Holding, Lease, Office, Taken, length};
+use crate::apply::Term;
 use crate::catalog::{Kind, Table};
 use crate::database::{self, ConstraintKind, Value};
 use crate::state::{Error, Place, State, integer, read, text, written};
@@ -136,7 +139,7 @@ async fn grab(state: &mut State, office: Office, seen: &Seen, asked: i64) -> Res
     let place = state.place.clone();
     let task = tokio::spawn(renew(place.clone(), office, number, Arc::clone(&known)));
     let term = Term { store, number };
-    Ok(Taken::Ours(Lease::Row(Renewed { office, term, place, known, task })))
+    Ok(Taken::Ours(Lease::of(Renewed { office, term, place, known, task })))
 }
 
 /// Whether exactly that row was changed; another process may have been quicker.
@@ -188,24 +191,27 @@ async fn once(
     changed(state.session.update(&state.tables.leases, &key, &[("renewed", &next)]).await)
 }
 
-impl Renewed {
-    pub fn term(&self) -> &Term {
-        &self.term
-    }
-
-    pub fn is_held(&self) -> bool {
+impl Holding for Renewed {
+    fn is_held(&self) -> bool {
         let known = self.known.load(Ordering::SeqCst);
         known != LOST && clock() - known < milliseconds(length())
     }
 
-    pub async fn release(self) -> Result<(), Error> {
-        self.task.abort();
-        let mut state = State::open_at(self.place.clone()).await?;
-        let (name, term) = (text(self.office.name()), Value::Integer(self.term.number));
-        let nobody = text(NOBODY);
-        let key = [("office", &name), ("term", &term)];
-        changed(state.session.update(&state.tables.leases, &key, &[("holder", &nobody)]).await)?;
-        state.close().await
+    fn term(&self) -> Option<&Term> {
+        Some(&self.term)
+    }
+
+    fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>> {
+        async move {
+            self.task.abort();
+            let mut state = State::open_at(self.place.clone()).await?;
+            let (name, term) = (text(self.office.name()), Value::Integer(self.term.number));
+            let nobody = text(NOBODY);
+            let (key, set) = ([("office", &name), ("term", &term)], [("holder", &nobody)]);
+            changed(state.session.update(&state.tables.leases, &key, &set).await)?;
+            state.close().await
+        }
+        .boxed()
     }
 }
 
