@@ -1,5 +1,6 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+mod leases;
 mod passes;
 mod refusals;
 pub mod world;

@@ -376,6 +376,8 @@ fn settled(turn: &Turn<'_>) -> Option<Report> {
     let outcome = match (turn.action.step, phase) {
         (Step::Rest, Phase::Suspended) => Outcome::Suspended { why },
         (Step::Rest, Phase::Invalid) => Outcome::Failed { error: why },
+        // A run that was begun is another process's, or not cleared up yet.
+        (Step::Rest, Phase::Running) => Outcome::Locked { why },
         (Step::Rest, Phase::Ended(_)) => {
             let ended = turn.remembered.memory.ended(&turn.action.moment.key)?;
             Outcome::Held(ended.clone())

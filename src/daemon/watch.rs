@@ -196,10 +196,11 @@ impl Daemon {
         self.source.look_again();
     }
 
-    /// One look at everything.
+    /// One look at everything. After one that the state store failed, another session
+    /// asks it: the old one may be lost for good, or in the midst of something.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         self.board.begins();
-        let looked = self.look_at_all(now, watch).await;
+        let looked = self.look_anew(now, watch).await;
         self.board.ends(looked.as_ref().err().map(ToString::to_string));
         if matches!(&looked, Ok(look) if look.news == Written::Anew) {
             self.board.unpushed(self.source.has_branch());
@@ -207,25 +208,19 @@ impl Daemon {
         looked
     }
 
-    /// After a look that the state store failed, another session asks it: the old one may be lost for
-    /// good, or in the midst of something.
-    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+    async fn look_anew(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         if self.session == Session::Doubtful {
             self.desk.state = State::open(&self.desk.config).await?;
             self.session = Session::Sound;
         }
-        let looked = self.look_with_session(now, watch).await;
+        let looked = self.look_at_all(now, watch).await;
         if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
             self.session = Session::Doubtful;
         }
         looked
     }
 
-    async fn look_with_session(
-        &mut self,
-        now: Timestamp,
-        watch: &mut dyn Watch,
-    ) -> Result<Look, Error> {
+    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         if !self.leads().await? {
             return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
         }
@@ -325,7 +320,7 @@ impl Daemon {
                     self.say_once(about, apart.to_string());
                 }
                 Ok(()) if self.said.remove(about).is_some() => {
-                    say(about, "its clock is right again")
+                    say(about, "its clock is right again");
                 }
                 _ => {}
             }

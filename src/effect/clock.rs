@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// What is left of a pause in haste.
 const SHORT: Duration = Duration::from_millis(20);
 /// Others are waited for so long in haste.
-const PATIENCE: Duration = Duration::from_secs(4);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far ahead the clock is, in milliseconds; nothing where it goes right.
 static AHEAD: LazyLock<Option<AtomicU64>> = LazyLock::new(|| {

@@ -53,8 +53,7 @@ fn places(bytes: u64, count: u64) -> impl Iterator<Item = u64> {
     (0..count).map(move |number| (2 * number + 1) * bytes * 9 / 10 / (2 * count))
 }
 
-async fn at_any_byte(way: &Way, how: How, count: u64) -> usize {
-    let (up, down) = way.traffic().await;
+async fn at_any_byte(way: &Way, (up, down): (u64, u64), how: How, count: u64) -> usize {
     let cuts = places(up, count).map(When::Up).chain(places(down, count).map(When::Down));
     let mut done = 0;
     for cut in cuts {
@@ -78,9 +77,10 @@ async fn cut(name: &str, prod: Option<Place>, test: Option<Place>) {
     let (Some(prod), Some(test)) = (prod, test) else { return };
     let way = Way::new(prod, test).await;
     at_the_commit(&way).await;
-    let (resets, hangs) = if is_full() { (150, 15) } else { (4, 1) };
-    tell(&format!("reset on {name}"), at_any_byte(&way, How::Reset, resets).await);
-    tell(&format!("hung on {name}"), at_any_byte(&way, How::Hang, hangs).await);
+    let (resets, hangs) = if is_full() { (150, 15) } else { (3, 1) };
+    let traffic = way.traffic().await;
+    tell(&format!("reset on {name}"), at_any_byte(&way, traffic, How::Reset, resets).await);
+    tell(&format!("hung on {name}"), at_any_byte(&way, traffic, How::Hang, hangs).await);
     let World { prod, test, .. } = way.world;
     prod.remove().await;
     test.remove().await;

@@ -126,7 +126,9 @@ impl World {
     }
 
     pub fn watch_with(&self, variables: &[(&str, &str)]) -> Daemon {
-        let log = self.path("daemon.log");
+        // Daemons of several operator's files may run at once.
+        let of = variables.iter().find(|(name, _)| *name == "RECONCILE_CONFIG");
+        let log = self.path(&format!("{}.log", of.map_or("daemon", |(_, file)| file)));
         let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
             .args(["watch", "--grace", "20"])
             .current_dir(self.folder.path())
