@@ -58,18 +58,18 @@ impl Silence {
         &self,
         rows: impl Stream<Item = sqlx::Result<T>> + Send + 's,
     ) -> BoxStream<'s, sqlx::Result<T>> {
-        Rows { rows: Box::pin(rows), waiting: None, silence: self.clone() }.boxed()
+        Answer { rows: Box::pin(rows), waiting: None, silence: self.clone() }.boxed()
     }
 }
 
-struct Rows<R> {
+struct Answer<R> {
     rows: Pin<Box<R>>,
     /// Only while nothing is there, so that a row that is there costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
     silence: Silence,
 }
 
-impl<T, R: Stream<Item = sqlx::Result<T>>> Stream for Rows<R> {
+impl<T, R: Stream<Item = sqlx::Result<T>>> Stream for Answer<R> {
     type Item = sqlx::Result<T>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
