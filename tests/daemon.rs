@@ -1,5 +1,6 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+mod host;
 mod passes;
 mod refusals;
 
@@ -132,9 +133,16 @@ impl World {
     }
 
     fn watch(&self) -> Daemon {
+        self.watch_by(&[])
+    }
+
+    /// The daemon, started by another program that becomes it.
+    fn watch_by(&self, starter: &[&str]) -> Daemon {
         let log = self.path("daemon.log");
-        let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-            .args(["watch", "--grace", "20"])
+        let command =
+            [starter, &[env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"]].concat();
+        let child = Command::new(command[0])
+            .args(&command[1..])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(
