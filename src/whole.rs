@@ -29,15 +29,20 @@ pub fn write_whole(
 
 /// Writes a text, unless the file says it already. Returns whether it was written.
 pub fn write_if_changed(path: &Path, text: &str) -> io::Result<bool> {
+    write_bytes_if_changed(path, text.as_bytes())
+}
+
+/// The same of bytes.
+pub fn write_bytes_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     match fs::read(path) {
-        Ok(there) if there == text.as_bytes() => return Ok(false),
+        Ok(there) if there == bytes => return Ok(false),
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    write_whole(path, |out| out.write_all(text.as_bytes())).map(|()| true)
+    write_whole(path, |out| out.write_all(bytes)).map(|()| true)
 }
 
 /// Gives a file that was just written another name as well: a large one is stored once. Where files

@@ -1,5 +1,6 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
+mod announced;
 mod host;
 mod passes;
 mod refusals;
@@ -461,7 +462,7 @@ struct Looks {
 impl Looks {
     async fn open(world: &World) -> Self {
         let config = config::load(&world.path("reconcile.yaml"), &|_| None).unwrap();
-        let daemon = watch::Daemon::open(Arc::new(config)).await.unwrap();
+        let daemon = watch::Daemon::start(Arc::new(config)).await.unwrap();
         Self { daemon, now: "2026-12-01T01:00:00Z".parse().unwrap() }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, write};
+use super::{Applied, Error, Term, write};
 use crate::catalog::carry::Carried;
 use crate::catalog::{Catalog, Kind, Table};
 use crate::compare::matching::Pairs;
@@ -48,6 +48,22 @@ pub struct RunRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried: Option<Carried>,
     pub applied: Vec<AppliedEntry>,
+    /// Rows of the target that were inserted, updated and deleted.
+    #[serde(default)]
+    pub rows: [u64; 3],
+    /// What the run was told to leave out, and what it skipped, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
+}
+
+impl RunRow {
+    /// What the run did.
+    pub fn applied(&self) -> Applied {
+        let [inserted, updated, deleted] = self.rows;
+        Applied { entries: self.applied.clone(), inserted, updated, deleted }
+    }
 }
 
 /// One record that a run wrote.
@@ -253,18 +269,47 @@ impl Ledger {
     }
 
     /// Raises and locks the fence: the first statement of an applying transaction. Of two runs on
-    /// one target the second waits here.
-    pub async fn raise_fence(&self, session: &mut Session) -> Result<i64, Error> {
+    /// one target the second waits here, and of two that were given a lease one after the other the
+    /// earlier is refused.
+    pub async fn raise_fence(
+        &self,
+        session: &mut Session,
+        term: Option<&Term>,
+    ) -> Result<i64, Error> {
+        self.lock_fence(session).await?;
         let name = Value::Text(FENCE_ROW.into());
-        let key = [vec![name.clone()]];
-        session.lock(Lock::ToWrite, &self.fence, &self.fence.primary_key, &key).await?;
         // A later release may have come since the ledger was looked at.
         self.check_version(session).await?;
         let fence = self.fence_value(session, FENCE_ROW).await?.unwrap_or(0) + 1;
-        session
-            .update(&self.fence, &[("name", &name)], &[("fence", &Value::Integer(fence))])
-            .await?;
+        let raised = Value::Integer(fence);
+        session.update(&self.fence, &[("name", &name)], &[("fence", &raised)]).await?;
+        if let Some(term) = term {
+            self.pass(session, term).await?;
+        }
         Ok(fence)
+    }
+
+    /// Waits for whoever is behind the fence, also for a commit under way whose process died.
+    pub async fn lock_fence(&self, session: &mut Session) -> Result<(), Error> {
+        let key = [vec![Value::Text(FENCE_ROW.into())]];
+        Ok(session.lock(Lock::ToWrite, &self.fence, &self.fence.primary_key, &key).await?)
+    }
+
+    /// Notes the lease of a run, unless a later one was here before.
+    async fn pass(&self, session: &mut Session, term: &Term) -> Result<(), Error> {
+        let of = format!("lease of {}", term.store);
+        let (name, number) = (Value::Text(of.as_str().into()), Value::Integer(term.number));
+        match self.fence_value(session, &of).await? {
+            Some(later) if later > term.number => Err(Error::Overtaken),
+            Some(_) => {
+                let key = [("name", &name)];
+                Ok(session.update(&self.fence, &key, &[("fence", &number)]).await?)
+            }
+            None => {
+                let row = [("name", &name), ("fence", &number)];
+                Ok(session.insert(&self.fence, &row).await?)
+            }
+        }
     }
 
     async fn fence_value(&self, session: &mut Session, name: &str) -> Result<Option<i64>, Error> {

@@ -77,6 +77,11 @@ pub enum Error {
     /// An `afterWrite` statement of the operator failed.
     #[error("the operator's afterWrite statement {number} of module {module} failed: {source}")]
     AfterWrite { module: String, number: usize, source: database::Error },
+    /// Another process has the lease now: whoever was stopped for so long must not write.
+    #[error(
+        "this process was stopped for so long that another one took over; everything was rolled back"
+    )]
+    Overtaken,
     /// The person stopped the run.
     #[error("interrupted; everything was rolled back")]
     Interrupted,
@@ -103,6 +108,16 @@ pub struct RunFacts {
     pub row: RunRow,
     /// SQL that the operator added, by module.
     pub after_write: BTreeMap<String, Vec<String>>,
+    /// The lease it runs under, where leases can be lost.
+    pub term: Option<Term>,
+}
+
+/// How often a lease was taken. A run with an earlier one than the target has seen is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// The installation whose state store counts: another one counts for itself.
+    pub store: String,
+    pub number: i64,
 }
 
 /// One record to be written, as its manifest approves it.
@@ -218,13 +233,14 @@ async fn write(
     sides.target.check_constraints().await?;
     watch.begin(Stage::ReadingBack, placed.len());
     let now = verify::read_back(sides, model, &placed, watch).await?;
-    // The operator's statements may take long; who pressed Ctrl-C meanwhile wants nothing kept.
-    watch.step(all, all)?;
     watch.begin(Stage::Recording, placed.len());
     let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
     record(sides, model, facts, &placed, &now, &applied).await?;
+    // All this may have taken long: who pressed Ctrl-C meanwhile wants nothing kept, and who lost the
+    // lease must keep nothing.
+    watch.step(all, all)?;
     Ok(applied)
 }
 
@@ -350,7 +366,8 @@ async fn record(
         }
     });
     let target = &mut sides.target;
-    let run = RunRow { applied: applied.entries.clone(), ..facts.row.clone() };
+    let rows = [applied.inserted, applied.updated, applied.deleted];
+    let run = RunRow { applied: applied.entries.clone(), rows, ..facts.row.clone() };
     ledger.insert_run(target, &run).await?;
     ledger.insert_images(target, &run.run, images).await?;
     forget_partners(target, &ledger, model, facts, placed).await?;

@@ -194,7 +194,7 @@ impl<'a> Story<'a> {
             let mut progress = Progress::new(JOB, signal);
             let mut passing = Passing::open(config, source, Wish::Apply).await?;
             let now = jiff::Timestamp::now();
-            Ok(passing.job(&context, job, now, &mut progress).await?)
+            Ok(Box::pin(passing.job(&context, job, now, &mut progress)).await?)
         })?;
         let said = report::shown(&report, Wish::Apply, self.teller.style);
         output::print(said.trim_end())?;

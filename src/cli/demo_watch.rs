@@ -36,7 +36,7 @@ pub fn tell(shop: &Shop) -> Result<End, Error> {
     let (config, global) = (teller.config.clone(), teller.global.clone());
     let ended = Arc::clone(&end);
     let daemon = std::thread::spawn(move || {
-        block_on(async { watch(Arc::new(config), &global, SOON, &ended).await })
+        block_on(async { Box::pin(watch(Arc::new(config), &global, SOON, &ended)).await })
     });
     let told = story(&mut teller, shop);
     end.notify_one();

@@ -58,8 +58,8 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
         for name in names {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
-                reports
-                    .push(passing.job(&context, job, jiff::Timestamp::now(), &mut progress).await?);
+                let now = jiff::Timestamp::now();
+                reports.push(Box::pin(passing.job(&context, job, now, &mut progress)).await?);
                 progress.end();
                 signal.rest();
             }
@@ -174,7 +174,9 @@ fn kind_matters(args: &Args, outcome: &Outcome) -> bool {
 
 fn kind(args: &Args, outcome: &Outcome) -> Option<ErrorKind> {
     match outcome {
-        Outcome::Suspended { .. } | Outcome::Closed { .. } if !args.jobs.is_empty() => {
+        Outcome::Suspended { .. } | Outcome::Closed { .. } | Outcome::Locked { .. }
+            if !args.jobs.is_empty() =>
+        {
             Some(ErrorKind::Unavailable)
         }
         outcome => report::failure(outcome),

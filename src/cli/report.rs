@@ -190,6 +190,7 @@ pub fn sentence(outcome: &Outcome) -> String {
         ),
         Outcome::Suspended { why } => format!("suspended: {}", visible(why)),
         Outcome::Closed { why } => format!("approved, but closed: {}", visible(why)),
+        Outcome::Locked { why } => format!("locked, nothing was written: {}", visible(why)),
         Outcome::Refused(refusal) => match refusal.kind {
             RefusalKind::Stale => "Stale, nothing was written:".into(),
             RefusalKind::Missed => "Missed, nothing was written:".into(),
@@ -255,9 +256,10 @@ fn phase(outcome: &Outcome) -> String {
             "Succeeded".into()
         }
         Outcome::AwaitingApproval => "AwaitingApproval".into(),
-        Outcome::Scheduled { .. } | Outcome::Closed { .. } | Outcome::WouldApply { .. } => {
-            "Scheduled".into()
-        }
+        Outcome::Scheduled { .. }
+        | Outcome::Closed { .. }
+        | Outcome::Locked { .. }
+        | Outcome::WouldApply { .. } => "Scheduled".into(),
         Outcome::Held(ended) => format!("{:?}", ended.phase),
         Outcome::Suspended { .. } => "Suspended".into(),
         Outcome::Refused(refusal) => match refusal.kind {

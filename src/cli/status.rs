@@ -85,9 +85,16 @@ async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
         };
         let mut warnings = warnings(&recipients(config, &memory));
         warnings.extend(not_out(&posted, &name, Words::All));
+        warnings.extend(not_written(&memory));
         lines.push(Line { job: name, standing, memory, warnings });
     }
     Ok(lines)
+}
+
+/// Result files that people don't find yet; the state store has them.
+fn not_written(memory: &Memory) -> Option<String> {
+    let names: Vec<&str> = memory.unpublished.keys().map(String::as_str).collect();
+    (!names.is_empty()).then(|| format!("not written yet: {}", names.join(", ")))
 }
 
 /// A run that is under way stands above what would be decided now.

@@ -54,11 +54,12 @@ pub(super) async fn watch(
 ) -> Result<(), Error> {
     let failed = |error: watch::Error| Error::failed(error.to_string());
     let stop = Arc::new(Stop::default());
-    let daemon = Daemon::open(Arc::clone(&config)).await.map_err(failed)?;
+    let daemon = Daemon::start(Arc::clone(&config)).await.map_err(failed)?;
     let post = Post::start(config);
     let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
     let publishing = Publishing::Due;
-    Loop { daemon, post, publishing, failing: None, stop, signals, grace, global }.go_on().await;
+    let looking = Loop { daemon, post, publishing, failing: None, stop, signals, grace, global };
+    Box::pin(looking.go_on()).await;
     Ok(())
 }
 
@@ -141,7 +142,7 @@ impl Loop<'_> {
             match self.wait(&mut hints, pause).await {
                 Next::Look => {}
                 Next::Reload => {
-                    self.reload().await;
+                    Box::pin(self.reload()).await;
                     hints = self.hints();
                 }
                 Next::End => break,
@@ -149,6 +150,9 @@ impl Loop<'_> {
         }
         tell_systemd(&[NotifyState::Stopping]);
         self.post.end().await;
+        if let Err(error) = self.daemon.end().await {
+            say(DAEMON, format!("others take over only after a while: {error}"));
+        }
         say(DAEMON, "stopped");
     }
 
@@ -250,17 +254,16 @@ impl Loop<'_> {
     /// Reads the operator's file anew. One that can't be used changes nothing.
     async fn reload(&mut self) {
         let reloaded = match self.global.config() {
-            Ok(config) => self.renewed(config).await,
+            Ok(config) => self.daemon.renew(Arc::new(config)).await.map_err(|it| it.to_string()),
             Err(error) => {
                 super::error::show_problems(&error.problems);
                 Err(error.message)
             }
         };
         match reloaded {
-            Ok(daemon) => {
-                let post = Post::start(Arc::clone(daemon.config()));
+            Ok(()) => {
+                let post = Post::start(Arc::clone(self.daemon.config()));
                 std::mem::replace(&mut self.post, post).end().await;
-                self.daemon = daemon;
                 say(DAEMON, "the operator's file was read again");
             }
             Err(error) => {
@@ -270,10 +273,6 @@ impl Loop<'_> {
                 );
             }
         }
-    }
-
-    async fn renewed(&self, config: Config) -> Result<Daemon, String> {
-        Daemon::open(Arc::new(config)).await.map_err(|error| error.to_string())
     }
 }
 

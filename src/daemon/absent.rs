@@ -4,22 +4,29 @@
 
 use jiff::Timestamp;
 
+use super::hands::{Hands, Store};
+use super::interrupted::Begun;
 use super::turn::Desk;
-use crate::report::files::{self, Written};
+use crate::job::Context;
+use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
 use crate::state::{self, Change, End, Ended, Held, Memory, Remembered};
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// A job whose manifest is broken: nothing of it happens until that is mended.
     pub async fn invalid(
         &mut self,
+        context: &Context<'_>,
         job: &str,
         remembered: &mut Remembered,
         why: &str,
         now: Timestamp,
     ) -> Result<Written, state::Error> {
+        if self.settle(context, job, remembered, now).await? != Begun::Over {
+            return Ok(Written::AsBefore);
+        }
         let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let told = memory.announced.take();
@@ -36,10 +43,14 @@ impl Desk {
     /// same name that comes later is the same job.
     pub async fn gone(
         &mut self,
+        context: &Context<'_>,
         job: &str,
         remembered: &mut Remembered,
         now: Timestamp,
     ) -> Result<Written, state::Error> {
+        if self.settle(context, job, remembered, now).await? != Begun::Over {
+            return Ok(Written::AsBefore);
+        }
         let before = remembered.memory.clone();
         let memory = &mut remembered.memory;
         let why = "its manifest was deleted";
@@ -80,11 +91,15 @@ impl Desk {
         });
         let people = self.people(job, memory);
         let text = status(job, None, memory, standing, &people);
-        if memory != before || !messages.is_empty() {
+        // What can't be written is tried again at the next look.
+        let (news, _) = self.write_files(job, &mut remembered.memory);
+        if remembered.memory != *before || !messages.is_empty() {
             self.state.save(job, remembered, &Change { ended, messages: &messages }).await?;
         }
-        let folder = &self.config.results.directory;
-        // What can't be written is tried again at the next look.
-        Ok(files::write(folder, job, "status.yaml", &text).unwrap_or(Written::AsBefore))
+        let written = self.hands.write(&self.config, job, "status.yaml", &text);
+        Ok(match written.unwrap_or(Written::AsBefore) {
+            Written::Anew => Written::Anew,
+            Written::AsBefore => news,
+        })
     }
 }

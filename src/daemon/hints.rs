@@ -47,15 +47,12 @@ impl Hints {
         watcher: notify::Result<RecommendedWatcher>,
         events: UnboundedReceiver<()>,
     ) -> Self {
-        let (folder, watched, unwatched) = (folder.to_owned(), None, None);
-        let mut hints = match watcher {
-            Ok(watcher) => Self { folder, watcher: Some(watcher), events, watched, unwatched },
-            Err(error) => {
-                let mut hints = Self { folder, watcher: None, events, watched, unwatched };
-                hints.say_unwatched(&error);
-                hints
-            }
-        };
+        let folder = folder.to_owned();
+        let mut hints = Self { folder, watcher: None, events, watched: None, unwatched: None };
+        match watcher {
+            Ok(watcher) => hints.watcher = Some(watcher),
+            Err(error) => hints.say_unwatched(&error),
+        }
         hints.renew();
         hints
     }

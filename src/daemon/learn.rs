@@ -10,7 +10,7 @@ use super::moment::{Due, Moment};
 use crate::job::report::{Outcome, Report};
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::report::{Event, Phase};
-use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Seen};
+use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Running, Seen};
 
 /// Who asked for the pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,11 +160,24 @@ fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
     }
 }
 
-fn line(ended: &Ended, report: &Report, now: Timestamp) -> RunLine {
-    let applied = match &report.outcome {
-        Outcome::Applied { applied, .. } => applied.entries.len() as u64,
-        _ => 0,
+/// Takes in a run that the ledger holds and whose process ended before it told: what it was begun for
+/// may not be what its manifest asks for by now.
+pub fn settled(memory: &mut Memory, running: &Running, report: &Report, now: Timestamp) -> Learned {
+    let Some(ended) = &report.ended else { return Learned::default() };
+    (memory.running, memory.trouble) = (None, None);
+    memory.add_run(line(ended, report, now));
+    let due = match running.occurrence {
+        Some(at) => Due::Occurrence { at, passed: 0 },
+        None => Due::AtOnce,
     };
+    close(memory, &Moment { key: running.key.clone(), due }, ended);
+    let events = vec![Event::Ended(ended.clone())];
+    Learned { ended: Some((running.key.clone(), ended.clone())), events }
+}
+
+fn line(ended: &Ended, report: &Report, now: Timestamp) -> RunLine {
+    let kept = !matches!(report.outcome, Outcome::TestImport { .. });
+    let applied = report.applied().filter(|_| kept).map_or(0, |it| it.entries.len() as u64);
     RunLine {
         run: ended.run.clone(),
         phase: ended.phase,
@@ -201,11 +214,13 @@ fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
         (Phase::Scheduled, Some(at)) if told != Some(lesson.request) => {
             memory.announced = Some(lesson.request.to_owned());
             memory.announced_for = Some(at);
+            memory.announcements += 1;
             learned.events.push(Event::Scheduled { at, instead_of: None });
         }
         (Phase::Scheduled, Some(at)) => {
             let before = memory.announced_for.replace(at);
             if let Some(before) = before.filter(|before| is_moved(memory, lesson, *before, at)) {
+                memory.announcements += 1;
                 learned.events.push(Event::Scheduled { at, instead_of: Some(before) });
             }
         }

@@ -7,14 +7,17 @@ mod absent;
 pub mod decide;
 #[cfg(test)]
 mod decide_tests;
+pub mod hands;
 pub mod hints;
+mod interrupted;
 pub mod learn;
+mod leased;
 pub mod log;
 pub mod moment;
 pub mod operate;
 pub mod pass;
 pub mod post;
-mod record;
+pub mod record;
 pub mod source;
 pub mod stop;
 pub mod turn;

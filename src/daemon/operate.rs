@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::decide::has_approvals;
+use super::hands::{Hands, Store};
 use super::learn::close;
 use super::turn::{Desk, Turn};
 use crate::job::Context;
@@ -28,7 +29,7 @@ pub enum NotCancelled {
     State(#[from] state::Error),
 }
 
-impl Desk {
+impl<S: Store, H: Hands> Desk<S, H> {
     /// How a job stands, without doing or remembering anything.
     pub fn peek<'a>(
         &self,

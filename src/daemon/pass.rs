@@ -40,7 +40,7 @@ impl Passing {
     pub async fn send(&mut self) -> Vec<String> {
         let Self::Real { desk, source } = self else { return Vec::new() };
         let config = Arc::clone(&desk.config);
-        let published = source.publish(&config.results.directory, "results of a pass").await;
+        let published = desk.publish(source, "results of a pass").await;
         let unpublished =
             published.err().map(|error| format!("results aren't pushed yet: {error}"));
         let unsent = round_of_a_pass(&mut desk.state, config.mail.as_ref()).await;
@@ -100,8 +100,9 @@ async fn dry_run(
         (Step::End(End::Missed), _) => refused(RefusalKind::Missed, why),
         _ => {
             let instead = instead(&action, &rules, job, now);
-            let (wish, run, installation) = (Wish::DryRun, "", "");
-            let order = Order { wish, key: &request, instead, run, installation, now };
+            let (wish, run, installation, term) = (Wish::DryRun, "", "", None);
+            let key = &request;
+            let order = Order { wish, key, instead, run, installation, term, now };
             return pass(context, job, order, watch).await;
         }
     };

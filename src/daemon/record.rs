@@ -6,9 +6,14 @@
 
 use jiff::Timestamp;
 
+use super::decide::Step;
+use super::hands::{Hands, Store};
 use super::learn::{Asker, Learned, Lesson, learn};
+use super::source::{self, Source};
 use super::turn::{Desk, Turn};
+use crate::config::ManifestSource;
 use crate::job::report::Report;
+use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::not_out::{Words, lost, not_out};
 use crate::report::people::{Recipients, recipients};
@@ -20,7 +25,16 @@ use crate::state::{self, Change, Memory, Message, Posted};
 /// Attempts at noting what happened while others write about the same job.
 const NOTING: usize = 5;
 
-impl Desk {
+/// Why results can't be brought to where people find them. They stay where they are.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    #[error(transparent)]
+    State(#[from] state::Error),
+}
+
+impl<S: Store, H: Hands> Desk<S, H> {
     /// Takes a report into the memory as it is now: others may have written about the job meanwhile,
     /// and what happened must not be lost for that.
     pub(super) async fn remember(
@@ -34,7 +48,11 @@ impl Desk {
         loop {
             turn.remembered = self.state.memory(&turn.job.name).await?;
             turn.saved.clone_from(&turn.remembered.memory);
-            let learned = turn.learn(Some(report), run, self.asker, now);
+            if turn.action.step == Step::Run && !turn.is_ours(run) {
+                // Who took over when this process was stopped has told what became of it.
+                return Ok(());
+            }
+            let learned = turn.learn(Some(report), run, self.asker, self.hands.jitter(), now);
             match self.keep(turn, &learned, Some(report), now).await {
                 Err(state::Error::Changed { .. }) if attempt < NOTING => attempt += 1,
                 kept => return kept,
@@ -82,7 +100,7 @@ impl Desk {
         }
         let stored = match report.and_then(|report| report.plan.as_ref()) {
             Some(_) => None,
-            None => state::latest_plan(&self.config, &turn.job.name),
+            None => self.hands.latest_plan(&self.config, &turn.job.name),
         };
         let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
         let matter = Matter {
@@ -102,31 +120,91 @@ impl Desk {
     fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
         if let Some(plan) = &report.plan {
             let text = files::plan_text(&self.config.results, plan);
-            turn.remembered.memory.unwritten.insert("plan.md".into(), text);
+            turn.remembered.memory.unpublished.insert("plan.md".into(), text);
         }
         if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
             let memory = &turn.remembered.memory;
-            let text = run_file(turn.job, memory, report, ended, &recipients(&self.config, memory));
+            let text =
+                run_file(&turn.job.name, memory, report, ended, &recipients(&self.config, memory));
             let name = format!("runs/{}.yaml", ended.run);
-            turn.remembered.memory.unwritten.insert(name, text);
+            turn.remembered.memory.unpublished.insert(name, text);
         }
     }
 
     /// Writes the files that aren't written yet. A file that can't be written changes nothing about
     /// what happened; it is tried again at the next look.
     pub(super) async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
-        let folder = &self.config.results.directory;
-        let unwritten = std::mem::take(&mut turn.remembered.memory.unwritten);
-        for (name, text) in unwritten {
-            match files::write(folder, &turn.job.name, &name, &text) {
-                Ok(written) => turn.news(written),
-                Err(error) => {
-                    turn.troubles.push(error.to_string());
-                    turn.remembered.memory.unwritten.insert(name, text);
-                }
+        let (job, memory) = (&turn.job.name, &mut turn.remembered.memory);
+        let (written, troubles) = self.write_files(job, memory);
+        turn.news(written);
+        turn.troubles.extend(troubles);
+        self.save(turn, &Change::default()).await
+    }
+
+    /// Whether people find results where they are written.
+    fn results_stay(&self) -> bool {
+        matches!(self.config.manifests, ManifestSource::Directory(_))
+    }
+
+    /// Writes what people don't find yet. What can't be written stays, and is told; so does what is
+    /// still to be published, since another process may have to do that.
+    pub(super) fn write_files(&mut self, job: &str, memory: &mut Memory) -> (Written, Vec<String>) {
+        let (mut news, mut troubles) = (Written::AsBefore, Vec::new());
+        let publishes = !self.results_stay();
+        let Self { hands, config, .. } = self;
+        memory.unpublished.retain(|name, text| match hands.write(config, job, name, text) {
+            Ok(Written::Anew) => {
+                news = Written::Anew;
+                publishes
+            }
+            Ok(Written::AsBefore) => publishes,
+            Err(error) => {
+                troubles.push(error.to_string());
+                true
+            }
+        });
+        (news, troubles)
+    }
+
+    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
+        let not_out = not_out(&self.not_out, job, Words::Lasting);
+        Recipients { not_out, ..recipients(&self.config, memory) }
+    }
+
+    /// Brings `status.yaml` up to date.
+    pub(super) fn write_status(&mut self, turn: &mut Turn<'_>) {
+        let (job, memory) = (turn.job, &turn.remembered.memory);
+        let people = self.people(&job.name, memory);
+        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
+        match self.hands.write(&self.config, &job.name, "status.yaml", &text) {
+            Ok(written) => turn.news(written),
+            Err(error) => turn.troubles.push(error.to_string()),
+        }
+    }
+}
+
+impl Desk {
+    /// Brings what was written to where people find it, and forgets it once it is there.
+    pub async fn publish(&mut self, source: &mut Source, message: &str) -> Result<(), Error> {
+        if self.results_stay() {
+            return Ok(());
+        }
+        let memories = self.state.memories().await?;
+        source.publish(&self.config.results.directory, message).await?;
+        for (job, before) in memories {
+            if before.memory.unpublished.is_empty() {
+                continue;
+            }
+            let mut remembered = self.state.memory(&job).await?;
+            let gone = &before.memory.unpublished;
+            remembered.memory.unpublished.retain(|name, text| gone.get(name) != Some(text));
+            match self.state.save(&job, &mut remembered, &Change::default()).await {
+                // It is published again, which changes nothing.
+                Err(state::Error::Changed { .. }) => {}
+                saved => saved?,
             }
         }
-        self.save(turn, &Change::default()).await
+        Ok(())
     }
 
     /// Learns what became of messages, for `status.yaml` to tell.
@@ -150,35 +228,24 @@ impl Desk {
                 files::write(folder, &message.job, &name, &with_not_out(&before, &lost(posted)));
         }
     }
-
-    pub(super) fn people(&self, job: &str, memory: &Memory) -> Recipients {
-        let not_out = not_out(&self.not_out, job, Words::Lasting);
-        Recipients { not_out, ..recipients(&self.config, memory) }
-    }
-
-    /// Brings `status.yaml` up to date.
-    pub(super) fn write_status(&self, turn: &mut Turn<'_>) {
-        let (job, memory) = (turn.job, &turn.remembered.memory);
-        let people = self.people(&job.name, memory);
-        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
-        let folder = &self.config.results.directory;
-        match files::write(folder, &job.name, "status.yaml", &text) {
-            Ok(written) => turn.news(written),
-            Err(error) => turn.troubles.push(error.to_string()),
-        }
-    }
 }
 
 impl Turn<'_> {
+    /// Whether the memory still says that this run is under way.
+    fn is_ours(&self, run: &str) -> bool {
+        self.remembered.memory.running.as_ref().is_some_and(|running| running.run == run)
+    }
+
     pub(super) fn learn(
         &mut self,
         report: Option<&Report>,
         run: &str,
         asker: Asker,
+        jitter: f64,
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let (jitter, spec) = (state::jitter(), &self.job.spec);
+        let spec = &self.job.spec;
         let lesson = Lesson { action, request, subject, spec, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }

@@ -13,6 +13,7 @@ use crate::git::{self, Commit, Mirror, Published, Results, Unsigned, WorkTree};
 use crate::manifest::problem::Problem;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::state::{self, State};
+use crate::whole::write_bytes_if_changed;
 
 /// What the manifests are at one moment.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub enum Error {
         .0.commit, .0.author_name, .0.author_email, .0.why
     )]
     Unsigned(Unsigned),
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     State(#[from] state::Error),
 }
@@ -178,6 +181,16 @@ impl Source {
         match branch.mirror.publish(&results).await? {
             Published::Nothing | Published::Pushed(_) => Ok(()),
         }
+    }
+
+    /// Brings the folder of results to what people find: another process may have written there since.
+    pub async fn adopt(&mut self, folder: &Path) -> Result<(), Error> {
+        let Self::Git(branch) = self else { return Ok(()) };
+        for (path, bytes) in branch.mirror.results().await? {
+            let path = folder.join(path);
+            write_bytes_if_changed(&path, &bytes).map_err(|source| Error::File { path, source })?;
+        }
+        Ok(())
     }
 
     /// The folder to watch for changes.

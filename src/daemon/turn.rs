@@ -11,18 +11,25 @@ use futures_util::FutureExt;
 use jiff::{SignedDuration, Timestamp};
 
 use super::decide::{Action, Rules, Step, View, has_approvals, moment_of, reconcile};
+use super::hands::{Hands, Real, Store};
+use super::interrupted::Begun;
 use super::learn::{Asker, Learned, see};
+use super::leased::Leased;
 use super::moment::Due;
 use super::source::Source;
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
+use crate::job::open::environments;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
-use crate::job::run::{Order, Wish, pass, run_name};
+use crate::job::run::{Order, Wish, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::{Phase, Standing, files};
-use crate::state::{self, End, Ended, Held, Memory, Posted, Remembered, Running, Seen, State};
+use crate::state::{
+    self, End, Ended, Held, Holder, Lease, Memory, Office, Posted, Remembered, Running, Seen,
+    State, Taken, in_words,
+};
 
 /// A run that starts later than this after its time is missed: in the daemon, which is there all the
 /// time,
@@ -30,15 +37,19 @@ const LATENESS_OF_THE_DAEMON: SignedDuration = SignedDuration::from_mins(15);
 /// and in single passes.
 const LATENESS_OF_A_PASS: SignedDuration = SignedDuration::from_hours(24);
 
+/// When a run of another process is asked for again.
+const NEXT_QUESTION: SignedDuration = SignedDuration::from_secs(5);
+
 /// Everything that turns of jobs share.
-pub struct Desk {
+pub struct Desk<S = State, H = Real> {
     pub config: Arc<Config>,
-    pub state: State,
+    pub state: S,
+    pub hands: H,
     pub rules: Rules,
     pub asker: Asker,
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
-    installation: String,
+    pub(super) installation: String,
 }
 
 /// What the operator says of time.
@@ -101,12 +112,14 @@ pub struct Turn<'a> {
 
 impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
-        let state = State::open(&config).await?;
-        let installation = state.installation()?;
+        let mut state = State::open(&config).await?;
+        let installation = state.installation().await?;
         let rules = rules(&config, asker);
-        Ok(Self { config, state, rules, asker, not_out: Vec::new(), installation })
+        Ok(Self { config, state, hands: Real, rules, asker, not_out: Vec::new(), installation })
     }
+}
 
+impl<S: Store, H: Hands> Desk<S, H> {
     /// Looks at a job: what happens by time alone is done, the rest is decided.
     pub async fn look<'a>(
         &mut self,
@@ -117,14 +130,17 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Turn<'a>, state::Error> {
         let mut turn = Turn::begin(context, job, remembered, now);
-        self.see(&mut turn, source, now).await?;
-        let memory = &mut turn.remembered.memory;
-        memory.notify.clone_from(&job.spec.notify);
-        if self.asker == Asker::Daemon {
-            // The daemon has one turn at a time: a run that is still noted ended with its process. The
-            // ledger tells how.
-            memory.running = None;
+        if let Begun::Open(standing) =
+            self.settle(context, &job.name, &mut turn.remembered, now).await?
+        {
+            turn.action.standing = standing;
+            turn.action.again = Some(now + NEXT_QUESTION);
+            self.write_status(&mut turn);
+            return Ok(turn);
         }
+        turn.saved.clone_from(&turn.remembered.memory);
+        self.see(&mut turn, source, now).await?;
+        turn.remembered.memory.notify.clone_from(&job.spec.notify);
         loop {
             turn.action = self.decide(&turn, now);
             let again = match turn.action.step {
@@ -132,7 +148,7 @@ impl Desk {
                 Step::Rest => Again::No,
                 Step::Compare | Step::Run => break,
             };
-            let learned = turn.learn(None, "", self.asker, now);
+            let learned = turn.learn(None, "", self.asker, self.hands.jitter(), now);
             self.keep(&mut turn, &learned, None, now).await?;
             if again == Again::No {
                 break;
@@ -154,7 +170,7 @@ impl Desk {
         if memory.seen.as_ref().is_some_and(|seen| seen.request == *request) {
             return Ok(());
         }
-        let written = source.last_change(job).await;
+        let written = self.hands.last_change(source, job).await;
         let seen = Seen {
             request: request.clone(),
             at: now,
@@ -198,23 +214,49 @@ impl Desk {
         if let Some(report) = settled(turn) {
             return Ok(report);
         }
-        if let Some(report) = self.claim(turn, now).await? {
+        let lease = match turn.action.step {
+            Step::Run => match self.state.lease(Office::Run).await? {
+                Taken::Ours(lease) => Some(lease),
+                Taken::Theirs(holder) => return Ok(locked(turn.job, holder.as_ref())),
+            },
+            _ => None,
+        };
+        let watch = &mut Leased { watch, lease: lease.as_ref() };
+        let report = self.carry_out_alone(context, turn, fit, now, watch).await;
+        if let Some(lease) = lease {
+            lease.release().await?;
+        }
+        report
+    }
+
+    /// Carries out what was decided. A run is the only one now.
+    async fn carry_out_alone(
+        &mut self,
+        context: &Context<'_>,
+        turn: &mut Turn<'_>,
+        fit: Fitness,
+        now: Timestamp,
+        watch: &mut Leased<'_>,
+    ) -> Result<Report, state::Error> {
+        let run = run_name(now);
+        if let Some(report) = self.claim(turn, &run, now).await? {
             return Ok(report);
         }
-        let (key, run) = (turn.action.moment.key.clone(), run_name(now));
+        let key = turn.action.moment.key.clone();
         let order = Order {
             wish: Wish::Apply,
             key: &key,
             instead: instead(&turn.action, &self.rules, turn.job, now),
             run: &run,
             installation: &self.installation,
+            term: watch.lease.and_then(Lease::term),
             now,
         };
         let mut report = if let Some(report) = fit.report(&turn.job.name) {
             report
         } else {
             // Much is held while comparing: on the heap, not on the stack of whoever waits.
-            let pass = Box::pin(pass(context, turn.job, order, watch));
+            let pass = Box::pin(self.hands.pass(context, turn.job, order, watch));
             caught(&turn.job.name, now, pass).await
         };
         match (self.remember(turn, &report, &run, now).await, &report.outcome) {
@@ -235,6 +277,7 @@ impl Desk {
     async fn claim(
         &mut self,
         turn: &mut Turn<'_>,
+        run: &str,
         now: Timestamp,
     ) -> Result<Option<Report>, state::Error> {
         let (job, key) = (&turn.job.name, turn.action.moment.key.clone());
@@ -244,7 +287,15 @@ impl Desk {
                 over = Some(Report::new(job, Outcome::Held(ended.clone())));
                 turn.remembered.memory.held = Some(Held { key, ended });
             } else {
-                turn.remembered.memory.running = Some(Running { key, since: now });
+                let direction = turn.job.spec.direction;
+                let target = direction.map(|direction| environments(direction).1);
+                let run = run.to_owned();
+                let occurrence = match turn.action.moment.due {
+                    Due::Occurrence { at, .. } => Some(at),
+                    _ => None,
+                };
+                let running = Running { key, since: now, run, target, occurrence };
+                turn.remembered.memory.running = Some(running);
             }
         }
         self.keep(turn, &Learned::default(), None, now).await?;
@@ -285,6 +336,11 @@ impl<'a> Turn<'a> {
             Err(error) => Fitness::NotNow(error.to_string()),
         }
     }
+}
+
+fn locked(job: &SyncJob, holder: Option<&Holder>) -> Report {
+    let why = format!("one run at a time, and {} is at one", in_words(holder));
+    Report::new(&job.name, Outcome::Locked { why })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

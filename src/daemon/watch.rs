@@ -14,20 +14,29 @@ use super::decide::Step;
 use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
+use super::record;
 use super::source::{self, Snapshot, Source};
 use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
 use crate::job::clocks::Clock;
+use crate::job::report::Outcome;
 use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
-use crate::state::{self, Remembered};
+use crate::state::{self, Holder, Lease, Office, Remembered, Taken};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
+
+/// How often a daemon that stands by asks whether it is needed,
+const STANDING_BY: SignedDuration = SignedDuration::from_secs(5);
+/// and one that is needed, whether another process's run is over.
+const LOCKED: SignedDuration = SignedDuration::from_secs(2);
+/// What the daemon calls itself in what it says.
+const DAEMON: &str = "reconcile";
 
 /// Comparisons go on for so long before everything is looked at again: a run may be due.
 const WITHOUT_LOOKING: Duration = Duration::from_secs(2);
@@ -39,6 +48,12 @@ pub enum Error {
     Source(#[from] source::Error),
     #[error(transparent)]
     State(#[from] state::Error),
+    /// Another daemon works with the same store, which only one may.
+    #[error(
+        "another daemon watches with this state store: {}; stop it first, or let several share a \
+         PostgreSQL store (`state: postgres://…`)", state::in_words(.0.as_ref())
+    )]
+    Taken(Option<Holder>),
 }
 
 /// What came of a look.
@@ -52,6 +67,10 @@ pub struct Look {
 
 pub struct Daemon {
     desk: Desk,
+    /// Who has it is the one that works; others stand by.
+    lease: Option<Lease>,
+    /// Others may have published results since this daemon's were written.
+    is_behind: bool,
     source: Source,
     /// The manifests as they were checked last.
     checked: Option<Arc<Checked>>,
@@ -66,6 +85,14 @@ struct Checked {
     manifests: Manifests,
 }
 
+/// Whether a turn was had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carried {
+    Out,
+    /// Another process carries something out.
+    NotYet,
+}
+
 /// How soon a job wants its turn: runs by their time, then comparisons.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
@@ -74,11 +101,67 @@ enum Urgency {
 }
 
 impl Daemon {
-    pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
+    /// A daemon that watches as soon as it may.
+    pub async fn start(config: Arc<Config>) -> Result<Self, Error> {
+        let mut daemon = Self::open(config).await?;
+        daemon.leads().await?;
+        Ok(daemon)
+    }
+
+    /// The same daemon under another operator's file.
+    pub async fn renew(&mut self, config: Arc<Config>) -> Result<(), Error> {
+        let mut renewed = Self::open(config).await?;
+        match renewed.desk.state.is_same(&self.desk.state) {
+            true => renewed.lease = self.lease.take(),
+            false => {
+                renewed.leads().await?;
+            }
+        }
+        let old = std::mem::replace(self, renewed);
+        old.end().await
+    }
+
+    /// Lets others work.
+    pub async fn end(self) -> Result<(), Error> {
+        if let Some(lease) = self.lease {
+            lease.release().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether this daemon is the one that works: of all that share a store one is.
+    async fn leads(&mut self) -> Result<bool, Error> {
+        if self.lease.as_ref().is_some_and(Lease::is_held) {
+            return Ok(true);
+        }
+        if self.lease.take().is_some() {
+            // Others have worked meanwhile.
+            self.checked = None;
+            say(DAEMON, "the lease was lost: this process was stopped, or the store was away");
+        }
+        match self.desk.state.lease(Office::Watch).await? {
+            Taken::Ours(lease) => {
+                self.lease = Some(lease);
+                self.said.clear();
+                self.is_behind = self.desk.state.is_shared();
+                Ok(true)
+            }
+            Taken::Theirs(holder) if self.desk.state.is_shared() => {
+                let who = state::in_words(holder.as_ref());
+                self.say_once(DAEMON, format!("standing by: the work is done by {who}"));
+                Ok(false)
+            }
+            Taken::Theirs(holder) => Err(Error::Taken(holder)),
+        }
+    }
+
+    async fn open(config: Arc<Config>) -> Result<Self, Error> {
         let source = Source::of(&config);
         let desk = Desk::open(config, Asker::Daemon).await?;
         Ok(Self {
             desk,
+            lease: None,
+            is_behind: false,
             source,
             checked: None,
             said: BTreeMap::new(),
@@ -96,6 +179,13 @@ impl Daemon {
 
     /// One look at everything.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        if !self.leads().await? {
+            return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
+        }
+        if self.is_behind {
+            self.source.adopt(&self.desk.config.results.directory).await?;
+            self.is_behind = false;
+        }
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
@@ -108,7 +198,7 @@ impl Daemon {
             let problems = checked.manifests.problems_of_job(&name);
             let job = checked.manifests.jobs.get(&name).filter(|_| problems.is_empty());
             let Some(job) = job else {
-                self.invalid(&name, remembered, &problems, &mut look, now).await?;
+                self.invalid(&context, &name, remembered, &problems, &mut look, now).await?;
                 continue;
             };
             let turn = self.desk.look(&context, job, remembered, &self.source, now).await;
@@ -118,7 +208,7 @@ impl Daemon {
             look.again = turn.action.again.map_or(look.again, |again| look.again.min(again));
             urgent.extend(wants.map(|wants| (wants, turn)));
         }
-        self.gone(memories, &checked.manifests, &mut look, now).await?;
+        self.gone(&context, memories, &mut look, now).await?;
         urgent.sort_by(|(a, _), (b, _)| a.cmp(b));
         let begun = Instant::now();
         for (_, turn) in urgent {
@@ -131,7 +221,10 @@ impl Daemon {
                 // What is run is what the branch says now.
                 break;
             }
-            self.carry_out(&context, turn, &mut look, now, watch).await?;
+            if self.carry_out(&context, turn, &mut look, now, watch).await? == Carried::NotYet {
+                look.again = now + LOCKED;
+                break;
+            }
         }
         Ok(look)
     }
@@ -143,7 +236,7 @@ impl Daemon {
         look: &mut Look,
         now: Timestamp,
         watch: &mut dyn Watch,
-    ) -> Result<(), Error> {
+    ) -> Result<Carried, Error> {
         let fit = match turn.fit(&self.source).await {
             Fitness::Fit => self.fits_databases(context, &turn).await,
             unfit => unfit,
@@ -151,10 +244,13 @@ impl Daemon {
         let name = turn.job.name.clone();
         say(&name, starting(&turn));
         let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
-        if taken(&name, carried)?.is_some() {
-            self.tell(&mut turn, look);
+        let Some(report) = taken(&name, carried)? else { return Ok(Carried::Out) };
+        if let Outcome::Locked { why } = report.outcome {
+            self.say_once(&name, why);
+            return Ok(Carried::NotYet);
         }
-        Ok(())
+        self.tell(&mut turn, look);
+        Ok(Carried::Out)
     }
 
     /// Whether the databases are as the job's manifests say; they may be later.
@@ -182,7 +278,7 @@ impl Daemon {
                     self.say_once(about, apart.to_string());
                 }
                 Ok(()) if self.said.remove(about).is_some() => {
-                    say(about, "its clock is right again")
+                    say(about, "its clock is right again");
                 }
                 _ => {}
             }
@@ -195,7 +291,10 @@ impl Daemon {
     }
 
     /// Puts result files on the branch of results, where there is one.
-    pub async fn publish(&mut self) -> Result<(), Error> {
+    pub async fn publish(&mut self) -> Result<(), record::Error> {
+        if self.is_behind || !self.lease.as_ref().is_some_and(Lease::is_held) {
+            return Ok(());
+        }
         let told: Vec<String> = std::mem::take(&mut self.unpublished)
             .into_iter()
             .map(|(job, phase)| format!("{job}: {phase}"))
@@ -205,8 +304,7 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        let folder = self.desk.config.results.directory.clone();
-        Ok(self.source.publish(&folder, &message).await?)
+        self.desk.publish(&mut self.source, &message).await
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -255,6 +353,7 @@ impl Daemon {
     /// A job whose manifest is broken does nothing until that is mended.
     async fn invalid(
         &mut self,
+        context: &Context<'_>,
         name: &str,
         mut remembered: Remembered,
         problems: &[&Problem],
@@ -265,7 +364,7 @@ impl Daemon {
             || "another job has the same name".to_owned(),
             |problem| problem.one_line(),
         );
-        let written = self.desk.invalid(name, &mut remembered, &why, now).await;
+        let written = self.desk.invalid(context, name, &mut remembered, &why, now).await;
         if taken(name, written)? == Some(Written::Anew) {
             look.news = Written::Anew;
         }
@@ -276,18 +375,18 @@ impl Daemon {
     /// Jobs that no manifest names any more are cancelled, if anything of them was still to come.
     async fn gone(
         &mut self,
+        context: &Context<'_>,
         memories: BTreeMap<String, Remembered>,
-        manifests: &Manifests,
         look: &mut Look,
         now: Timestamp,
     ) -> Result<(), Error> {
         // A file that can't be read may hold the job.
-        let is_sure = manifests.names_all();
+        let is_sure = context.manifests.names_all();
         for (name, mut remembered) in memories {
             if !is_sure || remembered.memory.seen.is_none() {
                 continue;
             }
-            let written = self.desk.gone(&name, &mut remembered, now).await;
+            let written = self.desk.gone(context, &name, &mut remembered, now).await;
             if taken(&name, written)? == Some(Written::Anew) {
                 look.news = Written::Anew;
             }

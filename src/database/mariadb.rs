@@ -45,8 +45,7 @@ const MYSQL_LIMITS: &str = "SET SESSION max_execution_time = 300000";
 const READING: &str = "SET SESSION TRANSACTION READ ONLY";
 /// A transaction that writes must notice whatever was changed since its snapshot. MariaDB has a
 /// setting that makes it an error; elsewhere reads take locks.
-const NOTICES_CHANGES: &str =
-    "SET SESSION innodb_snapshot_isolation = ON, idle_transaction_timeout = 60";
+const NOTICES_CHANGES: &str = "SET SESSION innodb_snapshot_isolation = ON";
 const READS_LOCK: &str = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
 
 pub(super) struct Mariadb;
@@ -81,6 +80,11 @@ pub(super) async fn open(
     let mariadb = is_mariadb(&mut connection).await.map_err(driver)?;
     let limits = if mariadb { MARIADB_LIMITS } else { MYSQL_LIMITS };
     connection.script(limits).await.map_err(driver)?;
+    if mariadb && access == Access::Write {
+        let idle = super::idle_limit().as_secs();
+        let limit = format!("SET SESSION idle_transaction_timeout = {idle}");
+        connection.script(&limit).await.map_err(driver)?;
+    }
     match access {
         Access::ReadOnly => connection.script(READING).await.map_err(driver)?,
         // Older servers don't know the setting.

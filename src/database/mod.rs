@@ -39,6 +39,7 @@ pub mod value;
 mod write;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use batch::{Alike, AlikeRow, Write};
 pub use both::{Both, Twins, Unequal, begin_both};
@@ -62,6 +63,17 @@ use error::Doing;
 
 /// The values of one row, in the order of the columns asked for.
 pub type Row = Vec<Value>;
+
+/// For so long a session that writes may idle inside its transaction; then the server ends it, and the
+/// locks of a process that was stopped are free. Runs compare in between, which may take a while.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// How long a session that writes may idle. Tests of stopped processes needn't wait so long.
+pub fn idle_limit() -> Duration {
+    let given = cfg!(debug_assertions).then(|| std::env::var("RECONCILE_TEST_IDLE_SECONDS").ok());
+    let given = given.flatten().and_then(|seconds| seconds.parse().ok());
+    given.map_or(IDLE, Duration::from_secs)
+}
 
 /// What a session is for. A session that reads can't write, by the server's own word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -44,7 +44,6 @@ const SETTINGS: &str = "
     SET jit = off;
     SET max_parallel_workers_per_gather = 0;
     SET client_min_messages = 'warning'";
-const WRITING: &str = "SET idle_in_transaction_session_timeout = '60s'";
 /// A reader holds no locks, and waits while the other side is read.
 const READING: &str = "SET idle_in_transaction_session_timeout = '10min';
     SET default_transaction_read_only = on";
@@ -82,10 +81,10 @@ pub(super) async fn connect(
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;
     let mut connection = Connection::Postgres(connection.map_err(driver)?);
     connection.script(SETTINGS).await.map_err(driver)?;
-    connection
-        .script(if access == Access::Write { WRITING } else { READING })
-        .await
-        .map_err(driver)?;
+    let idle = super::idle_limit().as_secs();
+    let writing = format!("SET idle_in_transaction_session_timeout = '{idle}s'");
+    let limits = if access == Access::Write { &writing } else { READING };
+    connection.script(limits).await.map_err(driver)?;
     let path = connection.cell(Statement::new(PIN_SEARCH_PATH)).await.map_err(driver)?;
     if path == Cell::Null {
         return Err(failed("its search path names no schema that exists".into()));

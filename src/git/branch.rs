@@ -87,6 +87,18 @@ impl Mirror {
         published
     }
 
+    /// The files that the branch of results holds.
+    pub async fn results(&mut self) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+        let lock = self.open().await?;
+        let branch = self.source.results_branch.clone();
+        let files = match self.fetch_branch(&branch).await? {
+            Some(head) => self.repository().files(&head, FOLDER).await,
+            None => Ok(Vec::new()),
+        };
+        lock.finish()?;
+        files
+    }
+
     async fn publish_over(&mut self, results: &Results) -> Result<Published, Error> {
         let files = files(&results.folder).map_err(at(&results.folder))?;
         if files.is_empty() {

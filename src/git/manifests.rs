@@ -43,6 +43,22 @@ impl Repository {
         Ok(load_files(files.into_iter().zip(blobs.into_iter().map(Ok)), problems))
     }
 
+    /// All ordinary files below a folder of a commit, by their paths from there.
+    pub async fn files(
+        &self,
+        commit: &Commit,
+        folder: &str,
+    ) -> Result<Vec<(PathBuf, Vec<u8>)>, Error> {
+        let mut entries = self.list(commit, &normal(folder)).await?;
+        let doubled = doubled(&entries);
+        entries.retain(|Entry { inside, kind, .. }| {
+            let is_safe = !inside.iter().any(is_gits_own);
+            matches!(kind, Kind::File(_)) && is_safe && !doubled.contains(inside)
+        });
+        let blobs = self.blobs(&entries.iter().collect::<Vec<_>>()).await?;
+        Ok(entries.into_iter().map(|entry| entry.inside).zip(blobs).collect())
+    }
+
     async fn list(&self, commit: &Commit, folder: &Path) -> Result<Vec<Entry>, Error> {
         let tree = format!("{commit}:{}", folder.display());
         let about = self.about(&[commit.to_string(), tree.clone()]).await?;

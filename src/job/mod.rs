@@ -6,6 +6,7 @@
 
 pub mod clocks;
 pub mod decision;
+pub mod found;
 mod lock;
 pub mod open;
 mod rehearsal;

@@ -6,8 +6,10 @@
 use jiff::Timestamp;
 
 use crate::apply::Applied;
+use crate::apply::ledger::RunRow;
+use crate::manifest::sync_job::Direction;
 use crate::plan::change::Plan;
-use crate::state::Ended;
+use crate::state::{End, Ended};
 
 /// One job of one pass.
 #[derive(Debug)]
@@ -22,13 +24,68 @@ pub struct Report {
     pub skipped: Vec<String>,
     /// How the request ended, where this pass ended it.
     pub ended: Option<Ended>,
+    /// What the ledger says of the run that carried the request out before.
+    pub found: Option<Found>,
+}
+
+/// A run that is known from the ledger alone, since its process ended before it told anybody.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub run: String,
+    pub plan_digest: String,
+    pub direction: Direction,
+    pub applied: Applied,
 }
 
 impl Report {
     /// A report of which only the outcome is known.
     pub fn new(job: &str, outcome: Outcome) -> Self {
-        let (left_out, skipped) = (Vec::new(), Vec::new());
-        Self { job: job.to_owned(), plan: None, outcome, left_out, skipped, ended: None }
+        let (left_out, skipped, job) = (Vec::new(), Vec::new(), job.to_owned());
+        Self { job, plan: None, outcome, left_out, skipped, ended: None, found: None }
+    }
+
+    /// A request that a run of the ledger carried out, as if it were told by that run's own process.
+    pub fn of_ledger(row: RunRow) -> Self {
+        let ended = committed(&row);
+        let found = Found {
+            applied: row.applied(),
+            run: row.run,
+            plan_digest: row.plan_digest,
+            direction: row.direction,
+        };
+        Self {
+            left_out: row.left_out,
+            skipped: row.skipped,
+            ended: Some(ended.clone()),
+            found: Some(found),
+            ..Self::new(&row.job, Outcome::Held(ended))
+        }
+    }
+
+    /// Takes over what another process did. What was compared here tells nothing of it.
+    pub fn take_over(&mut self, row: RunRow) -> Outcome {
+        let other = Self::of_ledger(row);
+        (self.plan, self.found) = (None, other.found);
+        (self.left_out, self.skipped) = (other.left_out, other.skipped);
+        other.outcome
+    }
+
+    /// What the run did, whoever tells it.
+    pub fn applied(&self) -> Option<&Applied> {
+        match &self.outcome {
+            Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. } => Some(applied),
+            _ => self.found.as_ref().map(|found| &found.applied),
+        }
+    }
+}
+
+/// How a request ended that the ledger holds.
+pub fn committed(row: &RunRow) -> Ended {
+    Ended {
+        phase: End::Succeeded,
+        run: row.run.clone(),
+        why: format!("run {} is committed", row.run),
+        at: row.started_at.clone(),
     }
 }
 
@@ -65,6 +122,10 @@ pub enum Outcome {
     },
     /// Approved, but no window is open for it.
     Closed {
+        why: String,
+    },
+    /// Another run is under way, and only one may be.
+    Locked {
         why: String,
     },
     /// Nothing was written, and the same request isn't tried again.

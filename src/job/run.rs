@@ -18,7 +18,7 @@ use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error, space};
 use crate::apply::ledger::{Ledger, RunRow};
-use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Watch, apply};
+use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 
 use crate::compare::scan::Candidates;
 
@@ -51,6 +51,8 @@ pub struct Order<'a> {
     pub run: &'a str,
     /// The name of this installation; a dry run leaves it unused.
     pub installation: &'a str,
+    /// The lease it runs under, where leases can be lost.
+    pub term: Option<&'a Term>,
     pub now: Timestamp,
 }
 
@@ -111,8 +113,8 @@ async fn carry(
 ) -> Result<Outcome, Error> {
     watch.begin(Stage::Comparing, 0);
     let mut opened = open(context, job).await?;
-    if let Some(ended) = committed(&opened, order.key) {
-        return Ok(Outcome::Held(ended));
+    if let Some(row) = opened.runs.iter().find(|run| run.request == order.key) {
+        return Ok(report.take_over(row.clone()));
     }
     let (mut plan, comparison) =
         opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
@@ -143,11 +145,17 @@ async fn carry(
     if let Some(refusal) = elsewhere(context) {
         return Ok(Outcome::Refused(refusal));
     }
-    let facts = facts(context, job, &order, &opened, plan);
+    let mut facts = facts(context, job, &order, &opened, plan);
+    facts.row.left_out.clone_from(&report.left_out);
+    facts.row.skipped.clone_from(&report.skipped);
     let scope = scope(&opened, plan, &comparison, &decision);
     // Of many records this is much, and they are read again.
     drop(comparison);
-    Applying { context, job, plan, scope, decision: &decision }.run(opened, facts, watch).await
+    let applying = Applying { context, job, plan, scope, decision: &decision };
+    Ok(match applying.run(opened, facts, watch).await? {
+        Attempt::Over(outcome) => outcome,
+        Attempt::Raced(row) => report.take_over(*row),
+    })
 }
 
 /// Only the installation on PROD applies.
@@ -206,17 +214,6 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
         }
     }
     left
-}
-
-/// The ledger knows the request: it was committed, whatever the state store says.
-fn committed(opened: &Opened, request: &str) -> Option<Ended> {
-    let run = opened.runs.iter().find(|run| run.request == request)?;
-    Some(Ended {
-        phase: End::Succeeded,
-        run: run.run.clone(),
-        why: format!("run {} is committed", run.run),
-        at: run.started_at.clone(),
-    })
 }
 
 async fn decision(
@@ -297,10 +294,13 @@ fn facts(
         fence: 0,
         carried: opened.carried.clone(),
         applied: Vec::new(),
+        rows: [0; 3],
+        left_out: Vec::new(),
+        skipped: Vec::new(),
     };
     let after_write =
         modules.map(|(name, module)| (name.clone(), module.after_write.clone())).collect();
-    RunFacts { row, after_write }
+    RunFacts { row, after_write, term: order.term.cloned() }
 }
 
 /// How an outcome ends the request. What a limit or another installation refuses may be mended
@@ -333,7 +333,8 @@ fn is_passing(error: &Error) -> bool {
         | Error::Apply(
             ApplyError::Interrupted
             | ApplyError::NoLedger { .. }
-            | ApplyError::LedgerVersion { .. },
+            | ApplyError::LedgerVersion { .. }
+            | ApplyError::Overtaken,
         ) => true,
         error => error.database().is_some_and(database::Error::is_passing),
     }
@@ -373,6 +374,13 @@ fn scope(opened: &Opened, plan: &Plan, comparison: &Comparison, decision: &Decis
     candidates
 }
 
+/// What one transaction led to.
+enum Attempt {
+    Over(Outcome),
+    /// Another process carried the request out since it was looked up.
+    Raced(Box<RunRow>),
+}
+
 /// An approved run with everything that was decided about it.
 struct Applying<'a> {
     context: &'a Context<'a>,
@@ -389,7 +397,7 @@ impl Applying<'_> {
         mut opened: Opened,
         mut facts: RunFacts,
         watch: &mut dyn Watch,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Attempt, Error> {
         space::check(&self.context.config.state_directory)?;
         let target = opened.target_environment();
         let writer = session(self.context, target, Access::Write).await?;
@@ -420,13 +428,13 @@ impl Applying<'_> {
         opened: &mut Opened,
         facts: &mut RunFacts,
         watch: &mut dyn Watch,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Attempt, Error> {
         let ledger = Ledger::default();
         opened.sides.target.begin().await?;
-        facts.row.fence = ledger.raise_fence(&mut opened.sides.target).await?;
-        if let Some(run) = self.raced(&mut opened.sides.target, &ledger, facts).await? {
+        facts.row.fence = ledger.raise_fence(&mut opened.sides.target, facts.term.as_ref()).await?;
+        if let Some(row) = self.raced(&mut opened.sides.target, &ledger, facts).await? {
             opened.sides.target.rollback().await?;
-            return Ok(Outcome::Held(run));
+            return Ok(Attempt::Raced(Box::new(row)));
         }
         opened.read_pairs().await?;
         watch.begin(Stage::ComparingAgain, self.decision.selected.len());
@@ -436,7 +444,7 @@ impl Applying<'_> {
             Ok(approved) => approved,
             Err(refusal) => {
                 opened.sides.target.rollback().await?;
-                return Ok(Outcome::Refused(refusal));
+                return Ok(Attempt::Over(Outcome::Refused(refusal)));
             }
         };
         // Of many records this is much, and their pins are held.
@@ -447,10 +455,10 @@ impl Applying<'_> {
         let Opened { sides, model, .. } = opened;
         let applied = apply(sides, model, facts, &approved, ending, watch).await?;
         let run = facts.row.run.clone();
-        Ok(match ending {
+        Ok(Attempt::Over(match ending {
             Ending::Commit => Outcome::Applied { run, applied },
             Ending::RollBack => Outcome::TestImport { run, applied },
-        })
+        }))
     }
 
     /// Another process carried the request out since it was looked up.
@@ -459,14 +467,9 @@ impl Applying<'_> {
         target: &mut Session,
         ledger: &Ledger,
         facts: &RunFacts,
-    ) -> Result<Option<Ended>, Error> {
+    ) -> Result<Option<RunRow>, Error> {
         let runs = ledger.runs_of(target, &self.job.name).await?;
-        Ok(runs.into_iter().find(|run| run.request == facts.row.request).map(|run| Ended {
-            phase: End::Succeeded,
-            why: format!("run {} is committed", run.run),
-            at: run.started_at,
-            run: run.run,
-        }))
+        Ok(runs.into_iter().find(|run| run.request == facts.row.request))
     }
 
     /// The approved entries as they stand inside the transaction, with their pins.

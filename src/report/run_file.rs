@@ -5,7 +5,6 @@ use serde_json::{Map, Value as Json, json};
 use super::people::Recipients;
 use super::yaml::yaml;
 use crate::job::report::{Outcome, Report};
-use crate::manifest::SyncJob;
 use crate::state::{Ended, Memory};
 
 /// What stands before the list of who didn't get the message about a run.
@@ -19,7 +18,7 @@ pub fn with_not_out(file: &str, lost: &[String]) -> String {
 
 /// The whole file.
 pub fn run_file(
-    job: &SyncJob,
+    job: &str,
     memory: &Memory,
     report: &Report,
     ended: &Ended,
@@ -27,7 +26,7 @@ pub fn run_file(
 ) -> String {
     let mut out = Map::new();
     out.insert("run".into(), json!(ended.run));
-    out.insert("job".into(), json!(job.name));
+    out.insert("job".into(), json!(job));
     out.insert("phase".into(), json!(ended.phase.as_str()));
     out.insert("why".into(), json!(ended.why));
     out.insert("at".into(), json!(ended.at));
@@ -36,13 +35,15 @@ pub fn run_file(
         out.insert("commit".into(), json!(seen.commit));
         out.insert("author".into(), json!(seen.author));
     }
-    if let Some(plan) = &report.plan {
-        out.insert("direction".into(), json!(plan.direction.as_str()));
-        out.insert("planDigest".into(), json!(plan.digest));
+    let plan = report.plan.as_ref().map(|plan| (plan.direction, &plan.digest));
+    let found = report.found.as_ref().map(|found| (found.direction, &found.plan_digest));
+    if let Some((direction, digest)) = plan.or(found) {
+        out.insert("direction".into(), json!(direction.as_str()));
+        out.insert("planDigest".into(), json!(digest));
     }
-    match &report.outcome {
-        Outcome::Applied { applied, .. } | Outcome::TestImport { applied, .. } => {
-            let is_test = matches!(report.outcome, Outcome::TestImport { .. });
+    match (&report.outcome, report.applied()) {
+        (outcome, Some(applied)) => {
+            let is_test = matches!(outcome, Outcome::TestImport { .. });
             out.insert("testImport".into(), json!(is_test));
             let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
             let rows = json!({ "inserted": inserted, "updated": updated, "deleted": deleted });
@@ -58,7 +59,7 @@ pub fn run_file(
             });
             out.insert("applied".into(), entries.collect());
         }
-        Outcome::Refused(refusal) => {
+        (Outcome::Refused(refusal), None) => {
             out.insert("reasons".into(), json!(refusal.reasons));
         }
         _ => {}

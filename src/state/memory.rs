@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::config::Environment;
 use crate::plan::change::Counts;
 
 /// Runs kept in a job's memory; the results and the ledger keep all.
@@ -34,14 +35,17 @@ pub struct Memory {
     pub announced: Option<String>,
     /// The time that they were told.
     pub announced_for: Option<Timestamp>,
+    /// How often a time was told so far: each telling is a message of its own.
+    pub announcements: u32,
     /// What an operator said on the command line.
     pub suspended: Option<Suspended>,
     /// Newest first.
     pub runs: Vec<RunLine>,
     /// Where the job stood last, and since when.
     pub stood: Option<Stood>,
-    /// Result files that aren't written yet, by their names in the job's folder.
-    pub unwritten: BTreeMap<String, String>,
+    /// Result files that aren't where people find them yet, by their names in the job's folder: in
+    /// that folder, or with a repository on the branch of results.
+    pub unpublished: BTreeMap<String, String>,
     /// The status of each condition, and since when.
     pub conditions: BTreeMap<String, Stood>,
 }
@@ -143,6 +147,14 @@ pub struct Ended {
 pub struct Running {
     pub key: String,
     pub since: Timestamp,
+    /// What the run is called, in the ledger as well.
+    pub run: String,
+    /// Where it writes, where the manifest says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Environment>,
+    /// The occurrence of `cron` that it carries out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<Timestamp>,
 }
 
 /// A pause that an operator asked for; the manifest may ask for another.

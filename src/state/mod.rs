@@ -5,14 +5,15 @@
 //! commits, this store remembers the rest. A job's memory, the end of a request and the messages about
 //! it are written in one transaction.
 
+mod lease;
 mod memory;
 mod outbox;
 mod plans;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
     Compared, End, Ended, Held, Memory, RunLine, Running, Seen, Stood, Suspended, Trouble,
 };
@@ -23,7 +24,6 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::put::put;
-use crate::whole::write_whole;
 
 /// Why the state can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +48,37 @@ pub enum Error {
 
 /// Of the tables below; a later one may hold what this program would lose.
 const VERSION: &str = "1";
+const INSTALLATION: &str = "installation";
 
 pub struct State {
     session: Session,
     tables: Tables,
+    place: Place,
+    /// Leases of others, as they were seen last.
+    observed: BTreeMap<Office, lease::Observed>,
+}
+
+/// Where a store is.
+#[derive(Clone)]
+struct Place {
+    url: String,
     directory: PathBuf,
+}
+
+impl Place {
+    fn of(config: &Config) -> Self {
+        let directory = config.state_directory.clone();
+        let url = match &config.state {
+            Some(url) => url.expose().to_owned(),
+            None => format!("sqlite://{}", directory.join("reconcile.db").display()),
+        };
+        Self { url, directory }
+    }
+
+    /// The file, where it is one.
+    fn file(&self) -> Option<PathBuf> {
+        self.url.strip_prefix("sqlite://").map(PathBuf::from)
+    }
 }
 
 struct Tables {
@@ -60,6 +86,7 @@ struct Tables {
     requests: Table,
     jobs: Table,
     outbox: Table,
+    leases: Table,
 }
 
 /// A job's memory as it was read, to be written only if it still is so.
@@ -81,16 +108,15 @@ pub struct Change<'a> {
 impl State {
     /// Opens the store, creating what is missing.
     pub async fn open(config: &Config) -> Result<Self, Error> {
-        let directory = config.state_directory.clone();
-        make(&directory)?;
-        let url = match &config.state {
-            Some(url) => url.expose().to_owned(),
-            None => format!("sqlite://{}", directory.join("reconcile.db").display()),
-        };
-        if let Some(path) = url.strip_prefix("sqlite://") {
-            create_file(Path::new(path))?;
+        Self::open_at(Place::of(config)).await
+    }
+
+    async fn open_at(place: Place) -> Result<Self, Error> {
+        make(&place.directory)?;
+        if let Some(path) = place.file() {
+            create_file(&path)?;
         }
-        let mut session = Session::open(&url, "state", Access::Write).await?;
+        let mut session = Session::open(&place.url, "state", Access::Write).await?;
         let about = Table::plain(
             "reconcile_state",
             &[("name", Kind::Text), ("value", Kind::Text)],
@@ -110,11 +136,12 @@ impl State {
                 &["job"],
             ),
             outbox: outbox::table(),
+            leases: lease::table(),
         };
-        for table in [&tables.requests, &tables.jobs, &tables.outbox] {
+        for table in [&tables.requests, &tables.jobs, &tables.outbox, &tables.leases] {
             session.create_table_if_missing(table).await?;
         }
-        let mut state = Self { session, tables, directory };
+        let mut state = Self { session, tables, place, observed: BTreeMap::new() };
         state.check_version().await?;
         state.begin_numbers().await?;
         Ok(state)
@@ -150,6 +177,20 @@ impl State {
             // Another process was quicker; it noted the same or notes again.
             Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => Ok(()),
             inserted => Ok(inserted?),
+        }
+    }
+
+    /// Notes a word under a name that has none; returns the word that stands there then.
+    async fn note_first(&mut self, name: &str, value: &str) -> Result<String, Error> {
+        if let Some(before) = self.noted(name).await? {
+            return Ok(before);
+        }
+        let (key, word) = (text(name), text(value));
+        match self.session.insert(&self.tables.about, &[("name", &key), ("value", &word)]).await {
+            Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => {
+                Ok(self.noted(name).await?.unwrap_or_else(|| value.to_owned()))
+            }
+            inserted => Ok(inserted.map(|()| value.to_owned())?),
         }
     }
 
@@ -268,17 +309,9 @@ impl State {
         }
     }
 
-    /// The name of this installation, drawn once.
-    pub fn installation(&self) -> Result<String, Error> {
-        let path = self.directory.join("installation");
-        match std::fs::read_to_string(&path) {
-            Ok(name) => return Ok(name.trim().to_owned()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(Error::File { path, source }),
-        }
-        let name = random_word(16);
-        write_whole(&path, |out| out.write_all(name.as_bytes())).map_err(at(&path))?;
-        Ok(name)
+    /// The name of this installation, drawn once: of all daemons that share the store.
+    pub async fn installation(&mut self) -> Result<String, Error> {
+        self.note_first(INSTALLATION, &random_word(16)).await
     }
 
     pub async fn close(self) -> Result<(), Error> {

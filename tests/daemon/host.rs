@@ -93,16 +93,17 @@ async fn a_full_disk_takes_nothing_back_and_its_files_come_later() {
     assert_eq!(world.titles().await, ["Home", "Spring"]);
     let said = world.reconcile(&["status", "spring"]).ends_with(0);
     assert!(said.out.starts_with("spring: Succeeded"), "{}", said.out);
+    assert!(said.out.contains("warning: not written yet: plan.md, runs/"), "{}", said.out);
     // The old files are whole, and no half of a new one is there.
     assert_eq!(files(), before);
     assert!(
         !folder.join("runs").exists() || fs::read_dir(folder.join("runs")).unwrap().count() == 0
     );
-    let unwritten = &looks.memories().await["spring"].memory.unwritten;
-    assert!(unwritten.keys().any(|name| name.starts_with("runs/")), "{:?}", unwritten.keys());
+    let unpublished = &looks.memories().await["spring"].memory.unpublished;
+    assert!(unpublished.keys().any(|name| name.starts_with("runs/")), "{:?}", unpublished.keys());
     disk.make_room();
     looks.until_rest(Onlooker::Quiet).await;
-    assert!(looks.memories().await["spring"].memory.unwritten.is_empty());
+    assert!(looks.memories().await["spring"].memory.unpublished.is_empty());
     let [status, _] = files();
     let run = status.split("lastApplied: ").nth(1).unwrap().lines().next().unwrap();
     let run = fs::read_to_string(folder.join(format!("runs/{}.yaml", run.trim_matches('"'))));

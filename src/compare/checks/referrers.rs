@@ -35,17 +35,28 @@ struct Asker {
     fate: Fate,
 }
 
-/// Who holds these values in this way, with what the referred table is called.
-type Questions = BTreeMap<(String, String, String), (Referrer, Vec<Asker>, Vec<Vec<Value>>)>;
+/// Who holds values in which way, and what the referred table is called.
+type Place = (String, String, String);
+type Questions = BTreeMap<Place, (Referrer, Vec<Asker>, Vec<Vec<Value>>)>;
+
+/// Keys of the target's rows that refer to wanted values, each with the index of what it refers to.
+type Holding = Vec<(usize, Vec<Value>)>;
 
 impl Checks<'_> {
     /// Rows that still refer to a row that would go, lose its ID or the values they know it by.
     pub(super) async fn referrers(&mut self, sides: &mut Sides) -> Result<(), Error> {
-        for ((_, _, referred), (referrer, askers, wanted)) in self.questions() {
+        let questions = self.questions();
+        let mut inside = inside_values(sides, self.model, &questions).await?;
+        for (place, (referrer, askers, wanted)) in &questions {
+            let referred = &place.2;
             let mut counts: BTreeMap<(usize, usize, bool), u64> = BTreeMap::new();
-            for (index, key) in holding(sides, self.model, &referrer, &wanted).await? {
+            let found = match inside.remove(place) {
+                Some(found) => found,
+                None => holding(sides, self.model, referrer, wanted).await?,
+            };
+            for (index, key) in found {
                 let asker = &askers[index];
-                if !self.lets_go(asker, &referrer, (&key, &wanted[index])) {
+                if !self.lets_go(asker, referrer, (&key, &wanted[index])) {
                     let changed = matches!(asker.fate, Fate::Changed(_));
                     *counts.entry((asker.at, asker.which, changed)).or_default() += 1;
                 }
@@ -235,52 +246,123 @@ fn refers(model: &Model, declared: &Declared, row: &[Value], values: &[Value]) -
     found.iter().any(|spot| spot.reference == declared.which && spot.values == values)
 }
 
-/// Keys of the target's rows that refer to wanted values, each with the index of what it refers to.
+/// Who holds the values as a whole is looked up.
 async fn holding(
     sides: &mut Sides,
     model: &Model,
     referrer: &Referrer,
     wanted: &[Vec<Value>],
-) -> Result<Vec<(usize, Vec<Value>)>, Error> {
+) -> Result<Holding, Error> {
     let (holder, columns) = (&referrer.holder, &referrer.columns);
     let Some(declared) = &referrer.declared else {
         return read_keys(sides, holder, columns, wanted).await;
     };
-    let key = if holder.primary_key.is_empty() { columns } else { &holder.primary_key };
-    let read = [&declared.read[..], key].concat();
-    let key_of = |mut row: Row| row.split_off(declared.read.len());
-    if declared.references[declared.which].within.is_whole() {
-        let held: Vec<Option<Vec<Value>>> =
-            wanted.iter().map(|values| held_as(holder, columns, values)).collect();
-        let (places, held): (Vec<usize>, Vec<Vec<Value>>) =
-            held.into_iter().enumerate().filter_map(|(at, it)| Some((at, it?))).unzip();
-        let found = sides.target.find(holder, &read, columns, &held).await?.into_iter();
-        let found = found.map(|(at, row)| (places[at], row));
-        let found = found.filter(|(at, row)| refers(model, declared, row, &wanted[*at]));
-        return Ok(found.map(|(at, row)| (at, key_of(row))).collect());
+    let read = [&declared.read[..], key_columns(referrer)].concat();
+    let held: Vec<Option<Vec<Value>>> =
+        wanted.iter().map(|values| held_as(holder, columns, values)).collect();
+    let (places, held): (Vec<usize>, Vec<Vec<Value>>) =
+        held.into_iter().enumerate().filter_map(|(at, it)| Some((at, it?))).unzip();
+    let found = sides.target.find(holder, &read, columns, &held).await?.into_iter();
+    let found = found.map(|(at, row)| (places[at], row));
+    let found = found.filter(|(at, row)| refers(model, declared, row, &wanted[*at]));
+    Ok(found.map(|(at, mut row)| (at, row.split_off(declared.read.len()))).collect())
+}
+
+fn key_columns(referrer: &Referrer) -> &[String] {
+    let key = &referrer.holder.primary_key;
+    if key.is_empty() { &referrer.columns } else { key }
+}
+
+/// One way to refer from inside values of a table, and what is looked for.
+struct Search<'q> {
+    place: &'q Place,
+    declared: &'q Declared,
+    /// What is wanted, by its values.
+    wanted: HashMap<&'q Vec<Value>, Vec<usize>>,
+    /// Where the columns that the reference needs stand among those read, and where the row's key does.
+    columns: Vec<usize>,
+    key: Vec<usize>,
+    found: Holding,
+}
+
+/// Who holds the values inside of others isn't looked up: every row of a table is gone through, once
+/// for all that is asked of it.
+async fn inside_values<'q>(
+    sides: &mut Sides,
+    model: &Model,
+    questions: &'q Questions,
+) -> Result<BTreeMap<&'q Place, Holding>, Error> {
+    let mut tables: BTreeMap<&str, Vec<&'q Place>> = BTreeMap::new();
+    for (place, (referrer, ..)) in questions {
+        let declared = referrer.declared.as_ref();
+        if declared.is_some_and(|it| !it.references[it.which].within.is_whole()) {
+            tables.entry(&referrer.holder.name).or_default().push(place);
+        }
     }
-    // What stands inside a value isn't looked up: every row is gone through, once.
-    let mut places: HashMap<&Vec<Value>, Vec<usize>> = HashMap::new();
-    for (at, values) in wanted.iter().enumerate() {
-        places.entry(values).or_default().push(at);
+    let mut found = BTreeMap::new();
+    for places in tables.into_values() {
+        let searches = Box::pin(search(sides, model, questions, &places)).await?;
+        found.extend(searches.into_iter().map(|search| (search.place, search.found)));
     }
-    let reference = &declared.references[declared.which];
+    Ok(found)
+}
+
+/// Goes through the rows of one table.
+async fn search<'q>(
+    sides: &mut Sides,
+    model: &Model,
+    questions: &'q Questions,
+    places: &[&'q Place],
+) -> Result<Vec<Search<'q>>, Error> {
+    let mut read: Vec<String> = Vec::new();
     let mut mentions = Mentions::default();
-    mentions.add(reference.columns[0], &reference.within, wanted);
+    let mut searches = Vec::with_capacity(places.len());
+    for place in places {
+        let (referrer, _, wanted) = &questions[*place];
+        let Some(declared) = &referrer.declared else { continue };
+        let columns = places_in(&mut read, &declared.read);
+        let reference = &declared.references[declared.which];
+        mentions.add(columns[reference.columns[0]], &reference.within, wanted);
+        let key = places_in(&mut read, key_columns(referrer));
+        let mut by_values: HashMap<&Vec<Value>, Vec<usize>> = HashMap::new();
+        for (at, values) in wanted.iter().enumerate() {
+            by_values.entry(values).or_default().push(at);
+        }
+        let found = Holding::new();
+        searches.push(Search { place, declared, wanted: by_values, columns, key, found });
+    }
     let (judged, filter) = (&mentions.columns(), &BTreeMap::new());
+    let Some(holder) = places.first().map(|place| &questions[*place].0.holder) else {
+        return Ok(searches);
+    };
     let sieve = Sieve { table: holder, columns: &read, judged, filter };
     let mut judge = |at: usize, bytes: &[u8]| mentions.may_stand_in(at, bytes);
-    let mut found = Vec::new();
-    let mut take = |row: Row| {
-        let spots = spots(model, &declared.references, Side::Target, &row).into_iter();
-        let of_it = spots.filter(|spot| spot.reference == declared.which);
+    let mut take = |row: Row| searches.iter_mut().for_each(|search| search.look(model, &row));
+    sides.target.sift(sieve, &mut judge, &mut take).await?;
+    Ok(searches)
+}
+
+impl Search<'_> {
+    fn look(&mut self, model: &Model, row: &[Value]) {
+        let Declared { references, which, .. } = self.declared;
+        let spots = spots(model, references, Side::Target, &pick(row, &self.columns));
+        let of_it = spots.iter().filter(|spot| spot.reference == *which);
         let answered: BTreeSet<usize> =
-            of_it.filter_map(|spot| places.get(&spot.values)).flatten().copied().collect();
-        let key = key_of(row);
-        found.extend(answered.into_iter().map(|at| (at, key.clone())));
+            of_it.filter_map(|spot| self.wanted.get(&spot.values)).flatten().copied().collect();
+        let key = pick(row, &self.key);
+        self.found.extend(answered.into_iter().map(|at| (at, key.clone())));
+    }
+}
+
+/// Where some columns stand among those that are read; they join them.
+fn places_in(read: &mut Vec<String>, columns: &[String]) -> Vec<usize> {
+    let place = |name: &String| {
+        read.iter().position(|it| it == name).unwrap_or_else(|| {
+            read.push(name.clone());
+            read.len() - 1
+        })
     };
-    Box::pin(sides.target.sift(sieve, &mut judge, &mut take)).await?;
-    Ok(found)
+    columns.iter().map(place).collect()
 }
 
 fn indexes(node: &Node, columns: &[String]) -> Vec<usize> {

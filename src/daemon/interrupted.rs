@@ -1,0 +1,127 @@
+//! Runs whose process ended before it noted what became of them.
+//!
+//! Answers for each of them being told as its own process would have told it, whatever its manifest
+//! says by now, and for no run of another living process being taken for one. The ledger on the target
+//! is asked; nothing is repeated here.
+
+use jiff::Timestamp;
+
+use super::decide::on_error;
+use super::hands::{Hands, Store};
+use super::learn::settled;
+use super::turn::Desk;
+use crate::job::Context;
+use crate::job::report::Report;
+use crate::report::messages::{Matter, message};
+use crate::report::people::recipients;
+use crate::report::run_file::run_file;
+use crate::report::{Phase, Standing};
+use crate::state::{self, Change, Office, Remembered, Running, Taken};
+
+/// What is known of a run that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// There is none any more.
+    Over,
+    /// Another process is at it, or nobody can say yet.
+    Open(Standing),
+}
+
+impl<S: Store, H: Hands> Desk<S, H> {
+    /// Finds out what became of a run that is noted as begun.
+    pub(super) async fn settle(
+        &mut self,
+        context: &Context<'_>,
+        job: &str,
+        remembered: &mut Remembered,
+        now: Timestamp,
+    ) -> Result<Begun, state::Error> {
+        let Some(running) = &remembered.memory.running else { return Ok(Begun::Over) };
+        let since = running.since;
+        let trouble = remembered.memory.trouble.as_ref();
+        if let Some(trouble) = trouble.filter(|trouble| now < trouble.again) {
+            return Ok(Begun::Open(unknown(running, &trouble.error)));
+        }
+        match self.state.lease(Office::Run).await? {
+            Taken::Theirs(holder) => {
+                let why = format!("since {since}, by {}", state::in_words(holder.as_ref()));
+                Ok(Begun::Open(Standing::new(Phase::Running, why)))
+            }
+            Taken::Ours(lease) => {
+                let settled = self.settle_alone(context, job, remembered, now).await;
+                lease.release().await?;
+                settled
+            }
+        }
+    }
+
+    async fn settle_alone(
+        &mut self,
+        context: &Context<'_>,
+        job: &str,
+        remembered: &mut Remembered,
+        now: Timestamp,
+    ) -> Result<Begun, state::Error> {
+        // It may have ended while somebody else had the lease.
+        *remembered = self.state.memory(job).await?;
+        let Some(running) = remembered.memory.running.clone() else { return Ok(Begun::Over) };
+        let report = match self.hands.found(context, running.target, &running.run).await {
+            Ok(None) => {
+                remembered.memory.running = None;
+                self.state.save(job, remembered, &Change::default()).await?;
+                return Ok(Begun::Over);
+            }
+            Ok(Some(row)) => Report::of_ledger(row),
+            Err(error) => {
+                let standing = unknown(&running, &error.to_string());
+                let (memory, jitter) = (&mut remembered.memory, self.hands.jitter());
+                let trouble = on_error(memory.trouble.as_ref(), error.to_string(), now, jitter);
+                memory.trouble = Some(trouble);
+                self.state.save(job, remembered, &Change::default()).await?;
+                return Ok(Begun::Open(standing));
+            }
+        };
+        self.tell_of(job, remembered, &running, &report, now).await?;
+        Ok(Begun::Over)
+    }
+
+    /// Notes the end of a run that the ledger holds, and tells of it.
+    async fn tell_of(
+        &mut self,
+        job: &str,
+        remembered: &mut Remembered,
+        running: &Running,
+        report: &Report,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let memory = &mut remembered.memory;
+        let learned = settled(memory, running, report, now);
+        let Some((key, ended)) = &learned.ended else { return Ok(()) };
+        let people = recipients(&self.config, memory);
+        let text = run_file(job, memory, report, ended, &people);
+        memory.unpublished.insert(format!("runs/{}.yaml", ended.run), text);
+        let plan = self.hands.latest_plan(&self.config, job);
+        let matter = Matter {
+            config: &self.config,
+            job,
+            spec: None,
+            memory,
+            plan: plan.as_ref(),
+            report: Some(report),
+            key,
+            now,
+        };
+        let messages: Vec<_> = learned.events.iter().map(|event| message(&matter, event)).collect();
+        let change = Change { ended: Some((key, ended)), messages: &messages };
+        self.state.save(job, remembered, &change).await
+    }
+}
+
+fn unknown(running: &Running, error: &str) -> Standing {
+    let Running { run, since, .. } = running;
+    let why = format!(
+        "run {run} was begun at {since}, and its process ended; whether it is committed can't be \
+         read from the ledger yet: {error}"
+    );
+    Standing::new(Phase::Running, why)
+}

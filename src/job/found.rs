@@ -1,0 +1,71 @@
+//! What the ledger of a target says of a run whose process ended in the middle of it.
+
+use super::{Context, Error, open::session};
+use crate::apply::ledger::{Ledger, RunRow};
+use crate::config::Environment;
+use crate::database::{self, Access, Session};
+
+/// Attempts at one look while the database says that another transaction was in the way.
+const ATTEMPTS: usize = 3;
+
+/// A run by its name, if it is committed: on its target, or where nobody knows that, on either.
+///
+/// # Guarantees
+/// Nothing of the run is under way any more when this returns: the fence it would hold was locked.
+pub async fn found(
+    context: &Context<'_>,
+    target: Option<Environment>,
+    run: &str,
+) -> Result<Option<RunRow>, Error> {
+    let either = [Environment::Prod, Environment::Test];
+    for environment in either.into_iter().filter(|it| target.is_none_or(|target| target == *it)) {
+        if let Some(row) = found_on(context, environment, run).await? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
+}
+
+async fn found_on(
+    context: &Context<'_>,
+    target: Environment,
+    run: &str,
+) -> Result<Option<RunRow>, Error> {
+    let ledger = Ledger::default();
+    let mut reader = session(context, target, Access::ReadOnly).await?;
+    let catalog = reader.catalog().await?;
+    let exists = ledger.is_there(&mut reader, &catalog).await?;
+    reader.close().await?;
+    if !exists {
+        return Ok(None);
+    }
+    let mut session = session(context, target, Access::Write).await?;
+    let mut attempt = 1;
+    let row = loop {
+        match behind_the_fence(&mut session, &ledger, run).await {
+            Err(error) if attempt < ATTEMPTS && may_go_better(&error) => {
+                attempt += 1;
+                session.rollback().await?;
+            }
+            found => break found?,
+        }
+    };
+    session.close().await?;
+    Ok(row)
+}
+
+fn may_go_better(error: &Error) -> bool {
+    error.database().is_some_and(database::Error::is_retryable)
+}
+
+async fn behind_the_fence(
+    session: &mut Session,
+    ledger: &Ledger,
+    run: &str,
+) -> Result<Option<RunRow>, Error> {
+    session.begin().await?;
+    ledger.lock_fence(session).await?;
+    let row = ledger.run(session, run).await?;
+    session.rollback().await?;
+    Ok(row)
+}

@@ -1,0 +1,108 @@
+//! Which process holds a lease, in words and so that another one on the same machine can tell whether
+//! it is still there.
+
+use std::fs;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Holder {
+    pub host: String,
+    pub process: u32,
+    pub since: Timestamp,
+    /// The machine's start, the process's name space and the process's start, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    space: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
+    /// Two leases of one process are two holders.
+    #[serde(default)]
+    word: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, process, since, .. } = self;
+        write!(out, "process {process} on {host}, since {since}")
+    }
+}
+
+/// A holder in words, also one that nobody knows yet.
+pub fn in_words(holder: Option<&Holder>) -> String {
+    holder.map_or_else(|| "another process".to_owned(), Holder::to_string)
+}
+
+impl Holder {
+    /// This process.
+    pub fn this() -> Self {
+        let process = std::process::id();
+        Self {
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            process,
+            since: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default(),
+            boot: boot(),
+            space: space(),
+            started: started(process),
+            word: crate::state::random_word(8),
+        }
+    }
+
+    /// Whether it was a process of this machine, seen from here by the same number, that isn't there
+    /// any more. Of another machine's nobody here knows.
+    pub(super) fn is_dead(&self) -> bool {
+        let is_here = self.boot.is_some()
+            && self.boot == boot()
+            && self.space.is_some()
+            && self.space == space();
+        is_here && self.started.is_some() && started(self.process) != self.started
+    }
+}
+
+fn boot() -> Option<String> {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
+}
+
+/// Containers on one machine count their processes each by itself.
+fn space() -> Option<String> {
+    let link = fs::read_link("/proc/self/ns/pid").ok()?;
+    Some(link.to_string_lossy().into_owned())
+}
+
+/// When a process started, in the machine's ticks: numbers of processes are given again.
+fn started(process: u32) -> Option<String> {
+    let about = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name before may hold anything, also spaces and brackets.
+    let (_, after) = about.rsplit_once(") ")?;
+    let mut words = after.split(' ');
+    let is_dead = words.next().is_some_and(|state| state == "Z" || state == "X");
+    // State is the third of what `stat` tells, the start the 22nd.
+    words.nth(18).filter(|_| !is_dead).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ended_is_dead_and_of_others_nobody_knows() {
+        let this = Holder::this();
+        assert!(!this.is_dead());
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = child.id();
+        let ended = Holder { process, started: started(process), ..this.clone() };
+        child.wait().unwrap();
+        assert!(Holder { started: Some("1".into()), ..ended.clone() }.is_dead());
+        let elsewhere = Holder { boot: Some("another".into()), ..ended.clone() };
+        assert!(!Holder { started: Some("1".into()), ..elsewhere }.is_dead());
+        let contained = Holder { space: Some("pid:[1]".into()), ..ended };
+        assert!(!Holder { started: Some("1".into()), ..contained }.is_dead());
+        let reborn = Holder { started: Some("1".into()), ..this };
+        assert!(reborn.is_dead(), "its number was given to another process");
+    }
+}
