@@ -7,6 +7,7 @@
 mod discover;
 mod expand;
 mod git;
+pub mod http;
 pub mod mail;
 mod read;
 
@@ -23,6 +24,7 @@ use crate::manifest::problem::{self, Problem, Source, Span};
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
+pub use http::Http;
 pub use mail::Mail;
 
 /// The two environments.
@@ -272,19 +274,6 @@ pub enum WindowKind {
 pub struct ModuleConfig {
     /// SQL statements run after a run wrote records of the module.
     pub after_write: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Http {
-    pub listen: String,
-    pub public_url: Option<String>,
-    pub tokens: BTreeMap<String, Token>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    pub secret: Secret,
-    pub may: String,
 }
 
 impl Config {

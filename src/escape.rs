@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
+use crate::put::put;
+
 /// Characters that a terminal or browser obeys, hides or draws like a plain space: controls, ANSI,
 /// text direction, zero width, unusual spaces, line separators, tags. Two values that differ must
 /// look different, and no value may act.
@@ -156,6 +158,18 @@ pub fn html(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text as one part of an address's path.
+pub fn url(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => out.push(byte.into()),
+            _ => put!(out, "%{byte:02X}"),
         }
     }
     out

@@ -7,24 +7,27 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use crate::effect;
+use crate::effect::unsynced::note;
+
 /// Writes a file under another name, brings it to the disk and gives it its own name.
 pub fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<()> {
     let draft = draft(path);
-    let written = File::create(&draft).and_then(|file| {
+    let written = create(&draft).and_then(|file| {
         let mut out = BufWriter::with_capacity(1 << 16, file);
         write(&mut out)?;
-        out.into_inner()?.sync_all()?;
-        fs::rename(&draft, path)
+        sync(&out.into_inner()?, &draft)?;
+        rename(&draft, path)
     });
     if written.is_err() {
         // The first error is the one to tell; a draft that can't be removed changes nothing.
-        let _ = fs::remove_file(&draft);
+        let _ = remove(&draft);
     }
     written?;
-    sync_folder(path)
+    sync_folder_of(path)
 }
 
 /// Writes a text, unless the file says it already. Returns whether it was written.
@@ -40,7 +43,7 @@ pub fn write_bytes_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
         _ => {}
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     write_whole(path, |out| out.write_all(bytes)).map(|()| true)
 }
@@ -49,10 +52,65 @@ pub fn write_bytes_if_changed(path: &Path, bytes: &[u8]) -> io::Result<bool> {
 /// can't be linked it is copied. Neither is ever written in place.
 pub fn also_as(kept: &Path, path: &Path) -> io::Result<()> {
     let draft = draft(path);
-    let _ = fs::remove_file(&draft);
-    fs::hard_link(kept, &draft)
-        .or_else(|_| fs::copy(kept, &draft).map(|_| ()))
-        .and_then(|()| fs::rename(&draft, path))
+    let _ = remove(&draft);
+    link(kept, &draft).or_else(|_| copy(kept, &draft)).and_then(|()| rename(&draft, path))?;
+    sync_folder_of(path)
+}
+
+/// Makes a folder that lasts, with those around it; one that is there stays as it is.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(around) = path.parent() {
+        make_folder(around)?;
+    }
+    effect::file("make-folder")?;
+    match fs::create_dir(path) {
+        // Somebody else was quicker.
+        Err(_) if path.is_dir() => {}
+        made => made?,
+    }
+    note(|disk| disk.created(path));
+    sync_folder_of(path)
+}
+
+/// Removes a file.
+pub fn remove(path: &Path) -> io::Result<()> {
+    effect::file("remove")?;
+    fs::remove_file(path)
+}
+
+/// Gives a file or folder another name.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    effect::file("rename")?;
+    note(|disk| disk.moving(from, to));
+    fs::rename(from, to)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    effect::file("create")?;
+    let file = File::create(path)?;
+    note(|disk| disk.created(path));
+    Ok(file)
+}
+
+fn link(kept: &Path, path: &Path) -> io::Result<()> {
+    effect::file("link")?;
+    fs::hard_link(kept, path)
+}
+
+fn copy(kept: &Path, path: &Path) -> io::Result<()> {
+    let mut file = create(path)?;
+    io::copy(&mut File::open(kept)?, &mut file)?;
+    sync(&file, path)
+}
+
+fn sync(file: &File, path: &Path) -> io::Result<()> {
+    effect::file("sync")?;
+    file.sync_all()?;
+    note(|disk| disk.synced(path));
+    Ok(())
 }
 
 fn draft(path: &Path) -> PathBuf {
@@ -60,11 +118,13 @@ fn draft(path: &Path) -> PathBuf {
 }
 
 /// A name that was given is lasting only once its folder is on the disk.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    effect::file("sync-folder")?;
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(here)?.sync_all()?;
+    note(|disk| disk.folder_synced(folder));
+    Ok(())
 }
 
 #[cfg(test)]

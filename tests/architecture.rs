@@ -89,3 +89,11 @@ fn what_decides_about_jobs_knows_no_clock_and_does_nothing() {
         }
     }
 }
+
+/// Two providers of cryptography in one program make rustls panic when it has to choose.
+#[test]
+fn there_is_one_provider_of_cryptography() {
+    let lock = fs::read_to_string(source().join("../Cargo.lock")).unwrap();
+    assert!(lock.contains("\nname = \"rustls\"\n") && lock.contains("\nname = \"ring\"\n"));
+    assert!(!lock.contains("aws-lc"), "a dependency brings a second one");
+}

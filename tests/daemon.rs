@@ -2,15 +2,15 @@
 
 mod announced;
 mod host;
+mod leases;
 mod passes;
 mod refusals;
+pub mod world;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use reconcile::apply::Watch;
@@ -21,200 +21,8 @@ use reconcile::state::{Remembered, State};
 
 use crate::mail::server::{Behaviour, Server};
 use crate::places::Place;
-use crate::shop::{self, Said};
-
-/// Whatever the daemon does in these tests, it does within seconds; a machine under load may take
-/// longer.
-const LIMIT: Duration = Duration::from_secs(90);
-
-const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) NOT NULL UNIQUE, \
-                     title varchar(50) NOT NULL);";
-const MODULE: &str = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  \
-                      title: Pages\n  records: [{table: page, identity: [slug], label: title}]\n";
-
-/// A shop of one table, a repository with its manifests, and a daemon's folder.
-struct World {
-    folder: tempfile::TempDir,
-    prod: Place,
-    test: Place,
-}
-
-/// A daemon that is stopped when the test ends, however it ends.
-struct Daemon {
-    child: Child,
-    log: PathBuf,
-}
-
-impl World {
-    async fn new(prod: Place, test: Place, more: &str) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test };
-        world.prod.run(&format!("{TABLE} INSERT INTO page VALUES (1, 'home', 'Home');")).await;
-        world
-            .test
-            .run(&format!(
-                "{TABLE} INSERT INTO page VALUES (1, 'home', 'Home, new'), (2, 'spring', 'Spring');"
-            ))
-            .await;
-        let (prod, test) = (&world.prod.url, &world.test.url);
-        let text = format!(
-            "instance: PROD\nstateDirectory: state\nenvironments:\n  PROD: {{database: \"{prod}\"}}\n  \
-             TEST: {{database: \"{test}\"}}\ntables: {{allow: [page]}}\n{more}"
-        );
-        fs::write(world.path("reconcile.yaml"), text).unwrap();
-        fs::create_dir(world.path("manifests")).unwrap();
-        world
-    }
-
-    async fn sqlite(more: &str) -> Self {
-        Self::new(Place::sqlite("").await, Place::sqlite("").await, more).await
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn manifest(&self, name: &str, text: &str) {
-        fs::write(self.path("manifests").join(name), text).unwrap();
-    }
-
-    /// A job that brings pages from TEST to PROD.
-    fn job(&self, more: &str) {
-        let text = format!(
-            "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  direction: \
-             TEST -> PROD\n  mode: all\n  modules: [pages]\n{more}"
-        );
-        self.manifest("spring.yaml", &text);
-    }
-
-    fn reconcile(&self, arguments: &[&str]) -> Said {
-        shop::reconcile(self.folder.path(), arguments)
-    }
-
-    /// In the checkout, as people work.
-    fn approve(&self) {
-        let arguments = ["--config", "../reconcile.yaml", "approve", "spring", "--new", "page/2"];
-        shop::reconcile(&self.path("manifests"), &arguments).ends_with(0);
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        crate::git::world::git(&self.path("manifests"), arguments, b"")
-    }
-
-    /// The manifests' folder as a clone of a bare repository beside it.
-    fn repository(&self) {
-        crate::git::world::git(
-            self.folder.path(),
-            &["init", "-q", "--bare", "-b", "main", "remote.git"],
-            b"",
-        );
-        self.git(&["init", "-q", "-b", "main"]);
-        for (key, value) in [("user.name", "Jo"), ("user.email", "jo@users.example")] {
-            self.git(&["config", key, value]);
-        }
-        self.git(&["remote", "add", "origin", self.path("remote.git").to_str().unwrap()]);
-        self.commit("What goes where");
-    }
-
-    fn commit(&self, message: &str) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "-q", "-m", message]);
-        self.git(&["push", "-q", "origin", "main"]);
-    }
-
-    /// A file on the branch of results, once it is there and says so.
-    async fn result(&self, name: &str, says: &str) -> String {
-        let remote = self.path("remote.git");
-        eventually(&format!("{name} says {says}"), || {
-            let file = format!("reconcile-results:results/{name}");
-            let output = Command::new("git").args(["show", &file]).current_dir(&remote).output();
-            let text = String::from_utf8(output.unwrap().stdout).unwrap();
-            text.contains(says).then_some(text)
-        })
-        .await
-    }
-
-    fn watch(&self) -> Daemon {
-        self.watch_by(&[])
-    }
-
-    /// The daemon, started by another program that becomes it.
-    fn watch_by(&self, starter: &[&str]) -> Daemon {
-        let log = self.path("daemon.log");
-        let command =
-            [starter, &[env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"]].concat();
-        let child = Command::new(command[0])
-            .args(&command[1..])
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(
-                ["PATH", "TMPDIR"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
-            .stderr(fs::File::create(&log).unwrap())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Daemon { child, log }
-    }
-
-    async fn titles(&self) -> Vec<String> {
-        let columns = ["title".to_owned()];
-        let mut session = self.prod.read().await;
-        let catalog = session.catalog().await.unwrap();
-        let table = catalog.table("page").unwrap().clone();
-        let none = BTreeMap::new();
-        let key = ["id".to_owned()];
-        let mut found = Vec::new();
-        let mut rows = session.scan(&table, &columns, &key, &none).await.unwrap();
-        while let Some(row) = rows.next().await.unwrap() {
-            found.push(row[0].display().into_owned());
-        }
-        found
-    }
-}
-
-impl Daemon {
-    async fn says(&self, what: &str) {
-        eventually(&format!("the daemon says {what}"), || self.said().contains(what).then_some(()))
-            .await;
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-
-    async fn ends(mut self) -> String {
-        self.signal("-TERM");
-        let code = eventually("the daemon ends", || self.child.try_wait().unwrap()).await;
-        assert_eq!(code.code(), Some(0), "{}", self.said());
-        self.said()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("{}", self.said());
-        }
-    }
-}
-
-async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
+use crate::shop;
+use world::{MODULE, World, eventually};
 
 async fn mail(server: &Server, subject: &str) -> String {
     eventually(&format!("a mail `{subject}`"), || {

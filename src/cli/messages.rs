@@ -8,6 +8,7 @@ use super::prepare::block_on;
 use super::{Error, ErrorKind, Format, Global, Outcome, output};
 use crate::escape::{harmless, visible};
 use crate::put::put;
+use crate::report::not_out::fates;
 use crate::state::{Posted, State};
 
 #[derive(Debug, clap::Args)]
@@ -53,18 +54,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
 }
 
 fn shown(posted: &Posted, in_full: bool) -> String {
-    let Posted { message, delivery } = posted;
+    let message = &posted.message;
     let mut out = format!("{}  {}\n", message.at, harmless(&message.subject));
     if !in_full {
         return out;
     }
-    for to in &message.to {
-        let fate = match (delivery.taken.get(to), delivery.lost.get(to), delivery.late.get(to)) {
-            (Some(at), ..) => format!("taken by the mail server at {at}"),
-            (None, Some(why), _) => format!("lost: {why}"),
-            (None, None, Some(why)) => format!("not sent yet: {why}"),
-            (None, None, None) => "not sent yet".into(),
-        };
+    for (to, fate) in fates(posted) {
         put!(out, "  to {}: {}\n", harmless(to), harmless(&fate));
     }
     for to in &message.refused {

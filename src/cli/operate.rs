@@ -10,7 +10,7 @@ use super::prepare::{self, block_on};
 use super::{Error, ErrorKind, Global, Outcome, output};
 use crate::config::Config;
 use crate::daemon::learn::Asker;
-use crate::daemon::operate::NotCancelled;
+use crate::daemon::operate::{NotCancelled, Which};
 use crate::daemon::pass::whole_second;
 use crate::daemon::post::round_of_a_pass;
 use crate::daemon::turn::Desk;
@@ -54,7 +54,7 @@ pub fn cancel(args: &CancelArgs, global: &Global) -> Result<Outcome, Error> {
     let cancelled = block_on(async {
         let mut desk = Desk::open(Arc::clone(&config), Asker::Daemon).await?;
         let now = whole_second(Timestamp::now());
-        let cancelled = desk.cancel(&context, job, &account(), now).await;
+        let cancelled = desk.cancel(&context, job, Which::Whatever, &account(), now).await;
         for sentence in round_of_a_pass(&mut desk.state, config.mail.as_ref()).await {
             eprintln!("mail: {}", harmless(&sentence));
         }

@@ -1,7 +1,6 @@
 //! `reconcile status [JOB…]`: where each job stands and why.
 //!
-//! Answers from the manifests and the state store alone; no shop's database is opened, and nothing is
-//! changed.
+//! Answers for how that is shown; how it is found out is `daemon::overview`'s.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,18 +12,14 @@ use super::prepare::{self, block_on};
 use super::{Error, Format, Global, Outcome, output};
 use crate::config::Config;
 use crate::daemon::learn::Asker;
+use crate::daemon::overview::{Line, overview};
 use crate::daemon::pass::whole_second;
 use crate::daemon::turn::Desk;
 use crate::escape::{harmless, width};
-use crate::job::Context;
 use crate::manifest::Manifests;
 use crate::put::put;
+use crate::report::Standing;
 use crate::report::conditions::conditions;
-use crate::report::not_out::{Words, not_out};
-use crate::report::people::recipients;
-use crate::report::status::warnings;
-use crate::report::{Phase, Standing};
-use crate::state::Memory;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -34,14 +29,6 @@ pub struct Args {
     /// The jobs to tell of, in full [default: all, one line each]
     #[arg(value_name = "JOB")]
     pub jobs: Vec<String>,
-}
-
-/// A job's standing with what is remembered of it.
-struct Line {
-    job: String,
-    standing: Standing,
-    memory: Memory,
-    warnings: Vec<String>,
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
@@ -65,44 +52,8 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
 async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
     let manifests = prepare::manifests(config).await?;
     let mut desk = Desk::open(Arc::clone(config), Asker::Daemon).await?;
-    let context = Context::new(config, &manifests);
-    let mut memories = desk.state.memories().await?;
-    let posted = desk.state.not_out().await?;
     let now = whole_second(Timestamp::now());
-    let mut lines = Vec::new();
-    for name in names(args, &manifests)? {
-        let remembered = memories.remove(&name).unwrap_or_default();
-        let problems = manifests.problems_of_job(&name);
-        let job = manifests.jobs.get(&name).filter(|_| problems.is_empty());
-        let (standing, memory) = if let Some(job) = job {
-            let turn = desk.peek(&context, job, remembered, now);
-            let mut memory = turn.remembered.memory;
-            memory.notify.clone_from(&job.spec.notify);
-            (standing(turn.action.standing, &memory), memory)
-        } else {
-            let why = problems.first().map_or_else(String::new, |it| it.one_line());
-            (Standing::new(Phase::Invalid, why), remembered.memory)
-        };
-        let mut warnings = warnings(&recipients(config, &memory));
-        warnings.extend(not_out(&posted, &name, Words::All));
-        warnings.extend(not_written(&memory));
-        lines.push(Line { job: name, standing, memory, warnings });
-    }
-    Ok(lines)
-}
-
-/// Result files that people don't find yet; the state store has them.
-fn not_written(memory: &Memory) -> Option<String> {
-    let names: Vec<&str> = memory.unpublished.keys().map(String::as_str).collect();
-    (!names.is_empty()).then(|| format!("not written yet: {}", names.join(", ")))
-}
-
-/// A run that is under way stands above what would be decided now.
-fn standing(decided: Standing, memory: &Memory) -> Standing {
-    match &memory.running {
-        Some(running) => Standing::new(Phase::Running, format!("since {}", running.since)),
-        None => decided,
-    }
+    Ok(overview(&mut desk, &manifests, &names(args, &manifests)?, now).await?)
 }
 
 fn names(args: &Args, manifests: &Manifests) -> Result<BTreeSet<String>, Error> {
@@ -131,7 +82,7 @@ fn table(lines: &[Line]) -> String {
 }
 
 fn in_full(line: &Line) -> String {
-    let Line { job, standing, memory, warnings } = line;
+    let Line { job, standing, memory, warnings, .. } = line;
     let mut out = format!("{job}: {}\n  {}\n", standing.phase.as_str(), harmless(&standing.why));
     if let Some(seen) = &memory.seen {
         let commit = seen.commit.as_deref().unwrap_or("outside of git");
@@ -152,7 +103,7 @@ fn in_full(line: &Line) -> String {
 }
 
 fn to_json(line: &Line) -> Json {
-    let Line { job, standing, memory, warnings } = line;
+    let Line { job, standing, memory, warnings, .. } = line;
     json!({
         "job": job,
         "phase": standing.phase.as_str(),

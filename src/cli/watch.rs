@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -22,6 +21,8 @@ use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
 use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
+use crate::effect::clock;
+use crate::http::Server;
 use crate::report::files::Written;
 
 #[derive(Debug, clap::Args)]
@@ -55,10 +56,13 @@ pub(super) async fn watch(
     let failed = |error: watch::Error| Error::failed(error.to_string());
     let stop = Arc::new(Stop::default());
     let daemon = Daemon::start(Arc::clone(&config)).await.map_err(failed)?;
+    let http = Server::start(&config, daemon.board()).await;
+    let http = http.map_err(|error| Error::failed(error.to_string()))?;
     let post = Post::start(config);
     let signals = Signals::new(end).map_err(|error| Error::failed(error.to_string()))?;
     let publishing = Publishing::Due;
-    let looking = Loop { daemon, post, publishing, failing: None, stop, signals, grace, global };
+    let looking =
+        Loop { daemon, post, http, publishing, failing: None, stop, signals, grace, global };
     Box::pin(looking.go_on()).await;
     Ok(())
 }
@@ -101,6 +105,7 @@ impl<'a> Signals<'a> {
 struct Loop<'a> {
     daemon: Daemon,
     post: Post,
+    http: Server,
     publishing: Publishing,
     /// Why the latest look couldn't be made; it is said once.
     failing: Option<String>,
@@ -123,6 +128,8 @@ enum Publishing {
 
 enum Next {
     Look,
+    /// Somebody says that there is something new.
+    Asked,
     Reload,
     End,
 }
@@ -141,6 +148,7 @@ impl Loop<'_> {
             }
             match self.wait(&mut hints, pause).await {
                 Next::Look => {}
+                Next::Asked => self.daemon.hear(),
                 Next::Reload => {
                     Box::pin(self.reload()).await;
                     hints = self.hints();
@@ -149,6 +157,7 @@ impl Loop<'_> {
             }
         }
         tell_systemd(&[NotifyState::Stopping]);
+        self.http.end().await;
         self.post.end().await;
         if let Err(error) = self.daemon.end().await {
             say(DAEMON, format!("others take over only after a while: {error}"));
@@ -162,7 +171,7 @@ impl Loop<'_> {
 
     /// One look, which SIGTERM ends: at once where nothing is written. Nothing at the end.
     async fn look(&mut self) -> Option<Result<Look, watch::Error>> {
-        let now = whole_second(Timestamp::now());
+        let now = whole_second(clock::now());
         let mut watching = Watching { stop: Arc::clone(&self.stop) };
         let mut look = Box::pin(self.daemon.look(now, &mut watching));
         let looked = tokio::select! {
@@ -201,7 +210,7 @@ impl Loop<'_> {
                 if look.news == Written::Anew {
                     self.publishing = Publishing::Due;
                 }
-                let pause = Duration::try_from(look.again.duration_since(Timestamp::now()));
+                let pause = Duration::try_from(look.again.duration_since(clock::now()));
                 let pause = pause.unwrap_or_default();
                 if !pause.is_zero() {
                     self.publish().await;
@@ -223,7 +232,7 @@ impl Loop<'_> {
     async fn publish(&mut self) {
         let attempts = match &self.publishing {
             Publishing::Done => return,
-            Publishing::Later { again, .. } if Instant::now() < *again => return,
+            Publishing::Later { again, .. } if clock::instant() < *again => return,
             Publishing::Later { attempts, .. } => *attempts,
             Publishing::Due => 0,
         };
@@ -231,7 +240,7 @@ impl Loop<'_> {
             Ok(()) => Publishing::Done,
             Err(error) => {
                 say(DAEMON, format!("results aren't pushed yet: {error}"));
-                let again = Instant::now() + PAUSE * 2_u32.pow(attempts.min(5));
+                let again = clock::instant() + PAUSE * 2_u32.pow(attempts.min(5));
                 Publishing::Later { attempts: attempts + 1, again }
             }
         };
@@ -245,8 +254,9 @@ impl Loop<'_> {
             }
         };
         tokio::select! {
-            () = tokio::time::sleep(pause) => Next::Look,
+            () = clock::pause(pause) => Next::Look,
             () = hint => Next::Look,
+            () = self.http.asked() => Next::Asked,
             next = self.signals.next() => next,
         }
     }
@@ -254,7 +264,7 @@ impl Loop<'_> {
     /// Reads the operator's file anew. One that can't be used changes nothing.
     async fn reload(&mut self) {
         let reloaded = match self.global.config() {
-            Ok(config) => self.daemon.renew(Arc::new(config)).await.map_err(|it| it.to_string()),
+            Ok(config) => self.renew(Arc::new(config)).await,
             Err(error) => {
                 super::error::show_problems(&error.problems);
                 Err(error.message)
@@ -273,6 +283,13 @@ impl Loop<'_> {
                 );
             }
         }
+    }
+
+    async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
+        let renewed = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
+        let heard = self.http.renew(&config, renewed.board()).await;
+        heard.map_err(|error| error.to_string())?;
+        self.daemon.give_way_to(renewed).await.map_err(|error| error.to_string())
     }
 }
 

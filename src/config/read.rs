@@ -5,11 +5,12 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::git::git;
+use super::http::http;
 use super::mail::mail;
 use super::{
-    Config, Environment, EnvironmentConfig, Http, Limits, ManifestSource, MessageFormat, MobileApp,
-    ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target, Token, Values,
-    Window, WindowKind,
+    Config, Environment, EnvironmentConfig, Limits, ManifestSource, MessageFormat, MobileApp,
+    ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target, Values, Window,
+    WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
 use crate::manifest::listing::is_hidden;
@@ -393,28 +394,4 @@ fn module(at: &At<'_>, problems: &mut Problems) -> Option<ModuleConfig> {
     let after_write = fields.get("afterWrite", problems, list_of(any_text));
     fields.close(problems);
     Some(ModuleConfig { after_write: after_write.unwrap_or_default() })
-}
-
-fn http(at: &At<'_>, problems: &mut Problems) -> Option<Http> {
-    let mut fields = Fields::open(at, problems)?;
-    let listen = fields.need("listen", problems, |at, problems| {
-        let written = text(at, problems)?;
-        if written.parse::<std::net::SocketAddr>().is_err() {
-            let message = format!("`{}` must be an address and a port", at.path);
-            problems.push(at.error("bad-address", message).help("as in `127.0.0.1:8080`"));
-        }
-        Some(written)
-    });
-    let public_url = fields.get("publicUrl", problems, text);
-    let tokens = fields.get("tokens", problems, map_of(token)).unwrap_or_default();
-    fields.close(problems);
-    Some(Http { listen: listen?, public_url, tokens })
-}
-
-fn token(at: &At<'_>, problems: &mut Problems) -> Option<Token> {
-    let mut fields = Fields::open(at, problems)?;
-    let secret = fields.need("secret", problems, secret);
-    let may = fields.need("may", problems, name);
-    fields.close(problems);
-    Some(Token { secret: secret?, may: may? })
 }

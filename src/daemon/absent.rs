@@ -79,12 +79,10 @@ impl<S: Store, H: Hands> Desk<S, H> {
         conditions::note(&mut remembered.memory, standing, now);
         let memory = &remembered.memory;
         let (config, spec, plan, report) = (&*self.config, None, None, None);
-        let messages: Vec<_> = event
-            .iter()
-            .map(|(key, event)| {
-                message(&Matter { config, job, spec, memory, plan, report, key, now }, event)
-            })
-            .collect();
+        let ticket_key = self.ticket_key.as_str();
+        let matter = |key| Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
+        let messages: Vec<_> =
+            event.iter().map(|(key, event)| message(&matter(key), event)).collect();
         let ended = event.as_ref().and_then(|(key, event)| match event {
             Event::Ended(ended) => Some((key.as_str(), ended)),
             _ => None,

@@ -109,6 +109,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
             plan: plan.as_ref(),
             report: Some(report),
             key,
+            ticket_key: &self.ticket_key,
             now,
         };
         let messages: Vec<_> = learned.events.iter().map(|event| message(&matter, event)).collect();

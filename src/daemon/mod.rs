@@ -4,6 +4,7 @@
 //! from it being remembered, reported and told in one step.
 
 mod absent;
+pub mod board;
 pub mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -15,6 +16,7 @@ mod leased;
 pub mod log;
 pub mod moment;
 pub mod operate;
+pub mod overview;
 pub mod pass;
 pub mod post;
 pub mod record;

@@ -1,4 +1,4 @@
-//! What operators do about a job at a command line: look how it stands, cancel it, let it rest.
+//! What people do about a job: look how it stands, cancel it, let it rest.
 //!
 //! Answers for a cancellation and a run never both happening: whoever writes the job's memory first
 //! wins, and the other is told.
@@ -25,8 +25,20 @@ pub enum NotCancelled {
     Over(Ended),
     #[error("nothing of it is approved, so nothing would happen")]
     NothingApproved,
+    /// The request or occurrence that was meant isn't the one the job is about now.
+    #[error("the job asks for something else by now; what was meant isn't carried out any more")]
+    Another,
     #[error(transparent)]
     State(#[from] state::Error),
+}
+
+/// What is cancelled of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// What it is about now.
+    Whatever,
+    /// The request or occurrence of this key alone.
+    Request(&'a str),
 }
 
 impl<S: Store, H: Hands> Desk<S, H> {
@@ -48,26 +60,56 @@ impl<S: Store, H: Hands> Desk<S, H> {
         turn
     }
 
+    /// Whether something of a job could be cancelled now: its turn, to be cancelled.
+    pub async fn cancellable<'a>(
+        &mut self,
+        context: &Context<'_>,
+        job: &'a SyncJob,
+        which: Which<'_>,
+        now: Timestamp,
+    ) -> Result<Turn<'a>, NotCancelled> {
+        let remembered = self.state.memory(&job.name).await?;
+        let is_seen = remembered.memory.seen.as_ref().map(|seen| seen.request.clone());
+        if let Which::Request(key) = which {
+            if let Some(ended) = self.state.ended(&job.name, key).await? {
+                return Err(NotCancelled::Over(ended));
+            }
+            if remembered.memory.running.as_ref().is_some_and(|running| running.key != key) {
+                return Err(NotCancelled::Another);
+            }
+        }
+        if remembered.memory.running.is_some() {
+            return Err(NotCancelled::Started);
+        }
+        let turn = self.peek(context, job, remembered, now);
+        let key = &turn.action.moment.key;
+        if let Some(ended) = self.state.ended(&job.name, key).await? {
+            return Err(NotCancelled::Over(ended));
+        }
+        if let Which::Request(meant) = which {
+            // Another process may have seen newer manifests than those at hand.
+            let is_current = is_seen.is_none_or(|seen| seen == turn.request);
+            if meant != key || !is_current {
+                return Err(NotCancelled::Another);
+            }
+        }
+        match has_approvals(&job.spec) {
+            true => Ok(turn),
+            false => Err(NotCancelled::NothingApproved),
+        }
+    }
+
     /// Cancels what a job asks for: its request, or with `cron` its next occurrence.
     pub async fn cancel(
         &mut self,
         context: &Context<'_>,
         job: &SyncJob,
+        which: Which<'_>,
         by: &str,
         now: Timestamp,
     ) -> Result<Ended, NotCancelled> {
-        let remembered = self.state.memory(&job.name).await?;
-        if remembered.memory.running.is_some() {
-            return Err(NotCancelled::Started);
-        }
-        let mut turn = self.peek(context, job, remembered, now);
+        let mut turn = self.cancellable(context, job, which, now).await?;
         let key = turn.action.moment.key.clone();
-        if let Some(ended) = self.state.ended(&job.name, &key).await? {
-            return Err(NotCancelled::Over(ended));
-        }
-        if !has_approvals(&job.spec) {
-            return Err(NotCancelled::NothingApproved);
-        }
         let (phase, run, why) = (End::Cancelled, String::new(), format!("cancelled by {by}"));
         let ended = Ended { phase, run, why, at: now.to_string() };
         let memory = &mut turn.remembered.memory;

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::log::say;
 use crate::config::Config;
 use crate::config::mail::Mail;
+use crate::effect::clock;
 use crate::mail::round::ONE_MESSAGE;
 use crate::mail::{Round, Sending, round};
 use crate::state::{self, State};
@@ -76,7 +77,7 @@ async fn go_on(config: Arc<Config>, calls: Arc<Calls>) {
                     say(POST, format!("sent: {out}, waiting: {waiting}, lost: {lost}"));
                 }
                 said = troubles;
-                let until = Timestamp::now().duration_until(again.unwrap_or(Timestamp::MAX));
+                let until = clock::now().duration_until(again.unwrap_or(Timestamp::MAX));
                 until.clamp(SignedDuration::ZERO, LONGEST_PAUSE).unsigned_abs()
             }
             Err(error) => {
@@ -104,7 +105,7 @@ async fn turn(config: &Config, place: &mut Option<State>) -> Result<Round, state
     match &config.mail {
         Some(mail) => {
             let sending = Sending { mail, one_message: ONE_MESSAGE, until: None };
-            round(state, &sending, &Timestamp::now).await
+            round(state, &sending, &clock::now).await
         }
         None => Ok(Round::default()),
     }

@@ -111,6 +111,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
             plan,
             report,
             key: &turn.action.moment.key,
+            ticket_key: &self.ticket_key,
             now,
         };
         events.iter().map(|event| message(&matter, event)).collect()

@@ -158,6 +158,18 @@ impl Source {
         is_fresh
     }
 
+    /// The next look asks for what is there now, however short the last one is ago.
+    pub fn look_again(&mut self) {
+        if let Self::Git(branch) = self {
+            branch.poll_again();
+        }
+    }
+
+    /// Whether results go onto a branch of their own.
+    pub fn has_branch(&self) -> bool {
+        matches!(self, Self::Git(_))
+    }
+
     /// How often to look without a hint; nothing where the usual listing is enough.
     pub fn poll(&self) -> Option<Duration> {
         match self {

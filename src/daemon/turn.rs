@@ -25,7 +25,7 @@ use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, run_name};
 use crate::manifest::SyncJob;
 use crate::manifest::windows::{Opening, opening};
-use crate::report::{Phase, Standing, files};
+use crate::report::{Phase, Standing, files, ticket};
 use crate::state::{
     self, End, Ended, Held, Holder, Lease, Memory, Office, Posted, Remembered, Running, Seen,
     State, Taken, in_words,
@@ -50,6 +50,8 @@ pub struct Desk<S = State, H = Real> {
     /// Messages that somebody didn't get, or not yet.
     pub not_out: Vec<Posted>,
     pub(super) installation: String,
+    /// Signs the links in messages by which a run is cancelled.
+    pub ticket_key: String,
 }
 
 /// What the operator says of time.
@@ -114,8 +116,10 @@ impl Desk {
     pub async fn open(config: Arc<Config>, asker: Asker) -> Result<Self, state::Error> {
         let mut state = State::open(&config).await?;
         let installation = state.installation().await?;
+        let ticket_key = state.key(ticket::KEY).await?;
         let rules = rules(&config, asker);
-        Ok(Self { config, state, hands: Real, rules, asker, not_out: Vec::new(), installation })
+        let (hands, not_out) = (Real, Vec::new());
+        Ok(Self { config, state, hands, rules, asker, not_out, installation, ticket_key })
     }
 }
 
@@ -372,6 +376,8 @@ fn settled(turn: &Turn<'_>) -> Option<Report> {
     let outcome = match (turn.action.step, phase) {
         (Step::Rest, Phase::Suspended) => Outcome::Suspended { why },
         (Step::Rest, Phase::Invalid) => Outcome::Failed { error: why },
+        // A run that was begun is another process's, or not cleared up yet.
+        (Step::Rest, Phase::Running) => Outcome::Locked { why },
         (Step::Rest, Phase::Ended(_)) => {
             let ended = turn.remembered.memory.ended(&turn.action.moment.key)?;
             Outcome::Held(ended.clone())

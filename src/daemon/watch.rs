@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Board;
 use super::decide::Step;
 use super::learn::Asker;
 use super::log::say;
@@ -26,7 +27,7 @@ use crate::manifest::Manifests;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
-use crate::state::{self, Holder, Lease, Office, Remembered, Taken};
+use crate::state::{self, Holder, Lease, Office, Remembered, State, Taken};
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
@@ -78,11 +79,21 @@ pub struct Daemon {
     said: BTreeMap<String, String>,
     /// Jobs whose result files say something new, with their phases.
     unpublished: BTreeMap<String, String>,
+    board: Arc<Board>,
+    session: Session,
 }
 
-struct Checked {
+/// Whether the state store can be spoken with as before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Session {
+    Sound,
+    Doubtful,
+}
+
+/// Manifests with everything that is wrong with them.
+pub struct Checked {
     revision: String,
-    manifests: Manifests,
+    pub manifests: Manifests,
 }
 
 /// Whether a turn was had.
@@ -108,17 +119,12 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// The same daemon under another operator's file.
-    pub async fn renew(&mut self, config: Arc<Config>) -> Result<(), Error> {
-        let mut renewed = Self::open(config).await?;
-        match renewed.desk.state.is_same(&self.desk.state) {
-            true => renewed.lease = self.lease.take(),
-            false => {
-                renewed.leads().await?;
-            }
+    /// The same daemon goes on under another operator's file.
+    pub async fn give_way_to(&mut self, mut renewed: Self) -> Result<(), Error> {
+        if renewed.desk.state.is_same(&self.desk.state) {
+            renewed.lease = self.lease.take();
         }
-        let old = std::mem::replace(self, renewed);
-        old.end().await
+        std::mem::replace(self, renewed).end().await
     }
 
     /// Lets others work.
@@ -155,7 +161,8 @@ impl Daemon {
         }
     }
 
-    async fn open(config: Arc<Config>) -> Result<Self, Error> {
+    /// A daemon that asks at its first look whether it may watch.
+    pub async fn open(config: Arc<Config>) -> Result<Self, Error> {
         let source = Source::of(&config);
         let desk = Desk::open(config, Asker::Daemon).await?;
         Ok(Self {
@@ -166,6 +173,8 @@ impl Daemon {
             checked: None,
             said: BTreeMap::new(),
             unpublished: BTreeMap::new(),
+            board: Arc::default(),
+            session: Session::Sound,
         })
     }
 
@@ -177,8 +186,41 @@ impl Daemon {
         &self.source
     }
 
-    /// One look at everything.
+    /// Where it says what it knows, for others to read.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Somebody says that the manifests changed.
+    pub fn hear(&mut self) {
+        self.source.look_again();
+    }
+
+    /// One look at everything. After one that the state store failed, another session
+    /// asks it: the old one may be lost for good, or in the midst of something.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        self.board.begins();
+        let looked = self.look_anew(now, watch).await;
+        self.board.ends(looked.as_ref().err().map(ToString::to_string));
+        if matches!(&looked, Ok(look) if look.news == Written::Anew) {
+            self.board.unpushed(self.source.has_branch());
+        }
+        looked
+    }
+
+    async fn look_anew(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
+        if self.session == Session::Doubtful {
+            self.desk.state = State::open(&self.desk.config).await?;
+            self.session = Session::Sound;
+        }
+        let looked = self.look_at_all(now, watch).await;
+        if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
+            self.session = Session::Doubtful;
+        }
+        looked
+    }
+
+    async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         if !self.leads().await? {
             return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
         }
@@ -304,7 +346,9 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        self.desk.publish(&mut self.source, &message).await
+        let published = self.desk.publish(&mut self.source, &message).await;
+        self.board.unpushed(published.is_err());
+        published
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -322,6 +366,7 @@ impl Daemon {
             say("manifests", problem.one_line());
         }
         let checked = Arc::new(Checked { revision, manifests });
+        self.board.shows(&checked);
         self.checked = Some(Arc::clone(&checked));
         Ok(checked)
     }

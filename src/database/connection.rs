@@ -17,11 +17,14 @@ use sqlx::{
 
 use super::sift::{self, Passes};
 use crate::catalog::Engine;
+use crate::effect;
 
 pub(super) enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
     Mariadb(MySqlConnection),
+    /// One that a test has lost.
+    Lost(Engine),
 }
 
 /// A value on its way into a statement. PostgreSQL takes each as text and casts it.
@@ -113,13 +116,26 @@ impl Connection {
             Self::Sqlite(_) => Engine::Sqlite,
             Self::Postgres(_) => Engine::Postgres,
             Self::Mariadb(_) => Engine::Mariadb,
+            Self::Lost(engine) => *engine,
         }
+    }
+
+    /// Asks a test whether the server is to hear of it. What it doesn't hear of has its connection
+    /// lost, and with it the transaction.
+    fn ask(&mut self, sql: &str) -> sqlx::Result<()> {
+        effect::before(effect::Kind::Statement, sql).map_err(|error| {
+            *self = Self::Lost(self.engine());
+            sqlx::Error::Io(error)
+        })
     }
 
     /// The rows of a statement as they come. Dropping the stream early stops the statement.
     pub fn stream(&mut self, statement: Statement) -> BoxStream<'_, sqlx::Result<Cells>> {
         let Statement { sql, parameters, reuse } = statement;
         let keep = reuse == Reuse::Often;
+        if let Err(error) = self.ask(&sql) {
+            return futures_util::stream::once(async { Err(error) }).boxed();
+        }
         match self {
             Self::Sqlite(connection) => match sqlite_arguments(parameters) {
                 Ok(arguments) => sqlx::query_with(AssertSqlSafe(sql), arguments)
@@ -138,6 +154,7 @@ impl Connection {
                 Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
             },
             Self::Mariadb(connection) => mariadb_stream(connection, sql, parameters),
+            Self::Lost(_) => futures_util::stream::once(async { Err(lost()) }).boxed(),
         }
     }
 
@@ -149,8 +166,11 @@ impl Connection {
         passes: Passes<'s>,
     ) -> BoxStream<'s, sqlx::Result<Option<Cells>>> {
         let Statement { sql, parameters, reuse } = statement;
-        let (sql, keep) = (AssertSqlSafe(sql), reuse == Reuse::Often);
         let failed = |error| futures_util::stream::once(async { Err(error) }).boxed();
+        if let Err(error) = self.ask(&sql) {
+            return failed(error);
+        }
+        let (sql, keep) = (AssertSqlSafe(sql), reuse == Reuse::Often);
         match self {
             Self::Sqlite(connection) => match sqlite_arguments(parameters) {
                 Ok(arguments) => sqlx::query_with(sql, arguments)
@@ -179,6 +199,7 @@ impl Connection {
             }
             .map(|row| sift::mariadb(&row?, passes))
             .boxed(),
+            Self::Lost(_) => failed(lost()),
         }
     }
 
@@ -195,6 +216,7 @@ impl Connection {
     /// Runs a statement and returns how many rows it touched.
     pub async fn execute(&mut self, statement: Statement) -> sqlx::Result<u64> {
         let Statement { sql, parameters, reuse } = statement;
+        self.ask(&sql)?;
         let keep = reuse == Reuse::Often;
         let sql = AssertSqlSafe(sql);
         Ok(match self {
@@ -216,16 +238,19 @@ impl Connection {
                 let query = sqlx::query_with(sql, arguments).persistent(true);
                 query.execute(connection).await?.rows_affected()
             }
+            Self::Lost(_) => return Err(lost()),
         })
     }
 
     /// Runs fixed statements of ours that take no values, several at once if need be.
     pub async fn script(&mut self, sql: &str) -> sqlx::Result<()> {
+        self.ask(sql)?;
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
         match self {
             Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ()),
             Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
             Self::Mariadb(connection) => sql.execute(connection).await.map(|_| ()),
+            Self::Lost(_) => Err(lost()),
         }
     }
 
@@ -234,8 +259,18 @@ impl Connection {
             Self::Sqlite(connection) => connection.close().await,
             Self::Postgres(connection) => connection.close().await,
             Self::Mariadb(connection) => connection.close().await,
+            Self::Lost(_) => Ok(()),
         }
     }
+}
+
+/// Asks a test whether there is a server at all.
+pub(super) fn connecting() -> sqlx::Result<()> {
+    effect::before(effect::Kind::Statement, "connect").map_err(sqlx::Error::Io)
+}
+
+fn lost() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::NotConnected.into())
 }
 
 /// Closing a prepared statement costs the next one a round of delayed acknowledgement (the driver

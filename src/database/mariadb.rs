@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions, Connection as _};
 
 use super::Access;
 use super::catalog_mariadb::is_mariadb;
-use super::connection::{Cell, Connection, Parameter, Statement};
+use super::connection::{Cell, Connection, Parameter, Statement, connecting};
 use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
 use super::transaction::{CancelHandle, Server};
@@ -70,6 +70,7 @@ pub(super) async fn open(
         .set_names(false)
         .statement_cache_capacity(KEPT_STATEMENTS)
         .disable_statement_logging();
+    connecting().map_err(driver)?;
     let connection =
         tokio::time::timeout(CONNECT_TIMEOUT, MySqlConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;

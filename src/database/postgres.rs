@@ -11,7 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::Access;
-use super::connection::{Cell, Cells, Connection, Statement};
+use super::connection::{Cell, Cells, Connection, Statement, connecting};
 use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
 use super::sift::Passes;
@@ -76,6 +76,7 @@ pub(super) async fn connect(
 ) -> Result<(Connection, CancelHandle)> {
     let failed = |reason: String| Error::Connect { environment: environment.to_owned(), reason };
     let driver = |error: sqlx::Error| failed(connect_reason(&error));
+    connecting().map_err(driver)?;
     let connection =
         tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
-use super::connection::{Cell, Connection, Parameter};
+use super::connection::{Cell, Connection, Parameter, connecting};
 use super::dialect::{Dialect, check_size};
 use super::error::{Error, Result, connect_reason};
 use super::value::{Value, is_decimal};
@@ -49,6 +49,7 @@ pub(super) async fn open(path: &Path, environment: &str, access: Access) -> Resu
     if access == Access::ReadOnly {
         options = options.pragma("query_only", "ON");
     }
+    connecting().map_err(|error| failed(connect_reason(&error)))?;
     let connection = SqliteConnection::connect_with(&options)
         .await
         .map_err(|error| failed(connect_reason(&error)))?;

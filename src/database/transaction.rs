@@ -10,7 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
 use super::batch::Stages;
-use super::connection::{Connection, Parameter, Statement};
+use super::connection::{Connection, Parameter, Statement, connecting};
 use super::error::{ConstraintKind, Error, Result};
 use super::{Access, Session};
 use crate::catalog::Engine;
@@ -234,6 +234,7 @@ pub struct CancelHandle {
 impl CancelHandle {
     pub async fn cancel(&self) -> Result<()> {
         let doing = super::Doing { environment: &self.environment, action: "cancel", table: None };
+        connecting().map_err(|error| doing.failed(&error))?;
         let cancelled = match &self.server {
             Server::Postgres(options) => {
                 let connection = options.connect().await.map_err(|error| doing.failed(&error))?;

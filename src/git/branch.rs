@@ -15,6 +15,7 @@ use super::error::not_understood;
 use super::fetch::{is_full, tracked};
 use super::mirror::at;
 use super::{Commit, Error, Mirror};
+use crate::whole::remove;
 
 /// Folder of the branch that the files go into.
 const FOLDER: &str = "results";
@@ -135,7 +136,7 @@ impl Mirror {
     ) -> Result<String, Error> {
         let index = index_name(self.folder());
         let written = self.tree_in(&index, results, files, parent).await;
-        match fs::remove_file(&index) {
+        match remove(&index) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(&index)(error)),
             _ => written,
         }

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Error;
+use crate::effect;
+use crate::whole::remove;
 
 /// How long another process's fetch is waited for, and how often it is looked at.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -57,14 +59,18 @@ impl Lock {
         let mut mark = String::new();
         file.read_to_string(&mut mark).map_err(failed)?;
         let before = if mark.is_empty() { Before::Finished } else { Before::Died };
-        file.set_len(0).and_then(|()| file.write_all(b"at work\n")).map_err(failed)?;
+        effect::file("write")
+            .and_then(|()| file.set_len(0))
+            .and_then(|()| file.write_all(b"at work\n"))
+            .map_err(failed)?;
         Ok((Self { file, path }, before))
     }
 
     /// Says that the folder was left in order. A lock that is only dropped, as when a call was broken
     /// off, has the next holder sweep.
     pub fn finish(self) -> Result<(), Error> {
-        self.file.set_len(0).map_err(|source| Error::File { path: self.path.clone(), source })
+        let emptied = effect::file("write").and_then(|()| self.file.set_len(0));
+        emptied.map_err(|source| Error::File { path: self.path.clone(), source })
     }
 }
 
@@ -79,9 +85,9 @@ pub fn sweep(folder: &Path) -> io::Result<()> {
             || name.starts_with(b"incoming-")
             || name == b"gc.pid";
         match (entry.file_type()?.is_dir(), is_left) {
-            (true, true) => fs::remove_dir_all(&path)?,
+            (true, true) => effect::file("remove").and_then(|()| fs::remove_dir_all(&path))?,
             (true, false) => sweep(&path)?,
-            (false, true) => fs::remove_file(&path)?,
+            (false, true) => remove(&path)?,
             (false, false) => {}
         }
     }

@@ -12,7 +12,9 @@ use super::lock::{self, Before, Lock};
 use super::run::{Git, Place, REMOTE_TIME_LIMIT, Settings};
 use super::{Commit, Error, Repository, address};
 use crate::config::GitSource;
+use crate::effect;
 use crate::manifest::Manifests;
+use crate::whole::{make_folder, rename};
 
 /// A clone that doesn't get whole isn't made anew more often.
 const BETWEEN_REPAIRS: Duration = Duration::from_mins(10);
@@ -95,7 +97,7 @@ impl Mirror {
     pub(super) async fn open(&mut self) -> Result<Lock, Error> {
         let folder = self.folder().to_owned();
         let parent = folder.parent().unwrap_or(&folder);
-        fs::create_dir_all(parent).map_err(at(parent))?;
+        make_folder(parent).map_err(at(parent))?;
         let (lock, before) = Lock::take(&folder).await?;
         if self.state == State::Damaged && self.may_repair() {
             self.remove()?;
@@ -115,7 +117,7 @@ impl Mirror {
         // A git that is just being ended may still write into it.
         let old = folder.with_extension("old");
         clear(&old)?;
-        match fs::rename(&folder, &old) {
+        match rename(&folder, &old) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             renamed => renamed.map_err(at(&folder))?,
         }
@@ -143,7 +145,7 @@ impl Mirror {
         let git = Git::new(parent, Place::WorkTree, Settings::Users);
         let init = ["init", "--quiet", "--bare", "--template=", "--"].map(std::ffi::OsStr::new);
         git.call(init.into_iter().chain([half.as_os_str()])).bytes().await?;
-        fs::rename(&half, &folder).map_err(at(&folder))?;
+        rename(&half, &folder).map_err(at(&folder))?;
         self.state = State::Whole;
         Ok(())
     }
@@ -151,7 +153,7 @@ impl Mirror {
 
 /// Removes a folder with all that is in it, if it is there.
 fn clear(folder: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(folder) {
+    match effect::file("remove").and_then(|()| fs::remove_dir_all(folder)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
         _ => Ok(()),
     }

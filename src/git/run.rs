@@ -17,6 +17,7 @@ use super::address;
 use super::error::Error;
 use super::kill::Group;
 use crate::config::Secret;
+use crate::effect;
 use crate::escape::harmless;
 
 /// How long a call may take unless it says otherwise.
@@ -171,6 +172,10 @@ impl Call<'_> {
 
     /// Carries the call out, whatever code it ends with.
     pub async fn output(self) -> Result<Output, Error> {
+        if effect::before(effect::Kind::Git, &self.name()).is_err() {
+            let said = "fatal: the remote end hung up unexpectedly".to_owned();
+            return Ok(Output { code: Some(128), bytes: Vec::new(), said });
+        }
         let mut group = Group { child: self.command().spawn().map_err(Error::Start)? };
         let talk = talk(&mut group.child, &self.input, self.output_limit);
         let talked = match tokio::time::timeout(self.time_limit, talk).await {

@@ -4,13 +4,15 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::fate::Attempt;
+use crate::effect;
 use crate::state::Message;
-use crate::whole::write_whole;
+use crate::whole::{make_folder, write_whole};
 
 /// Writes a message for all its open recipients. Written again it takes the same file's place.
 pub fn put(folder: &Path, message: &Message, bytes: &[u8], to: &[String]) -> Attempt {
     let path = folder.join(name(message));
-    let written = std::fs::create_dir_all(folder)
+    let written = effect::before(effect::Kind::Mail, "folder")
+        .and_then(|()| make_folder(folder))
         .and_then(|()| write_whole(&path, |out| out.write_all(bytes)));
     match written {
         Ok(()) => Attempt { taken: to.to_vec(), ..Attempt::default() },

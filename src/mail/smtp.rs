@@ -14,6 +14,7 @@ use lettre::transport::smtp::extension::ClientId;
 
 use super::fate::Attempt;
 use crate::config::mail::{Smtp, Tls};
+use crate::effect;
 use crate::escape::{harmless, shortened};
 
 /// How long a server may take to say good-bye.
@@ -26,6 +27,9 @@ const MOST_WORDS: usize = 300;
 pub enum Error {
     #[error("{place}: {words}", words = words(source))]
     Server { place: String, source: lettre::transport::smtp::Error },
+    /// Nobody answers there.
+    #[error("{place}: {source}")]
+    Unreachable { place: String, source: std::io::Error },
     #[error("the certificates of `mail.ca`, {path}: {source}")]
     Authority { path: String, source: std::io::Error },
     #[error("{place} didn't end the conversation within {seconds} s")]
@@ -79,6 +83,7 @@ async fn converse(
         }
     }
     if !accepted.is_empty() {
+        server.ask("send")?;
         let said = match connection.command(Data).await {
             Ok(_) => connection.message(mail).await,
             Err(error) => Err(error),
@@ -122,9 +127,15 @@ impl Server<'_> {
         format!("the mail server {}:{}", self.smtp.host, self.smtp.port)
     }
 
+    fn ask(&self, doing: &str) -> Result<(), Error> {
+        let failed = |source| Error::Unreachable { place: self.place(), source };
+        effect::before(effect::Kind::Mail, doing).map_err(failed)
+    }
+
     /// An encrypted conversation where that is asked for, and the account's.
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let Smtp { host, port, tls, login } = self.smtp;
+        self.ask("connect")?;
         let failed = |source| Error::Server { place: self.place(), source };
         let implicit = match tls {
             Tls::Implicit => Some(self.tls()?),

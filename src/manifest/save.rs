@@ -3,11 +3,12 @@
 //! Answers for a reader seeing the old text or the new one and never half of one, and for the
 //! file's permissions. What the text says is decided elsewhere.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::Path;
 
 use super::files;
+use crate::whole::{remove, rename};
 
 /// Replaces the text of a file, if it still is what was read.
 ///
@@ -24,10 +25,10 @@ pub fn replace(path: &Path, before: &str, after: &str) -> io::Result<()> {
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = path.with_file_name(format!(".{name}.{}.draft", std::process::id()));
-    let written = write(path, &draft, after).and_then(|()| fs::rename(&draft, path));
+    let written = write(path, &draft, after).and_then(|()| rename(&draft, path));
     if written.is_err() {
         // The first error is the one to tell; a draft that can't be removed changes nothing.
-        let _ = fs::remove_file(&draft);
+        let _ = remove(&draft);
     }
     written
 }
@@ -41,6 +42,7 @@ fn write(path: &Path, draft: &Path, text: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;

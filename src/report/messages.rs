@@ -9,13 +9,17 @@ use super::Event;
 use super::letter::Letter;
 use super::people::recipients;
 use super::standing::local;
+use super::ticket::Ticket;
 use crate::config::Config;
+use crate::escape;
 use crate::job::report::{Outcome, Report};
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::{Change, Class, Counts, Plan};
 use crate::plan::render::words::{answer_word, class_word, count};
 use crate::state::{End, Ended, Memory, Message};
 
+/// Where the daemon takes tickets, below its public address.
+pub const CANCEL: &str = "/cancel/";
 /// Changes and reasons that are named one by one.
 const NAMED: usize = 12;
 
@@ -31,6 +35,8 @@ pub struct Matter<'a> {
     pub report: Option<&'a Report>,
     /// The request or occurrence it is about.
     pub key: &'a str,
+    /// Signs links by which it may be cancelled.
+    pub ticket_key: &'a str,
     pub now: Timestamp,
 }
 
@@ -145,7 +151,7 @@ fn compared(matter: &Matter<'_>) -> Letter {
 }
 
 /// What a comparison found, without what is none.
-fn found(counts: &Counts) -> String {
+pub fn found(counts: &Counts) -> String {
     let Counts { conflict, new, modified, deleted, unchanged } = *counts;
     let conflicts = if conflict == 1 { "conflict" } else { "conflicts" };
     let parts = [(new, "new"), (modified, "modified"), (deleted, "deleted"), (conflict, conflicts)];
@@ -157,7 +163,7 @@ fn found(counts: &Counts) -> String {
 fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     let job = matter.job;
     let letter = match public_url(matter.config) {
-        Some(url) => letter.link(&format!("{url}/jobs/{job}"), "Review the changes"),
+        Some(url) => letter.link(&format!("{url}/jobs/{}", escape::url(job)), "Review the changes"),
         None => letter,
     };
     letter.commands(&[
@@ -166,9 +172,9 @@ fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     ])
 }
 
-fn public_url(config: &Config) -> Option<&str> {
-    let url = config.http.as_ref()?.public_url.as_deref()?;
-    Some(url.trim_end_matches('/'))
+fn public_url(config: &Config) -> Option<String> {
+    let url = config.http.as_ref()?.public_url.as_ref()?;
+    Some(url.origin())
 }
 
 fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) -> Letter {
@@ -198,7 +204,15 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
         }
         _ => letter.paragraph("It carries out what is approved when its time comes."),
     };
-    letter.paragraph("To stop it, do one of these before that time:").commands(&[
+    let letter = letter.paragraph("To stop it, do one of these before that time:");
+    let letter = match public_url(matter.config) {
+        Some(url) => {
+            let ticket = Ticket::until_after(name, matter.key, at).signed(matter.ticket_key);
+            letter.link(&format!("{url}{CANCEL}{ticket}"), "Look at it and cancel it")
+        }
+        None => letter,
+    };
+    letter.commands(&[
         (format!("reconcile cancel {name}"), "on the machine where reconcile runs"),
         ("git revert COMMIT".into(), "takes the approval out of the manifest; then push"),
     ])
@@ -304,7 +318,7 @@ fn reasons(report: Option<&Report>, ended: &Ended) -> Vec<String> {
 }
 
 /// The first changes by name, conflicts and deletions before others.
-fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
+pub fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
     let mut all: Vec<&Change> = all.collect();
     let rank = |change: &Change| match change.class {
         Class::Conflict => 0,

@@ -105,6 +105,7 @@ fn messages() -> Vec<(&'static str, Message)> {
             plan: Some(&plan),
             report: report.as_ref(),
             key: "r1",
+            ticket_key: "k1",
             now,
         };
         (kind, message(&matter, &event))

@@ -13,6 +13,7 @@ pub mod people;
 pub mod run_file;
 pub mod standing;
 pub mod status;
+pub mod ticket;
 mod yaml;
 
 pub use event::Event;

@@ -28,6 +28,22 @@ pub fn not_out(posted: &[Posted], job: &str, words: Words) -> Vec<String> {
     lost.chain(late).collect()
 }
 
+/// What became of a message at each recipient, in words.
+pub fn fates(posted: &Posted) -> Vec<(&str, String)> {
+    let Posted { message, delivery } = posted;
+    let fate = |to: &String| match (
+        delivery.taken.get(to),
+        delivery.lost.get(to),
+        delivery.late.get(to),
+    ) {
+        (Some(at), ..) => format!("taken by the mail server at {at}"),
+        (None, Some(why), _) => format!("lost: {why}"),
+        (None, None, Some(why)) => format!("not sent yet: {why}"),
+        (None, None, None) => "not sent yet".into(),
+    };
+    message.to.iter().map(|to| (to.as_str(), fate(to))).collect()
+}
+
 /// Recipients who won't get a message, with what their server said.
 pub fn lost(posted: &Posted) -> Vec<String> {
     let subject = harmless(&posted.message.subject);

@@ -20,6 +20,20 @@ pub enum Phase {
 }
 
 impl Phase {
+    pub const ALL: [Self; 11] = [
+        Self::Invalid,
+        Self::Comparing,
+        Self::AwaitingApproval,
+        Self::Scheduled,
+        Self::Running,
+        Self::Suspended,
+        Self::Ended(End::Succeeded),
+        Self::Ended(End::Failed),
+        Self::Ended(End::Stale),
+        Self::Ended(End::Cancelled),
+        Self::Ended(End::Missed),
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Invalid => "Invalid",

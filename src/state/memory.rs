@@ -109,7 +109,7 @@ pub struct Held {
 }
 
 /// How a request ended. All of them hold until the job's spec changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum End {
     Succeeded,
     Failed,
@@ -119,6 +119,9 @@ pub enum End {
 }
 
 impl End {
+    pub const ALL: [Self; 5] =
+        [Self::Succeeded, Self::Failed, Self::Stale, Self::Cancelled, Self::Missed];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "Succeeded",

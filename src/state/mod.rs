@@ -5,6 +5,8 @@
 //! commits, this store remembers the rest. A job's memory, the end of a request and the messages about
 //! it are written in one transaction.
 
+mod drawn;
+mod ends;
 mod lease;
 mod memory;
 mod outbox;
@@ -24,6 +26,7 @@ use crate::catalog::{Kind, Table};
 use crate::config::Config;
 use crate::database::{self, Access, ConstraintKind, Session, Value};
 use crate::put::put;
+use crate::whole::make_folder;
 
 /// Why the state can't be kept.
 #[derive(Debug, thiserror::Error)]
@@ -346,14 +349,20 @@ fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 }
 
 fn make(directory: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(directory).map_err(at(directory))
+    make_folder(directory).map_err(at(directory))
 }
 
 fn create_file(path: &Path) -> Result<(), Error> {
     if let Some(parent) = path.parent() {
         make(parent)?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).open(path).map(|_| ()).map_err(at(path))
+    if path.is_file() {
+        return Ok(());
+    }
+    crate::effect::file("create")
+        .and_then(|()| std::fs::OpenOptions::new().create(true).append(true).open(path))
+        .map(|_| ())
+        .map_err(at(path))
 }
 
 /// Lower-case hex digits that no other call draws again.

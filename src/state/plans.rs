@@ -9,7 +9,7 @@ use super::{Error, at, make};
 use crate::config::Config;
 use crate::plan::change::Plan;
 use crate::plan::render::write_pretty;
-use crate::whole::{also_as, write_whole};
+use crate::whole::{also_as, remove, write_whole};
 
 /// Stored plans kept per job; `all@DIGEST` names one of them.
 const KEPT_PLANS: usize = 50;
@@ -66,7 +66,7 @@ fn forget_oldest(directory: &Path) -> Result<(), Error> {
     files.sort_by_key(|path| std::fs::metadata(path).and_then(|about| about.modified()).ok());
     let surplus = files.len().saturating_sub(KEPT_PLANS);
     for path in files.into_iter().take(surplus) {
-        std::fs::remove_file(&path).map_err(|source| Error::File { path, source })?;
+        remove(&path).map_err(|source| Error::File { path, source })?;
     }
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::{Looks, MODULE, Onlooker, World};
+use super::{Looks, Onlooker};
+use crate::daemon::world::{MODULE, World};
 
 #[tokio::test]
 async fn what_was_taken_back_is_announced_anew() {

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Looks, MODULE, Onlooker, World};
+use super::{Looks, Onlooker};
+use crate::daemon::world::{MODULE, World};
 
 /// A file system of a few MiB, for those who may mount one.
 struct Disk(PathBuf);

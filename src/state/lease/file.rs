@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Holder, Holding, Lease, Office, Taken};
 use crate::apply::Term;
+use crate::effect;
 use crate::state::{Error, at};
 
 /// A locked file, which names its holder.
@@ -33,6 +34,7 @@ impl Holding for Lock {
 pub(super) fn take(store: &Path, office: Office) -> Result<Taken, Error> {
     let path = store.with_extension(format!("{}.lock", office.name()));
     let mut options = File::options();
+    effect::file("create").map_err(at(&path))?;
     let file = options.read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = file.map_err(at(&path))?;
     match file.try_lock() {
@@ -46,6 +48,7 @@ pub(super) fn take(store: &Path, office: Office) -> Result<Taken, Error> {
         Err(TryLockError::Error(source)) => return Err(at(&path)(source)),
     }
     let name = serde_json::to_string(&Holder::this()).expect("plain words are JSON");
-    file.set_len(0).and_then(|()| file.write_all(name.as_bytes())).map_err(at(&path))?;
+    let cleared = effect::file("write").and_then(|()| file.set_len(0));
+    cleared.and_then(|()| file.write_all(name.as_bytes())).map_err(at(&path))?;
     Ok(Taken::Ours(Lease::of(Lock { _file: file })))
 }

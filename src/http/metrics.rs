@@ -1,0 +1,162 @@
+//! `/metrics`: numbers for Prometheus, in its text format.
+//!
+//! Answers for numbers that are what the state store says at that moment, so they survive a restart
+//! and are the same whichever daemon is asked; and for no name of a job, record or person in them.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+
+use super::guard::Viewer;
+use super::site::{Settings, Site};
+use super::store;
+use crate::daemon::board::Known;
+use crate::daemon::overview::overview;
+use crate::daemon::pass::whole_second;
+use crate::put::put;
+use crate::report::Phase;
+use crate::state::{End, Posted};
+
+/// What the state store says.
+struct Stored {
+    phases: BTreeMap<&'static str, u64>,
+    ends: BTreeMap<End, u64>,
+    waiting: u64,
+    lost: u64,
+    unwritten: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Gauge,
+    Counter,
+}
+
+pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response {
+    let settings = site.settings();
+    let stored = stored(&site, &settings).await.ok();
+    let text = text(&settings.board.known(), stored.as_ref(), site.since, Instant::now());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error> {
+    let mut lent = site.store.lend(&settings.config).await?;
+    let mut phases: BTreeMap<_, _> = Phase::ALL.map(|phase| (phase.as_str(), 0)).into();
+    let mut unwritten = 0;
+    if let Some(checked) = settings.board.known().checked {
+        let now = whole_second(Timestamp::now());
+        let names = checked.manifests.job_names();
+        for line in overview(&mut lent.desk, &checked.manifests, &names, now).await? {
+            *phases.entry(line.standing.phase.as_str()).or_default() += 1;
+            unwritten += line.memory.unpublished.len() as u64;
+        }
+    }
+    let ends = lent.desk.state.ends().await?;
+    let not_out = lent.desk.state.not_out().await?;
+    lent.back();
+    let is_lost = |posted: &&Posted| !posted.delivery.lost.is_empty();
+    let is_waiting = |posted: &&Posted| posted.message.open(&posted.delivery).next().is_some();
+    let waiting = not_out.iter().filter(is_waiting).count() as u64;
+    let lost = not_out.iter().filter(is_lost).count() as u64;
+    Ok(Stored { phases, ends, waiting, lost, unwritten })
+}
+
+fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) -> String {
+    let mut out = String::new();
+    let version = env!("CARGO_PKG_VERSION");
+    family(
+        &mut out,
+        "build_info",
+        Kind::Gauge,
+        "Which release this is.",
+        &[(format!("{{version=\"{version}\"}}"), 1)],
+    );
+    single(&mut out, "start_time_seconds", "When this process began to listen.", since.as_second());
+    let is_up = u8::from(stored.is_some());
+    single(&mut out, "state_store_up", "Whether the state store answers.", is_up);
+    looks(&mut out, known, now);
+    let unpushed = u8::from(known.unpushed);
+    single(&mut out, "results_unpushed", "Whether results wait to be pushed.", unpushed);
+    let Some(stored) = stored else { return out };
+    single(&mut out, "result_files_unwritten", "Result files to be written.", stored.unwritten);
+    let phases: Vec<_> = stored
+        .phases
+        .iter()
+        .map(|(phase, jobs)| (format!("{{phase=\"{phase}\"}}"), *jobs))
+        .collect();
+    family(&mut out, "jobs", Kind::Gauge, "Jobs of the manifests, by phase.", &phases);
+    let ends: Vec<_> = stored
+        .ends
+        .iter()
+        .map(|(end, requests)| (format!("{{end=\"{}\"}}", end.as_str()), *requests))
+        .collect();
+    let help = "Requests and occurrences that are over, by how they ended.";
+    family(&mut out, "runs_total", Kind::Counter, help, &ends);
+    let help = "Messages of the outbox that somebody is still to get.";
+    single(&mut out, "messages_waiting", help, stored.waiting);
+    let help = "Messages that somebody won't get.";
+    single(&mut out, "messages_lost", help, stored.lost);
+    out
+}
+
+fn looks(out: &mut String, known: &Known, now: Instant) {
+    let under_way =
+        known.looking_since.map_or(0.0, |since| now.duration_since(since).as_secs_f64());
+    let help = "For how long the look has been going on that is under way.";
+    single(out, "look_under_way_seconds", help, under_way);
+    let Some(latest) = &known.latest else { return };
+    let took = latest.ended.duration_since(latest.begun).as_secs_f64();
+    let age = now.duration_since(latest.ended).as_secs_f64();
+    let success = u8::from(latest.error.is_none());
+    single(out, "last_look_success", "Whether the latest look worked.", success);
+    let help = "When the latest look was over.";
+    single(out, "last_look_timestamp_seconds", help, latest.at.as_second());
+    single(out, "last_look_age_seconds", "How long the latest look is over.", age);
+    single(out, "last_look_duration_seconds", "How long the latest look took.", took);
+}
+
+fn single(out: &mut String, name: &str, help: &str, value: impl Display) {
+    family(out, name, Kind::Gauge, help, &[(String::new(), value)]);
+}
+
+fn family(out: &mut String, name: &str, kind: Kind, help: &str, values: &[(String, impl Display)]) {
+    let kind = match kind {
+        Kind::Gauge => "gauge",
+        Kind::Counter => "counter",
+    };
+    put!(out, "# HELP reconcile_{name} {help}\n# TYPE reconcile_{name} {kind}\n");
+    for (labels, value) in values {
+        put!(out, "reconcile_{name}{labels} {value}\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::daemon::board::Looked;
+
+    #[test]
+    fn the_text_format() {
+        let before = Instant::now();
+        let later = |milliseconds| before + Duration::from_millis(milliseconds);
+        let (begun, ended, now) = (later(0), later(1_500), later(4_500));
+        let since = "2026-12-01T01:00:00Z".parse().unwrap();
+        let latest = Some(Looked { at: since, begun, ended, error: None });
+        let known = Known { latest, unpushed: true, ..Known::default() };
+        let phases = [("Scheduled", 2), ("Running", 0)].into();
+        let ends = [(End::Succeeded, 12), (End::Failed, 1)].into();
+        let stored = Stored { phases, ends, waiting: 3, lost: 1, unwritten: 0 };
+        insta::assert_snapshot!(text(&known, Some(&stored), since, now));
+        let without = text(&known, None, since, now);
+        assert!(without.contains("reconcile_state_store_up 0\n"), "{without}");
+        assert!(!without.contains("reconcile_jobs"), "{without}");
+    }
+}

@@ -1,0 +1,66 @@
+//! The state store as pages ask it: one session of their own, one asker at a time.
+//!
+//! Answers for a session whose asker went away in the midst being closed, never used again, and for
+//! no page waiting long. The daemon's own session is never waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::config::Config;
+use crate::daemon::learn::Asker;
+use crate::daemon::turn::Desk;
+use crate::state;
+
+/// Until the session is to be had.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Why the store can't be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the state store can't be reached: {0}")]
+    State(#[from] state::Error),
+    #[error("the state store doesn't answer")]
+    Silent,
+}
+
+#[derive(Default)]
+pub struct Store(Mutex<Option<Desk>>);
+
+/// The session, for one asker. Dropped without [`Lent::back`] it is closed.
+pub struct Lent<'a> {
+    place: MutexGuard<'a, Option<Desk>>,
+    pub desk: Desk,
+}
+
+impl Store {
+    pub async fn lend(&self, config: &Arc<Config>) -> Result<Lent<'_>, Error> {
+        let lent = async {
+            let mut place = self.0.lock().await;
+            // One of an older operator's file may lead elsewhere.
+            let desk = match place.take().filter(|desk| Arc::ptr_eq(&desk.config, config)) {
+                Some(desk) => desk,
+                None => Desk::open(Arc::clone(config), Asker::Daemon).await?,
+            };
+            Ok(Lent { place, desk })
+        };
+        tokio::time::timeout(LIMIT, lent).await.map_err(|_| Error::Silent)?
+    }
+
+    pub async fn close(&self) {
+        if let Ok(mut place) = tokio::time::timeout(LIMIT, self.0.lock()).await
+            && let Some(desk) = place.take()
+        {
+            // Nothing of it is open any more.
+            let _ = desk.state.close().await;
+        }
+    }
+}
+
+impl Lent<'_> {
+    /// Gives the session back after everything asked of it was answered.
+    pub fn back(mut self) {
+        *self.place = Some(self.desk);
+    }
+}

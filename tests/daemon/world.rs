@@ -1,0 +1,250 @@
+//! A shop of one table with its manifests, and a daemon that looks after it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reconcile::database::{Access, Session};
+
+use crate::places::Place;
+use crate::shop::{self, Said};
+
+/// Whatever the daemon does in these tests, it does within seconds; a machine under load may take
+/// longer.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) NOT NULL UNIQUE, \
+                     title varchar(50) NOT NULL);";
+pub const MODULE: &str = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  \
+                      title: Pages\n  records: [{table: page, identity: [slug], label: title}]\n";
+
+/// A shop of one table, a repository with its manifests, and a daemon's folder.
+pub struct World {
+    pub folder: tempfile::TempDir,
+    pub prod: Place,
+    pub test: Place,
+}
+
+/// A daemon that is stopped when the test ends, however it ends.
+pub struct Daemon {
+    pub child: Child,
+    log: PathBuf,
+}
+
+impl World {
+    pub async fn new(prod: Place, test: Place, more: &str) -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test };
+        world.prod.run(&format!("{TABLE} INSERT INTO page VALUES (1, 'home', 'Home');")).await;
+        world
+            .test
+            .run(&format!(
+                "{TABLE} INSERT INTO page VALUES (1, 'home', 'Home, new'), (2, 'spring', 'Spring');"
+            ))
+            .await;
+        let (prod, test) = (&world.prod.url, &world.test.url);
+        let text = format!(
+            "instance: PROD\nstateDirectory: state\nenvironments:\n  PROD: {{database: \"{prod}\"}}\n  \
+             TEST: {{database: \"{test}\"}}\ntables: {{allow: [page]}}\n{more}"
+        );
+        fs::write(world.path("reconcile.yaml"), text).unwrap();
+        fs::create_dir(world.path("manifests")).unwrap();
+        world
+    }
+
+    pub async fn sqlite(more: &str) -> Self {
+        Self::new(Place::sqlite("").await, Place::sqlite("").await, more).await
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn manifest(&self, name: &str, text: &str) {
+        fs::write(self.path("manifests").join(name), text).unwrap();
+    }
+
+    /// A job that brings pages from TEST to PROD.
+    pub fn job(&self, more: &str) {
+        let text = format!(
+            "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  direction: \
+             TEST -> PROD\n  mode: all\n  modules: [pages]\n{more}"
+        );
+        self.manifest("spring.yaml", &text);
+    }
+
+    pub fn reconcile(&self, arguments: &[&str]) -> Said {
+        shop::reconcile(self.folder.path(), arguments)
+    }
+
+    /// In the checkout, as people work.
+    pub fn approve(&self) {
+        let arguments = ["--config", "../reconcile.yaml", "approve", "spring", "--new", "page/2"];
+        shop::reconcile(&self.path("manifests"), &arguments).ends_with(0);
+    }
+
+    pub fn git(&self, arguments: &[&str]) -> String {
+        crate::git::world::git(&self.path("manifests"), arguments, b"")
+    }
+
+    /// The manifests' folder as a clone of a bare repository beside it.
+    pub fn repository(&self) {
+        crate::git::world::git(
+            self.folder.path(),
+            &["init", "-q", "--bare", "-b", "main", "remote.git"],
+            b"",
+        );
+        self.git(&["init", "-q", "-b", "main"]);
+        for (key, value) in [("user.name", "Jo"), ("user.email", "jo@users.example")] {
+            self.git(&["config", key, value]);
+        }
+        self.git(&["remote", "add", "origin", self.path("remote.git").to_str().unwrap()]);
+        self.commit("What goes where");
+    }
+
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "-q", "-m", message]);
+        self.git(&["push", "-q", "origin", "main"]);
+    }
+
+    /// A file on the branch of results, once it is there and says so.
+    pub async fn result(&self, name: &str, says: &str) -> String {
+        let remote = self.path("remote.git");
+        eventually(&format!("{name} says {says}"), || {
+            let file = format!("reconcile-results:results/{name}");
+            let output = Command::new("git").args(["show", &file]).current_dir(&remote).output();
+            let text = String::from_utf8(output.unwrap().stdout).unwrap();
+            text.contains(says).then_some(text)
+        })
+        .await
+    }
+
+    pub fn watch(&self) -> Daemon {
+        self.watch_with(&[])
+    }
+
+    pub fn watch_with(&self, variables: &[(&str, &str)]) -> Daemon {
+        self.started(&[], variables)
+    }
+
+    /// The daemon, started by another program that becomes it.
+    pub fn watch_by(&self, starter: &[&str]) -> Daemon {
+        self.started(starter, &[])
+    }
+
+    fn started(&self, starter: &[&str], variables: &[(&str, &str)]) -> Daemon {
+        // Daemons of several operator's files may run at once.
+        let of = variables.iter().find(|(name, _)| *name == "RECONCILE_CONFIG");
+        let log = self.path(&format!("{}.log", of.map_or("daemon", |(_, file)| file)));
+        let command =
+            [starter, &[env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"]].concat();
+        let child = Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .envs(
+                ["PATH", "TMPDIR"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
+            )
+            .envs(variables.iter().copied())
+            .stderr(fs::File::create(&log).unwrap())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Daemon { child, log }
+    }
+
+    /// Everything as it was before any daemon ran.
+    pub async fn begin_again(&self) {
+        let tables = tables_of(&self.prod.url).await;
+        let ledger = tables.iter().filter(|name| name.starts_with("reconcile_"));
+        let drops: String = ledger.map(|name| format!("DROP TABLE {name};")).collect();
+        let rows = "DELETE FROM page WHERE id <> 1; UPDATE page SET title = 'Home' WHERE id = 1;";
+        self.prod.run(&(drops + rows)).await;
+        for name in ["state", "results", "mails", "effects"] {
+            let path = self.path(name);
+            if path.is_dir() {
+                fs::remove_dir_all(path).unwrap();
+            } else if path.exists() {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        if self.path("remote.git").is_dir() {
+            let delete = ["update-ref", "-d", "refs/heads/reconcile-results"];
+            crate::git::world::git(&self.path("remote.git"), &delete, b"");
+        }
+    }
+
+    pub async fn titles(&self) -> Vec<String> {
+        texts(&self.prod.url, "page", &["title"]).await.into_iter().flatten().collect()
+    }
+}
+
+impl Daemon {
+    pub async fn says(&self, what: &str) {
+        eventually(&format!("the daemon says {what}"), || self.said().contains(what).then_some(()))
+            .await;
+    }
+
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    pub async fn ends(mut self) -> String {
+        self.signal("-TERM");
+        let code = eventually("the daemon ends", || self.child.try_wait().unwrap()).await;
+        assert_eq!(code.code(), Some(0), "{}", self.said());
+        self.said()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+        }
+    }
+}
+
+pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn tables_of(url: &str) -> Vec<String> {
+    let mut session = Session::open(url, "PROD", Access::ReadOnly).await.unwrap();
+    session.catalog().await.unwrap().tables.into_keys().collect()
+}
+
+/// Columns of all rows of a table as texts, in the order of its key; nothing where there is no such
+/// table.
+pub async fn texts(url: &str, table: &str, columns: &[&str]) -> Vec<Vec<String>> {
+    let mut session = Session::open(url, "test", Access::ReadOnly).await.unwrap();
+    let catalog = session.catalog().await.unwrap();
+    let Some(table) = catalog.table(table) else { return Vec::new() };
+    let columns: Vec<_> = columns.iter().map(|&name| name.to_owned()).collect();
+    session.begin().await.unwrap();
+    let mut found = Vec::new();
+    let none = BTreeMap::new();
+    let mut rows = session.scan(table, &columns, &table.primary_key, &none).await.unwrap();
+    while let Some(row) = rows.next().await.unwrap() {
+        found.push(row.iter().map(|value| value.display().into_owned()).collect());
+    }
+    drop(rows);
+    session.close().await.unwrap();
+    found
+}
