@@ -2,13 +2,16 @@
 //!
 //! Answers for one hint after many events, and for a folder that was deleted and made again. Where
 //! nothing is told (network file systems, too many folders), the regular listing finds it later.
+//! A hint says only that something may have changed, so that events which were lost need no more.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use notify::event::EventKind;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::log::say;
 
 /// Editors write a file in several steps; after the last one it is quiet for so long,
 const QUIET: Duration = Duration::from_millis(150);
@@ -22,21 +25,34 @@ pub struct Hints {
     events: UnboundedReceiver<()>,
     /// Device and number of the folder that is watched.
     watched: Option<(u64, u64)>,
+    /// Why it isn't watched; it is said once.
+    unwatched: Option<String>,
 }
 
 impl Hints {
     /// Watches a folder; one that can't be watched gives no hints.
     pub fn of(folder: &Path) -> Self {
         let (sender, events) = unbounded_channel();
-        let told = move |event: notify::Result<notify::Event>| {
-            let is_read = matches!(&event, Ok(event) if matches!(event.kind, EventKind::Access(_)));
-            if !is_read {
+        let told = move |event: notify::Result<Event>| {
+            if is_hint(&event) {
                 // Nobody listens any more: the program ends.
                 let _ = sender.send(());
             }
         };
-        let watcher = notify::recommended_watcher(told).ok();
-        let mut hints = Self { folder: folder.to_owned(), watcher, events, watched: None };
+        Self::with(folder, notify::recommended_watcher(told), events)
+    }
+
+    fn with(
+        folder: &Path,
+        watcher: notify::Result<RecommendedWatcher>,
+        events: UnboundedReceiver<()>,
+    ) -> Self {
+        let folder = folder.to_owned();
+        let mut hints = Self { folder, watcher: None, events, watched: None, unwatched: None };
+        match watcher {
+            Ok(watcher) => hints.watcher = Some(watcher),
+            Err(error) => hints.say_unwatched(&error),
+        }
         hints.renew();
         hints
     }
@@ -50,8 +66,27 @@ impl Hints {
         let Some(watcher) = &mut self.watcher else { return };
         // What is gone can't be left any more.
         let _ = watcher.unwatch(&self.folder);
-        let watching = watcher.watch(&self.folder, RecursiveMode::Recursive).is_ok();
-        self.watched = there.filter(|_| watching);
+        match watcher.watch(&self.folder, RecursiveMode::Recursive) {
+            Ok(()) => {
+                self.watched = there;
+                self.unwatched = None;
+            }
+            Err(error) => {
+                self.watched = None;
+                // One that isn't there can't be listed either, and that is said.
+                if there.is_some() {
+                    self.say_unwatched(&error);
+                }
+            }
+        }
+    }
+
+    fn say_unwatched(&mut self, error: &notify::Error) {
+        let why = error.to_string();
+        if self.unwatched.as_ref() != Some(&why) {
+            say("manifests", format!("the folder can't be watched, only listed regularly: {why}"));
+            self.unwatched = Some(why);
+        }
     }
 
     /// Waits for a change and until it is quiet again.
@@ -66,8 +101,54 @@ impl Hints {
     }
 }
 
+/// Whether something may have changed: all but reads, also events that were lost (`Rescan`) and errors.
+fn is_hint(event: &notify::Result<Event>) -> bool {
+    !matches!(event, Ok(event) if matches!(event.kind, EventKind::Access(_)))
+}
+
 fn identity(folder: &Path) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     let about = std::fs::metadata(folder).ok()?;
     Some((about.dev(), about.ino()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use notify::event::{AccessKind, DataChange, Flag, ModifyKind};
+
+    #[test]
+    fn all_but_reads_are_hints() {
+        let event = |kind| Ok(Event::new(kind));
+        let written = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let rescan = Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan));
+        for (what, event, expected) in [
+            ("a read", event(EventKind::Access(AccessKind::Any)), false),
+            ("a write", event(written), true),
+            ("events were lost", rescan, true),
+            ("the watcher failed", Err(notify::Error::generic("it broke")), true),
+        ] {
+            assert_eq!(is_hint(&event), expected, "{what}");
+        }
+    }
+
+    /// The folder is listed regularly all the same: the wait for a hint doesn't end, it isn't an error,
+    /// and it doesn't spin.
+    #[tokio::test]
+    async fn without_a_watcher_there_are_no_hints() {
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, events) = unbounded_channel();
+        drop(sender);
+        let no_watcher = Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+        let mut hints = Hints::with(folder.path(), no_watcher, events);
+        assert!(
+            hints.unwatched.as_ref().is_some_and(|why| why.contains("limit")),
+            "{:?}",
+            hints.unwatched
+        );
+        hints.renew();
+        std::fs::write(folder.path().join("a.yaml"), "").unwrap();
+        let hint = tokio::time::timeout(2 * QUIET, hints.next()).await;
+        assert!(hint.is_err());
+    }
 }

@@ -217,11 +217,13 @@ fn announce(memory: &mut Memory, lesson: &Lesson<'_>, learned: &mut Learned) {
         (Phase::Scheduled, Some(at)) if told != Some(lesson.request) => {
             memory.announced = Some(lesson.request.to_owned());
             memory.announced_for = Some(at);
+            memory.announcements += 1;
             learned.events.push(Event::Scheduled { at, instead_of: None });
         }
         (Phase::Scheduled, Some(at)) => {
             let before = memory.announced_for.replace(at);
             if let Some(before) = before.filter(|before| is_moved(memory, lesson, *before, at)) {
+                memory.announcements += 1;
                 learned.events.push(Event::Scheduled { at, instead_of: Some(before) });
             }
         }

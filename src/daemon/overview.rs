@@ -59,9 +59,16 @@ pub async fn overview(
         };
         let mut warnings = warnings(&recipients(&config, &memory));
         warnings.extend(not_out(&posted, name, Words::All));
+        warnings.extend(not_written(&memory));
         lines.push(Line { job: name.clone(), standing, memory, warnings, open });
     }
     Ok(lines)
+}
+
+/// Result files that people don't find yet; the state store has them.
+fn not_written(memory: &Memory) -> Option<String> {
+    let names: Vec<&str> = memory.unpublished.keys().map(String::as_str).collect();
+    (!names.is_empty()).then(|| format!("not written yet: {}", names.join(", ")))
 }
 
 /// A run that is under way stands above what would be decided now.

@@ -9,6 +9,7 @@ use crate::config::{Config, Environment};
 use crate::database::Session;
 use crate::git;
 use crate::job::clocks::Clock;
+use crate::job::space;
 
 /// Clocks that differ by more make times in ledgers and schedules misleading.
 const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(5);
@@ -33,6 +34,9 @@ pub fn state_directory(config: &Config) -> Finding {
             .advice("name another as `stateDirectory` in the operator's file");
     }
     let tried = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
+    if let (Ok(()), Err(full)) = (&tried, space::check(directory)) {
+        return Finding::broken("state directory", full.to_string());
+    }
     match (tried, there == directory) {
         (Ok(()), true) => Finding::ok("state directory", format!("{shown} can be written")),
         (Ok(()), false) => {

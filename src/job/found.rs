@@ -38,7 +38,8 @@ async fn found_on(
 ) -> Result<Option<RunRow>, Error> {
     let ledger = Ledger::default();
     let mut reader = session(context, target, Access::ReadOnly).await?;
-    let exists = ledger.exists(&reader.catalog().await?);
+    let catalog = reader.catalog().await?;
+    let exists = ledger.is_there(&mut reader, &catalog).await?;
     reader.close().await?;
     if !exists {
         return Ok(None);

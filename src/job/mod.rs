@@ -12,6 +12,7 @@ pub mod open;
 mod rehearsal;
 pub mod report;
 pub mod run;
+pub mod space;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ pub enum Error {
     Apply(#[from] apply::Error),
     #[error(transparent)]
     State(#[from] state::Error),
+    #[error(transparent)]
+    Full(#[from] space::Full),
     #[error(transparent)]
     ClocksApart(#[from] clocks::Apart),
     /// PROD and TEST of the operator's file are one database.

@@ -16,7 +16,7 @@ use super::lock::lock;
 use super::open::{Basis, Opened, environments, open, session};
 use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
-use super::{Context, Error};
+use super::{Context, Error, space};
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 
@@ -328,6 +328,7 @@ fn ended(outcome: &Outcome, now: Timestamp) -> Option<Ended> {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::State(_)
+        | Error::Full(_)
         | Error::ClocksApart(_)
         | Error::Apply(
             ApplyError::Interrupted
@@ -397,6 +398,7 @@ impl Applying<'_> {
         mut facts: RunFacts,
         watch: &mut dyn Watch,
     ) -> Result<Attempt, Error> {
+        space::check(&self.context.config.state_directory)?;
         let target = opened.target_environment();
         let writer = session(self.context, target, Access::Write).await?;
         watch.writing(writer.cancel_handle())?;

@@ -16,7 +16,7 @@ use crate::job::report::{Outcome, Report};
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::{Change, Class, Counts, Plan};
 use crate::plan::render::words::{answer_word, class_word, count};
-use crate::state::{Compared, End, Ended, Memory, Message};
+use crate::state::{End, Ended, Memory, Message};
 
 /// Where the daemon takes tickets, below its public address.
 pub const CANCEL: &str = "/cancel/";
@@ -50,7 +50,7 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
         _ => None,
     };
     Message {
-        id: id(job, key, event, memory.compared.as_ref()),
+        id: id(job, key, event, memory),
         job: (*job).to_owned(),
         number: 0,
         run,
@@ -64,21 +64,24 @@ pub fn message(matter: &Matter<'_>, event: &Event) -> Message {
 }
 
 /// The same event has the same name, however often it is told of.
-fn id(job: &str, key: &str, event: &Event, compared: Option<&Compared>) -> String {
-    let time;
+fn id(job: &str, key: &str, event: &Event, memory: &Memory) -> String {
+    // What was taken back may be announced and taken back again.
+    let again = match (event, memory.announcements) {
+        (Event::Scheduled { .. } | Event::Withdrawn { .. }, several @ 2..) => several.to_string(),
+        _ => String::new(),
+    };
     let (kind, more) = match event {
-        Event::Compared => ("compared", compared.map_or("", |it| it.subject.as_str())),
-        Event::Troubled { error } => ("troubled", error.as_str()),
-        Event::Scheduled { instead_of: None, .. } => ("scheduled", ""),
-        Event::Scheduled { at, instead_of: Some(before) } => {
-            time = format!("{at} instead of {before}");
-            ("scheduled", time.as_str())
+        Event::Compared => {
+            ("compared", memory.compared.as_ref().map_or("", |it| it.subject.as_str()))
         }
+        Event::Troubled { error } => ("troubled", error.as_str()),
+        Event::Scheduled { .. } => ("scheduled", ""),
         Event::Withdrawn { why } => ("withdrawn", why.as_str()),
         Event::Ended(ended) => (ended.phase.as_str(), ended.run.as_str()),
     };
     let mut hasher = blake3::Hasher::new();
-    for part in ["reconcile message v1", job, key, kind, more] {
+    let parts = ["reconcile message v1", job, key, kind, more];
+    for part in parts.into_iter().chain((!again.is_empty()).then_some(again.as_str())) {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }

@@ -35,6 +35,8 @@ pub struct Memory {
     pub announced: Option<String>,
     /// The time that they were told.
     pub announced_for: Option<Timestamp>,
+    /// How often a time was told so far: each telling is a message of its own.
+    pub announcements: u32,
     /// What an operator said on the command line.
     pub suspended: Option<Suspended>,
     /// Newest first.

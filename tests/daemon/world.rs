@@ -126,11 +126,22 @@ impl World {
     }
 
     pub fn watch_with(&self, variables: &[(&str, &str)]) -> Daemon {
+        self.started(&[], variables)
+    }
+
+    /// The daemon, started by another program that becomes it.
+    pub fn watch_by(&self, starter: &[&str]) -> Daemon {
+        self.started(starter, &[])
+    }
+
+    fn started(&self, starter: &[&str], variables: &[(&str, &str)]) -> Daemon {
         // Daemons of several operator's files may run at once.
         let of = variables.iter().find(|(name, _)| *name == "RECONCILE_CONFIG");
         let log = self.path(&format!("{}.log", of.map_or("daemon", |(_, file)| file)));
-        let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-            .args(["watch", "--grace", "20"])
+        let command =
+            [starter, &[env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"]].concat();
+        let child = Command::new(command[0])
+            .args(&command[1..])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(
