@@ -66,9 +66,8 @@ fn each_folder_uses_only_folders_below_it_in_the_map() {
 fn git_is_started_in_one_place() {
     for file in files(source()).into_iter().filter(|file| !file.ends_with("git/run.rs")) {
         let text = fs::read_to_string(&file).unwrap();
-        // Unit tests may.
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        assert!(!text.contains("Command::new("), "{} starts a program", file.display());
+        let product = text.split("#[cfg(test)]").next().unwrap();
+        assert!(!product.contains("Command::new("), "{} starts a program", file.display());
     }
 }
 
@@ -98,4 +97,29 @@ fn there_is_one_provider_of_cryptography() {
     let lock = fs::read_to_string(source().join("../Cargo.lock")).unwrap();
     assert!(lock.contains("\nname = \"rustls\"\n") && lock.contains("\nname = \"ring\"\n"));
     assert!(!lock.contains("aws-lc"), "a dependency brings a second one");
+}
+
+/// What the daemon does outside of its memory can be made to fail by a test, one by one.
+#[test]
+fn every_effect_of_the_daemon_asks_before_it_happens() {
+    let changing = ["fs::rename(", "fs::remove_file(", "fs::write(", "fs::create_dir", "::create("];
+    let asked = Regex::new(r"raw_sql\(|sqlx::query|connect_with\(").unwrap();
+    for room in ["apply", "daemon", "git", "http", "job", "mail", "report", "state"] {
+        for file in
+            files_of(room).into_iter().filter(|it| !it.to_str().unwrap().ends_with("_tests.rs"))
+        {
+            let text = fs::read_to_string(&file).unwrap();
+            let product = text.split("#[cfg(test)]").next().unwrap();
+            for word in changing {
+                assert!(!product.contains(word), "{} has {word}; see whole.rs", file.display());
+            }
+            assert!(!asked.is_match(product), "{} talks to a database", file.display());
+        }
+    }
+    let driver = ["connection.rs", "mariadb.rs", "postgres.rs", "sqlite.rs", "transaction.rs"];
+    for file in files_of("database") {
+        let is_known = driver.iter().any(|name| file.ends_with(format!("database/{name}")));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(is_known || !asked.is_match(&text), "{} goes past the driver", file.display());
+    }
 }

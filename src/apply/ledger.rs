@@ -276,8 +276,9 @@ impl Ledger {
         session: &mut Session,
         term: Option<&Term>,
     ) -> Result<i64, Error> {
-        self.lock_fence(session).await?;
         let name = Value::Text(FENCE_ROW.into());
+        let key = [vec![name.clone()]];
+        session.lock(Lock::ToWrite, &self.fence, &self.fence.primary_key, &key).await?;
         // A later release may have come since the ledger was looked at.
         self.check_version(session).await?;
         let fence = self.fence_value(session, FENCE_ROW).await?.unwrap_or(0) + 1;
@@ -287,12 +288,6 @@ impl Ledger {
             self.pass(session, term).await?;
         }
         Ok(fence)
-    }
-
-    /// Waits for whoever is behind the fence, also for a commit under way whose process died.
-    pub async fn lock_fence(&self, session: &mut Session) -> Result<(), Error> {
-        let key = [vec![Value::Text(FENCE_ROW.into())]];
-        Ok(session.lock(Lock::ToWrite, &self.fence, &self.fence.primary_key, &key).await?)
     }
 
     /// Notes the lease of a run, unless a later one was here before.

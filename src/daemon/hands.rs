@@ -4,8 +4,8 @@
 //! there.
 
 use super::source::{LastChange, Source};
-use crate::apply::Watch;
 use crate::apply::ledger::RunRow;
+use crate::apply::{Term, Watch};
 use crate::config::{Config, Environment};
 use crate::job::report::Report;
 use crate::job::run::{self, Order};
@@ -69,6 +69,7 @@ pub trait Hands {
         context: &Context<'_>,
         target: Option<Environment>,
         run: &str,
+        term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error>;
     /// Who wrote a job as it is, see [`Source::last_change`].
     async fn last_change(&mut self, source: &Source, job: &SyncJob) -> Option<LastChange>;
@@ -104,8 +105,9 @@ impl Hands for Real {
         context: &Context<'_>,
         target: Option<Environment>,
         run: &str,
+        term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error> {
-        found::found(context, target, run).await
+        found::found(context, target, run, term).await
     }
 
     async fn last_change(&mut self, source: &Source, job: &SyncJob) -> Option<LastChange> {

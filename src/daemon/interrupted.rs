@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::decide::on_error;
 use super::hands::{Hands, Store};
-use super::learn::settled;
+use super::learn::{Asker, settled};
 use super::turn::Desk;
+use crate::apply::Term;
 use crate::job::Context;
 use crate::job::report::Report;
 use crate::report::messages::{Matter, message};
@@ -39,7 +40,8 @@ impl<S: Store, H: Hands> Desk<S, H> {
         let Some(running) = &remembered.memory.running else { return Ok(Begun::Over) };
         let since = running.since;
         let trouble = remembered.memory.trouble.as_ref();
-        if let Some(trouble) = trouble.filter(|trouble| now < trouble.again) {
+        let patient = self.asker == Asker::Daemon;
+        if let Some(trouble) = trouble.filter(|trouble| patient && now < trouble.again) {
             return Ok(Begun::Open(unknown(running, &trouble.error)));
         }
         match self.state.lease(Office::Run).await? {
@@ -48,7 +50,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
                 Ok(Begun::Open(Standing::new(Phase::Running, why)))
             }
             Taken::Ours(lease) => {
-                let settled = self.settle_alone(context, job, remembered, now).await;
+                let settled = self.settle_alone(context, job, remembered, lease.term(), now).await;
                 lease.release().await?;
                 settled
             }
@@ -60,12 +62,13 @@ impl<S: Store, H: Hands> Desk<S, H> {
         context: &Context<'_>,
         job: &str,
         remembered: &mut Remembered,
+        term: Option<&Term>,
         now: Timestamp,
     ) -> Result<Begun, state::Error> {
         // It may have ended while somebody else had the lease.
         *remembered = self.state.memory(job).await?;
         let Some(running) = remembered.memory.running.clone() else { return Ok(Begun::Over) };
-        let report = match self.hands.found(context, running.target, &running.run).await {
+        let report = match self.hands.found(context, running.target, &running.run, term).await {
             Ok(None) => {
                 remembered.memory.running = None;
                 self.state.save(job, remembered, &Change::default()).await?;

@@ -90,8 +90,11 @@ pub fn learn(memory: &mut Memory, lesson: &Lesson<'_>) -> Learned {
 }
 
 fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
-    memory.running = None;
     let is_run = lesson.action.step == Step::Run;
+    // A commit without an answer may have happened: the run is open until its ledger is read.
+    if is_run && !matches!(report.outcome, Outcome::Unknown { .. }) {
+        memory.running = None;
+    }
     compared(memory, lesson, report, learned);
     match &report.outcome {
         // What can't be compared today says nothing about a request whose time hasn't come.

@@ -20,6 +20,8 @@ pub mod overview;
 pub mod pass;
 pub mod post;
 pub mod record;
+#[cfg(test)]
+mod simulation_tests;
 pub mod source;
 pub mod stop;
 pub mod turn;

@@ -428,7 +428,7 @@ impl Daemon {
         // A file that can't be read may hold the job.
         let is_sure = context.manifests.names_all();
         for (name, mut remembered) in memories {
-            if !is_sure || remembered.memory.seen.is_none() {
+            if !is_sure || !remembered.memory.is_open() {
                 continue;
             }
             let written = self.desk.gone(context, &name, &mut remembered, now).await;

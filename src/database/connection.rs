@@ -15,15 +15,16 @@ use sqlx::{
     Row as _, SqliteConnection, TypeInfo, ValueRef,
 };
 
+use super::answer::Silence;
 use super::sift::{self, Passes};
 use crate::catalog::Engine;
 use crate::effect;
 
 pub(super) enum Connection {
     Sqlite(SqliteConnection),
-    Postgres(PgConnection),
-    Mariadb(MySqlConnection),
-    /// One that a test has lost.
+    Postgres(PgConnection, Silence),
+    Mariadb(MySqlConnection, Silence),
+    /// One that is of no more use: its server gave no answer, or a test has lost it.
     Lost(Engine),
 }
 
@@ -114,15 +115,19 @@ impl Connection {
     pub fn engine(&self) -> Engine {
         match self {
             Self::Sqlite(_) => Engine::Sqlite,
-            Self::Postgres(_) => Engine::Postgres,
-            Self::Mariadb(_) => Engine::Mariadb,
+            Self::Postgres(..) => Engine::Postgres,
+            Self::Mariadb(..) => Engine::Mariadb,
             Self::Lost(engine) => *engine,
         }
     }
 
-    /// Asks a test whether the server is to hear of it. What it doesn't hear of has its connection
-    /// lost, and with it the transaction.
+    /// Whether the server can hear of it. What a test keeps from it has its connection lost, and with
+    /// that the transaction.
     fn ask(&mut self, sql: &str) -> sqlx::Result<()> {
+        if matches!(self, Self::Postgres(_, silence) | Self::Mariadb(_, silence) if silence.fell())
+        {
+            *self = Self::Lost(self.engine());
+        }
         effect::before(effect::Kind::Statement, sql).map_err(|error| {
             *self = Self::Lost(self.engine());
             sqlx::Error::Io(error)
@@ -145,15 +150,18 @@ impl Connection {
                     .boxed(),
                 Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
             },
-            Self::Postgres(connection) => match postgres_arguments(parameters) {
-                Ok(arguments) => sqlx::query_with(AssertSqlSafe(sql), arguments)
-                    .persistent(keep)
-                    .fetch(connection)
-                    .map(|row| postgres_cells(&row?))
-                    .boxed(),
+            Self::Postgres(connection, silence) => match postgres_arguments(parameters) {
+                Ok(arguments) => silence.limit_rows(
+                    sqlx::query_with(AssertSqlSafe(sql), arguments)
+                        .persistent(keep)
+                        .fetch(connection)
+                        .map(|row| postgres_cells(&row?)),
+                ),
                 Err(error) => futures_util::stream::once(async { Err(error) }).boxed(),
             },
-            Self::Mariadb(connection) => mariadb_stream(connection, sql, parameters),
+            Self::Mariadb(connection, silence) => {
+                silence.limit_rows(mariadb_stream(connection, sql, parameters))
+            }
             Self::Lost(_) => futures_util::stream::once(async { Err(lost()) }).boxed(),
         }
     }
@@ -180,25 +188,27 @@ impl Connection {
                     .boxed(),
                 Err(error) => failed(error),
             },
-            Self::Postgres(connection) => match postgres_arguments(parameters) {
-                Ok(arguments) => sqlx::query_with(sql, arguments)
-                    .persistent(keep)
-                    .fetch(connection)
-                    .map(|row| sift::postgres(&row?, passes))
-                    .boxed(),
+            Self::Postgres(connection, silence) => match postgres_arguments(parameters) {
+                Ok(arguments) => silence.limit_rows(
+                    sqlx::query_with(sql, arguments)
+                        .persistent(keep)
+                        .fetch(connection)
+                        .map(move |row| sift::postgres(&row?, passes)),
+                ),
                 Err(error) => failed(error),
             },
-            Self::Mariadb(connection) => match parameters.is_empty() {
-                true => sqlx::raw_sql(sql).fetch(connection),
-                false => match mariadb_arguments(parameters) {
-                    Ok(arguments) => {
-                        sqlx::query_with(sql, arguments).persistent(true).fetch(connection)
-                    }
-                    Err(error) => return failed(error),
-                },
+            Self::Mariadb(connection, silence) => {
+                let rows = match parameters.is_empty() {
+                    true => sqlx::raw_sql(sql).fetch(connection),
+                    false => match mariadb_arguments(parameters) {
+                        Ok(arguments) => {
+                            sqlx::query_with(sql, arguments).persistent(true).fetch(connection)
+                        }
+                        Err(error) => return failed(error),
+                    },
+                };
+                silence.limit_rows(rows.map(move |row| sift::mariadb(&row?, passes)))
             }
-            .map(|row| sift::mariadb(&row?, passes))
-            .boxed(),
             Self::Lost(_) => failed(lost()),
         }
     }
@@ -225,18 +235,18 @@ impl Connection {
                 let query = sqlx::query_with(sql, arguments).persistent(keep);
                 query.execute(connection).await?.rows_affected()
             }
-            Self::Postgres(connection) => {
+            Self::Postgres(connection, silence) => {
                 let arguments = postgres_arguments(parameters)?;
                 let query = sqlx::query_with(sql, arguments).persistent(keep);
-                query.execute(connection).await?.rows_affected()
+                silence.limit(query.execute(connection)).await?.rows_affected()
             }
-            Self::Mariadb(connection) => {
+            Self::Mariadb(connection, silence) => {
                 if parameters.is_empty() {
                     return Ok(sqlx::raw_sql(sql).execute(connection).await?.rows_affected());
                 }
                 let arguments = mariadb_arguments(parameters)?;
                 let query = sqlx::query_with(sql, arguments).persistent(true);
-                query.execute(connection).await?.rows_affected()
+                silence.limit(query.execute(connection)).await?.rows_affected()
             }
             Self::Lost(_) => return Err(lost()),
         })
@@ -248,8 +258,12 @@ impl Connection {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql));
         match self {
             Self::Sqlite(connection) => sql.execute(connection).await.map(|_| ()),
-            Self::Postgres(connection) => sql.execute(connection).await.map(|_| ()),
-            Self::Mariadb(connection) => sql.execute(connection).await.map(|_| ()),
+            Self::Postgres(connection, silence) => {
+                silence.limit(sql.execute(connection)).await.map(|_| ())
+            }
+            Self::Mariadb(connection, silence) => {
+                silence.limit(sql.execute(connection)).await.map(|_| ())
+            }
             Self::Lost(_) => Err(lost()),
         }
     }
@@ -257,8 +271,8 @@ impl Connection {
     pub async fn close(self) -> sqlx::Result<()> {
         match self {
             Self::Sqlite(connection) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
-            Self::Mariadb(connection) => connection.close().await,
+            Self::Postgres(connection, silence) => silence.limit(connection.close()).await,
+            Self::Mariadb(connection, silence) => silence.limit(connection.close()).await,
             Self::Lost(_) => Ok(()),
         }
     }

@@ -12,6 +12,18 @@ use crate::catalog::{Column, Engine, Kind, OnDelete, Table, UNLIMITED};
 impl Session {
     /// Creates a table unless it exists. SQLite and PostgreSQL both take this back on rollback.
     pub async fn create_table_if_missing(&mut self, table: &Table) -> Result<()> {
+        if self.has_table(table).await? {
+            return Ok(());
+        }
+        let create = create_table_sql(self.engine(), table);
+        match self.execute("create", Some(table), Statement::once(create)).await {
+            // Several that start at once create it at once.
+            Err(error) if !self.has_table(table).await? => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn has_table(&mut self, table: &Table) -> Result<bool> {
         let (sql, exists) = match self.engine() {
             Engine::Sqlite => (
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE",
@@ -28,11 +40,7 @@ impl Session {
             ),
         };
         let found = self.cell("look for", Some(table), Statement::new(sql).with(exists)).await?;
-        if found.text().is_some() {
-            return Ok(());
-        }
-        let create = create_table_sql(self.engine(), table);
-        self.execute("create", Some(table), Statement::once(create)).await.map(|_| ())
+        Ok(found.text().is_some())
     }
 
     /// Creates an empty temporary table that only this session sees and that is gone at the end of

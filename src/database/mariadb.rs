@@ -12,6 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::Access;
+use super::answer::Silence;
 use super::catalog_mariadb::is_mariadb;
 use super::connection::{Cell, Connection, Parameter, Statement, connecting};
 use super::dialect::{Dialect, check_size, has_text, is_number};
@@ -74,7 +75,7 @@ pub(super) async fn open(
     let connection =
         tokio::time::timeout(CONNECT_TIMEOUT, MySqlConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;
-    let mut connection = Connection::Mariadb(connection.map_err(driver)?);
+    let mut connection = Connection::Mariadb(connection.map_err(driver)?, Silence::default());
     for settings in [KEEP_OPERATOR_MODE, OUR_MODE, SETTINGS] {
         connection.script(settings).await.map_err(driver)?;
     }

@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 
 use super::Access;
+use super::answer::Silence;
 use super::connection::{Cell, Cells, Connection, Statement, connecting};
 use super::dialect::{Dialect, check_size, has_text, is_number};
 use super::error::{Error, Result, connect_reason};
@@ -80,7 +81,7 @@ pub(super) async fn connect(
     let connection =
         tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&options)).await;
     let connection = connection.map_err(|_| failed("the server doesn't answer".into()))?;
-    let mut connection = Connection::Postgres(connection.map_err(driver)?);
+    let mut connection = Connection::Postgres(connection.map_err(driver)?, Silence::default());
     connection.script(SETTINGS).await.map_err(driver)?;
     let idle = super::idle_limit().as_secs();
     let writing = format!("SET idle_in_transaction_session_timeout = '{idle}s'");

@@ -9,6 +9,7 @@ use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 
+use super::answer::Silence;
 use super::batch::Stages;
 use super::connection::{Connection, Parameter, Statement, connecting};
 use super::error::{ConstraintKind, Error, Result};
@@ -237,15 +238,17 @@ impl CancelHandle {
         connecting().map_err(|error| doing.failed(&error))?;
         let cancelled = match &self.server {
             Server::Postgres(options) => {
-                let connection = options.connect().await.map_err(|error| doing.failed(&error))?;
-                let mut connection = Connection::Postgres(connection);
+                let connection = Silence::default().limit(options.connect()).await;
+                let connection = connection.map_err(|error| doing.failed(&error))?;
+                let mut connection = Connection::Postgres(connection, Silence::default());
                 let sql = "SELECT pg_cancel_backend(CAST($1 AS integer))::text";
                 let statement = Statement::new(sql).with(Parameter::Integer(self.backend));
                 connection.cell(statement).await.map(|_| connection)
             }
             Server::Mariadb(options) => {
-                let connection = options.connect().await.map_err(|error| doing.failed(&error))?;
-                let mut connection = Connection::Mariadb(connection);
+                let connection = Silence::default().limit(options.connect()).await;
+                let connection = connection.map_err(|error| doing.failed(&error))?;
+                let mut connection = Connection::Mariadb(connection, Silence::default());
                 let kill = format!("KILL QUERY {}", self.backend);
                 connection.script(&kill).await.map(|()| connection)
             }

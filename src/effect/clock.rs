@@ -2,7 +2,7 @@
 //!
 //! Answers for tests not having to wait: `RECONCILE_TEST_CLOCK=SECONDS`, in a build with debug
 //! assertions, sets the clock ahead by that and has every pause end soon, with the clock put forward
-//! by the rest of it.
+//! by the rest of it. Servers are waited for only a few seconds then.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +12,8 @@ use jiff::Timestamp;
 
 /// What is left of a pause in haste.
 const SHORT: Duration = Duration::from_millis(20);
+/// Others are waited for so long in haste.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How far ahead the clock is, in milliseconds; nothing where it goes right.
 static AHEAD: LazyLock<Option<AtomicU64>> = LazyLock::new(|| {
@@ -32,6 +34,14 @@ pub fn instant() -> Instant {
 fn ahead() -> Duration {
     let ahead = cfg!(debug_assertions).then(|| AHEAD.as_ref()).flatten();
     ahead.map_or(Duration::ZERO, |ahead| Duration::from_millis(ahead.load(Ordering::SeqCst)))
+}
+
+/// How long to wait for somebody else. In haste nobody is waited for for minutes.
+pub fn limit(time: Duration) -> Duration {
+    match cfg!(debug_assertions) && AHEAD.is_some() {
+        true => time.min(PATIENCE),
+        false => time,
+    }
 }
 
 /// Waits until so much time has passed by the daemon's clock.

@@ -1,6 +1,7 @@
 //! What the ledger of a target says of a run whose process ended in the middle of it.
 
 use super::{Context, Error, open::session};
+use crate::apply::Term;
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
@@ -11,15 +12,18 @@ const ATTEMPTS: usize = 3;
 /// A run by its name, if it is committed: on its target, or where nobody knows that, on either.
 ///
 /// # Guarantees
-/// Nothing of the run is under way any more when this returns: the fence it would hold was locked.
+/// Nothing of the run is under way any more when this returns, and nothing of it comes later: the
+/// fence that it would hold was raised under the lease given, so a process that was only stopped is
+/// refused there.
 pub async fn found(
     context: &Context<'_>,
     target: Option<Environment>,
     run: &str,
+    term: Option<&Term>,
 ) -> Result<Option<RunRow>, Error> {
     let either = [Environment::Prod, Environment::Test];
     for environment in either.into_iter().filter(|it| target.is_none_or(|target| target == *it)) {
-        if let Some(row) = found_on(context, environment, run).await? {
+        if let Some(row) = found_on(context, environment, run, term).await? {
             return Ok(Some(row));
         }
     }
@@ -30,6 +34,7 @@ async fn found_on(
     context: &Context<'_>,
     target: Environment,
     run: &str,
+    term: Option<&Term>,
 ) -> Result<Option<RunRow>, Error> {
     let ledger = Ledger::default();
     let mut reader = session(context, target, Access::ReadOnly).await?;
@@ -41,7 +46,7 @@ async fn found_on(
     let mut session = session(context, target, Access::Write).await?;
     let mut attempt = 1;
     let row = loop {
-        match behind_the_fence(&mut session, &ledger, run).await {
+        match behind_the_fence(&mut session, &ledger, run, term).await {
             Err(error) if attempt < ATTEMPTS && may_go_better(&error) => {
                 attempt += 1;
                 session.rollback().await?;
@@ -61,10 +66,11 @@ async fn behind_the_fence(
     session: &mut Session,
     ledger: &Ledger,
     run: &str,
+    term: Option<&Term>,
 ) -> Result<Option<RunRow>, Error> {
     session.begin().await?;
-    ledger.lock_fence(session).await?;
+    ledger.raise_fence(session, term).await?;
     let row = ledger.run(session, run).await?;
-    session.rollback().await?;
+    session.commit().await?;
     Ok(row)
 }

@@ -196,6 +196,11 @@ impl Memory {
         self.held.as_ref().filter(|held| held.key == key).map(|held| &held.ended)
     }
 
+    /// Whether something is still to be done about a job that no manifest names.
+    pub fn is_open(&self) -> bool {
+        self.seen.is_some() || self.running.is_some() || !self.unpublished.is_empty()
+    }
+
     pub fn add_run(&mut self, run: RunLine) {
         self.runs.insert(0, run);
         self.runs.truncate(MOST_RUNS);

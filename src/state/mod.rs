@@ -100,6 +100,18 @@ pub struct Remembered {
     version: i64,
 }
 
+#[cfg(test)]
+impl Remembered {
+    /// As a store of a test has it.
+    pub fn stored(memory: Memory, version: i64) -> Self {
+        Self { memory, version }
+    }
+
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+}
+
 /// What is written together about a job.
 #[derive(Debug, Default)]
 pub struct Change<'a> {
