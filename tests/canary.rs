@@ -214,6 +214,14 @@ fn no_marker_gets_out_of_a_broken_operators_file() {
             "tables:",
             "mail: {transport: \"smtp://u:CANARY@h:x\", from: x, recipients: []}\nstate: \"postgres://u:CANARY@h/x\"\ntables:",
         ),
+        ("tables:", "http: {publicUrl: \"https://CANARY:CANARY@shop.example\"}\ntables:"),
+        ("tables:", "http: {publicUrl: \"CANARY\", listen: \"CANARY\"}\ntables:"),
+        (
+            "tables:",
+            "http: {tokens: {a: {secret: CANARY-CANARY-CANARY, may: view}, b: {secret: CANARY-CANARY-CANARY, may: view}}}\ntables:",
+        ),
+        ("tables:", "http: {hooks: {secret: CANARY}}\ntables:"),
+        ("tables:", "http: {hooks: CANARY-CANARY-CANARY, tokens: [CANARY-CANARY-CANARY]}\ntables:"),
         ("instance", "instance"),
     ];
     for (from, to) in changes {

@@ -213,3 +213,36 @@ fn keys_of_signers_are_whole() {
     assert_eq!(keys("").unwrap_err(), ["no-value"]);
     assert_eq!(with_git("url: /a, requireSigned: {}").unwrap_err(), ["missing-key"]);
 }
+
+#[test]
+fn http_is_understood_whole_or_refused() {
+    let read = |http: &str| {
+        let text = format!("{SMALLEST}http: {{{http}}}\n");
+        config::parse(Path::new("/r.yaml"), text.as_bytes(), &|_| None)
+    };
+    let http = read("").unwrap().http.unwrap();
+    assert_eq!(http.listen.to_string(), "127.0.0.1:8080");
+    assert!(http.public_url.is_none() && http.tokens.is_empty() && http.hook.is_none());
+    let long = "secret: 0123456789abcdef";
+    for (http, code) in [
+        ("listen: localhost", "bad-address"),
+        ("listen: \"localhost:8080\"", "bad-address"),
+        ("listen: 8080", "wrong-type"),
+        ("publicUrl: shop.example", "bad-url"),
+        ("publicUrl: \"https://shop.example/reconcile\"", "bad-url"),
+        ("tokens: {jo: {secret: short, may: view}}", "weak-secret"),
+        (&format!("tokens: {{jo: {{{long}, may: everything}}}}"), "bad-value"),
+        (&format!("tokens: {{jo: {{{long}}}}}"), "missing-key"),
+        (
+            &format!("tokens: {{jo: {{{long}, may: view}}, kim: {{{long}, may: view}}}}"),
+            "same-secret",
+        ),
+        ("hooks: {secret: short}", "weak-secret"),
+        ("hooks: {}", "missing-key"),
+        ("hook: {}", "unknown-key"),
+    ] {
+        let problems = read(http).unwrap_err();
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes, [code], "{http}");
+    }
+}

@@ -232,6 +232,7 @@ fn the_demo_of_the_daemon_goes_from_commit_to_result() {
         "Subject: Comparison finished: spring-campaign",
         "Subject: Synchronization process (spring-campaign)",
         "reconcile cancel spring-campaign",
+        "/cancel/spring-campaign.",
         "Subject: Success: Synchronization process (spring-campaign)",
         "reconcile: results of spring-campaign: Succeeded",
         "phase: Succeeded",

@@ -4,5 +4,6 @@ mod access;
 mod cancel;
 mod hooks;
 mod pages;
+mod race;
 mod serving;
 mod world;

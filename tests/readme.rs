@@ -191,7 +191,8 @@ fn every_yaml_block_is_valid() {
             if block.text.contains("\nkind: ") {
                 manifests += 1;
             } else {
-                let variable = |_: &str| Some("postgres://shop.example/a-long-value".to_owned());
+                let variable =
+                    |name: &str| Some(format!("postgres://shop.example/a-long-value-{name}"));
                 let path = Path::new("/shop/reconcile.yaml");
                 let read = config::parse(path, whole(&block.text).as_bytes(), &variable);
                 assert!(read.is_ok(), "{name}: {:#?}", read.err());

@@ -64,6 +64,12 @@ fn begin(teller: &mut Teller<'_>, shop: &Shop) -> Result<(), Error> {
         "{name}/manifests is a git repository; {name}/reconcile.yaml names it under `git`, with a \
          branch for results, and lets mail go into the folder {name}/outbox."
     ))?;
+    if let Some(pages) = &shop.pages {
+        teller.say(&format!(
+            "While the daemon runs, {}/ shows jobs and messages. Sign in with the token {}",
+            pages.url, pages.token
+        ))?;
+    }
     teller.command("reconcile watch &")?;
     mail(teller, "Comparison finished", SOON)?;
     Ok(())

@@ -287,9 +287,10 @@ impl Loop<'_> {
 
     async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
         let renewed = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
-        let heard = self.http.renew(&config, renewed.board()).await;
-        heard.map_err(|error| error.to_string())?;
-        self.daemon.give_way_to(renewed).await.map_err(|error| error.to_string())
+        let renewal = self.http.prepare(&config).await.map_err(|error| error.to_string())?;
+        let given_way = self.daemon.give_way_to(renewed).await;
+        self.http.follow(renewal).await;
+        given_way.map_err(|error| error.to_string())
     }
 }
 

@@ -23,8 +23,8 @@ pub struct Known {
     pub looking_since: Option<Instant>,
     /// The latest look that came to its end.
     pub latest: Option<Looked>,
-    /// Whether result files wait for being put onto their branch.
-    pub unpushed: bool,
+    /// Whether another daemon does the work.
+    pub stands_by: bool,
 }
 
 /// A look that is over.
@@ -56,8 +56,8 @@ impl Board {
         self.lock().checked = Some(Arc::clone(checked));
     }
 
-    pub(super) fn unpushed(&self, unpushed: bool) {
-        self.lock().unpushed = unpushed;
+    pub(super) fn leads(&self, leads: bool) {
+        self.lock().stands_by = !leads;
     }
 
     /// Whoever panicked while holding it had written whole values.

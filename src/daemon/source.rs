@@ -165,11 +165,6 @@ impl Source {
         }
     }
 
-    /// Whether results go onto a branch of their own.
-    pub fn has_branch(&self) -> bool {
-        matches!(self, Self::Git(_))
-    }
-
     /// How often to look without a hint; nothing where the usual listing is enough.
     pub fn poll(&self) -> Option<Duration> {
         match self {

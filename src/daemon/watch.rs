@@ -124,6 +124,7 @@ impl Daemon {
         if renewed.desk.state.is_same(&self.desk.state) {
             renewed.lease = self.lease.take();
         }
+        renewed.board = Arc::clone(&self.board);
         std::mem::replace(self, renewed).end().await
     }
 
@@ -200,11 +201,8 @@ impl Daemon {
     /// asks it: the old one may be lost for good, or in the midst of something.
     pub async fn look(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
         self.board.begins();
-        let looked = self.look_anew(now, watch).await;
+        let looked = Box::pin(self.look_anew(now, watch)).await;
         self.board.ends(looked.as_ref().err().map(ToString::to_string));
-        if matches!(&looked, Ok(look) if look.news == Written::Anew) {
-            self.board.unpushed(self.source.has_branch());
-        }
         looked
     }
 
@@ -221,7 +219,11 @@ impl Daemon {
     }
 
     async fn look_at_all(&mut self, now: Timestamp, watch: &mut dyn Watch) -> Result<Look, Error> {
-        if !self.leads().await? {
+        let leads = self.leads().await?;
+        self.board.leads(leads);
+        if !leads {
+            // Whoever asks this daemon where jobs stand is answered, too.
+            self.check().await?;
             return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
         }
         if self.is_behind {
@@ -346,9 +348,7 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        let published = self.desk.publish(&mut self.source, &message).await;
-        self.board.unpushed(published.is_err());
-        published
+        self.desk.publish(&mut self.source, &message).await
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.

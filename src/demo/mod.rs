@@ -7,9 +7,11 @@ pub mod files;
 pub mod git;
 
 use std::io;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use crate::database::{self, Access, Session};
+use crate::random::drawn;
 use files::{FILES, MENDED, PROD, SCHEMA, SHOP, TEST};
 
 /// Says that a folder was made here and may be made anew.
@@ -36,6 +38,8 @@ pub struct Shop {
     pub directory: PathBuf,
     /// It was there before this program was started, so someone wanted to keep it.
     pub before: Before,
+    /// Of a shop that the daemon watches.
+    pub pages: Option<Pages>,
 }
 
 /// What lay in the folder before.
@@ -55,11 +59,36 @@ pub enum Manifests {
 
 /// The line of the operator's file that [`Manifests::FromGit`] replaces,
 const FOLDER: &str = "manifests: ./manifests\n";
-/// and what stands there then.
+/// what stands there then,
 const GIT: &str = "\
 git: {url: ./manifests, branch: main, pollSeconds: 1, resultsBranch: reconcile-results}
 mail: {transport: \"file:outbox\", from: reconcile@shop.example, recipients: [\"*@shop.example\"]}
 ";
+
+/// Where the daemon's pages are, for people of this host who have the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pages {
+    pub url: String,
+    pub token: String,
+}
+
+impl Pages {
+    /// On a port that is free now.
+    fn draw() -> io::Result<Self> {
+        let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Ok(Self { url: format!("http://{free}"), token: drawn()? })
+    }
+
+    /// and where the daemon listens.
+    fn http(&self) -> String {
+        let Self { url, token } = self;
+        let listen = url.trim_start_matches("http://");
+        format!(
+            "http: {{listen: \"{listen}\", publicUrl: \"{url}\", tokens: {{jo@shop.example: {{secret: \
+             \"{token}\", may: schedule}}}}}}\n"
+        )
+    }
+}
 
 impl Shop {
     /// Makes the shop anew.
@@ -68,13 +97,18 @@ impl Shop {
     /// Only an empty folder or a shop made here before is written to or emptied.
     pub async fn make(directory: &Path, manifests: Manifests) -> Result<Self, Error> {
         let before = clear(directory)?;
-        let shop = Self { directory: directory.to_owned(), before };
+        let pages = match manifests {
+            Manifests::FromFolder => None,
+            Manifests::FromGit => Some(Pages::draw().map_err(at(directory))?),
+        };
+        let shop = Self { directory: directory.to_owned(), before, pages };
         std::fs::create_dir_all(directory).map_err(at(directory))?;
         shop.write(MARKER, MARKER_TEXT)?;
         for (path, text) in FILES {
-            match manifests {
-                Manifests::FromGit if path == "reconcile.yaml" => {
-                    shop.write(path, &text.replace(FOLDER, GIT))?;
+            match &shop.pages {
+                Some(pages) if path == "reconcile.yaml" => {
+                    let more = format!("{GIT}{}", pages.http());
+                    shop.write(path, &text.replace(FOLDER, &more))?;
                 }
                 _ => shop.write(path, text)?,
             }

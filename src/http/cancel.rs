@@ -53,7 +53,8 @@ impl From<state::Error> for Cannot {
 
 /// What could be cancelled.
 struct Open {
-    time: String,
+    /// Absent where it waits for something else.
+    time: Option<String>,
     changes: Vec<String>,
 }
 
@@ -66,7 +67,10 @@ pub async fn show(State(site): State<Arc<Site>>, Path(link): Path<String>) -> Re
     };
     match open(&site, &settings, &ticket).await {
         Ok(Open { time, changes }) => {
-            let sentences = [format!("{} is scheduled for {time}.", ticket.job)];
+            let sentences = [match time {
+                Some(time) => format!("{} is scheduled for {time}.", ticket.job),
+                None => format!("{} is approved, and runs as soon as it can.", ticket.job),
+            }];
             let title = format!("Cancel {}?", ticket.job);
             let values = context! { title, sentences, changes, open => true };
             site.pages.show(StatusCode::OK, "cancel.html", values)
@@ -146,8 +150,7 @@ async fn open(site: &Site, settings: &Settings, ticket: &Ticket) -> Result<Open,
     let context = Context::new(&settings.config, &checked.manifests);
     let (which, now) = (Which::Request(&ticket.request), whole_second(Timestamp::now()));
     let turn = lent.desk.cancellable(&context, job, which, now).await?;
-    let at = turn.action.standing.next_run;
-    let time = at.map_or_else(|| "as soon as it can run".into(), |at| local(at, &job.spec));
+    let time = turn.action.standing.next_run.map(|at| local(at, &job.spec));
     lent.back();
     let plan = state::latest_plan(&settings.config, &job.name);
     let approved = plan.iter().flat_map(|plan| &plan.changes).filter(|change| change.approved);

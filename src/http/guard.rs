@@ -15,8 +15,8 @@ use super::page::plain;
 use super::sign_in;
 use super::site::{Ends, Site};
 
-/// Until a request is answered, its body included.
-const LIMIT: Duration = Duration::from_secs(20);
+/// Until a request is answered, its body included; git servers wait no longer for their hooks.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Whoever looks after the process calls it by any name.
 const BY_ANY_NAME: [&str; 2] = ["/healthz", "/readyz"];
 /// A form says from where it was sent only under a policy that lets it: under `no-referrer` its
@@ -33,9 +33,14 @@ pub async fn guard(
 ) -> Response {
     let is_free = BY_ANY_NAME.contains(&request.uri().path());
     let is_known = is_free || is_called(&site, ends, request.headers());
+    let too_slow = match *request.method() {
+        // Whoever sends a body may be the slow one.
+        Method::POST => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
     let mut response = if is_known {
         let answered = tokio::time::timeout(LIMIT, next.run(request)).await;
-        answered.unwrap_or_else(|_| plain(StatusCode::REQUEST_TIMEOUT, "it took too long"))
+        answered.unwrap_or_else(|_| plain(too_slow, "it took too long"))
     } else {
         let words =
             "this isn't a name of this server; `http.publicUrl` of the operator's file names it";

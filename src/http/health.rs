@@ -12,9 +12,11 @@ use axum::response::Response;
 
 use super::page::plain;
 use super::site::Site;
-use super::store::Error;
+use super::store::{Error, within};
 use crate::daemon::board::Known;
 
+/// Whoever looks after the process waits no longer for the state store.
+const ANSWER: Duration = Duration::from_secs(3);
 /// The daemon looks at least twice a minute.
 const OLDEST_LOOK: Duration = Duration::from_mins(2);
 /// A look may compare or run for long; nothing takes longer than this.
@@ -27,8 +29,11 @@ pub async fn alive() -> Response {
 pub async fn ready(State(site): State<Arc<Site>>) -> Response {
     let settings = site.settings();
     let looks = looks(&settings.board.known(), Instant::now());
-    let store = store(&site).await.map_err(|_| "the state store can't be reached".to_owned());
+    let store = within(ANSWER, store(&site))
+        .await
+        .map_err(|_| "the state store can't be reached".to_owned());
     match looks.and(store) {
+        Ok(()) if settings.board.known().stands_by => plain(StatusCode::OK, "ready, standing by"),
         Ok(()) => plain(StatusCode::OK, "ready"),
         Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::header;
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::guard::Viewer;
 use super::site::{Settings, Site};
-use super::store;
+use super::store::{self, within};
 use crate::daemon::board::Known;
 use crate::daemon::overview::overview;
 use crate::daemon::pass::whole_second;
@@ -23,13 +23,16 @@ use crate::put::put;
 use crate::report::Phase;
 use crate::state::{End, Posted};
 
+/// Scrapes give up after 10 seconds; that the store is silent should be told before.
+const ANSWER: Duration = Duration::from_secs(8);
+
 /// What the state store says.
 struct Stored {
     phases: BTreeMap<&'static str, u64>,
     ends: BTreeMap<End, u64>,
     waiting: u64,
     lost: u64,
-    unwritten: u64,
+    unpublished: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -40,7 +43,7 @@ enum Kind {
 
 pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response {
     let settings = site.settings();
-    let stored = stored(&site, &settings).await.ok();
+    let stored = within(ANSWER, stored(&site, &settings)).await.ok();
     let text = text(&settings.board.known(), stored.as_ref(), site.since, Instant::now());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -48,13 +51,13 @@ pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response 
 async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error> {
     let mut lent = site.store.lend(&settings.config).await?;
     let mut phases: BTreeMap<_, _> = Phase::ALL.map(|phase| (phase.as_str(), 0)).into();
-    let mut unwritten = 0;
+    let mut unpublished = 0;
     if let Some(checked) = settings.board.known().checked {
         let now = whole_second(Timestamp::now());
         let names = checked.manifests.job_names();
         for line in overview(&mut lent.desk, &checked.manifests, &names, now).await? {
             *phases.entry(line.standing.phase.as_str()).or_default() += 1;
-            unwritten += line.memory.unpublished.len() as u64;
+            unpublished += line.memory.unpublished.len() as u64;
         }
     }
     let ends = lent.desk.state.ends().await?;
@@ -64,7 +67,7 @@ async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error
     let is_waiting = |posted: &&Posted| posted.message.open(&posted.delivery).next().is_some();
     let waiting = not_out.iter().filter(is_waiting).count() as u64;
     let lost = not_out.iter().filter(is_lost).count() as u64;
-    Ok(Stored { phases, ends, waiting, lost, unwritten })
+    Ok(Stored { phases, ends, waiting, lost, unpublished })
 }
 
 fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) -> String {
@@ -80,11 +83,12 @@ fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) 
     single(&mut out, "start_time_seconds", "When this process began to listen.", since.as_second());
     let is_up = u8::from(stored.is_some());
     single(&mut out, "state_store_up", "Whether the state store answers.", is_up);
+    let leads = u8::from(!known.stands_by);
+    single(&mut out, "leader", "Whether this daemon does the work, and no other.", leads);
     looks(&mut out, known, now);
-    let unpushed = u8::from(known.unpushed);
-    single(&mut out, "results_unpushed", "Whether results wait to be pushed.", unpushed);
     let Some(stored) = stored else { return out };
-    single(&mut out, "result_files_unwritten", "Result files to be written.", stored.unwritten);
+    let help = "Result files that aren't where people find them yet.";
+    single(&mut out, "results_unpushed", help, stored.unpublished);
     let phases: Vec<_> = stored
         .phases
         .iter()
@@ -138,8 +142,6 @@ fn family(out: &mut String, name: &str, kind: Kind, help: &str, values: &[(Strin
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::daemon::board::Looked;
 
@@ -150,10 +152,10 @@ mod tests {
         let (begun, ended, now) = (later(0), later(1_500), later(4_500));
         let since = "2026-12-01T01:00:00Z".parse().unwrap();
         let latest = Some(Looked { at: since, begun, ended, error: None });
-        let known = Known { latest, unpushed: true, ..Known::default() };
+        let known = Known { latest, ..Known::default() };
         let phases = [("Scheduled", 2), ("Running", 0)].into();
         let ends = [(End::Succeeded, 12), (End::Failed, 1)].into();
-        let stored = Stored { phases, ends, waiting: 3, lost: 1, unwritten: 0 };
+        let stored = Stored { phases, ends, waiting: 3, lost: 1, unpublished: 2 };
         insta::assert_snapshot!(text(&known, Some(&stored), since, now));
         let without = text(&known, None, since, now);
         assert!(without.contains("reconcile_state_store_up 0\n"), "{without}");

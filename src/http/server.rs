@@ -28,7 +28,7 @@ const HTTP: &str = "http";
 /// Connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 128;
 /// A request's head has to be there within this time, also the next one of a connection.
-const HEAD: Duration = Duration::from_secs(10);
+const HEAD: Duration = Duration::from_secs(5);
 const MOST_HEADERS: usize = 64;
 /// Bytes of a request's head.
 const LARGEST_HEAD: usize = 16 * 1024;
@@ -58,8 +58,12 @@ pub enum Error {
 pub struct Server {
     /// Who has it may do everything, where the operator's file names nobody.
     of_this_start: String,
+    board: Arc<Board>,
     open: Option<Open>,
 }
+
+/// Settings that are fine, with an address that is taken where it is another one.
+pub struct Renewal(Option<(Settings, Option<TcpListener>)>);
 
 struct Open {
     site: Arc<Site>,
@@ -76,45 +80,48 @@ struct Listening {
 impl Server {
     pub async fn start(config: &Arc<Config>, board: &Arc<Board>) -> Result<Self, Error> {
         let of_this_start = drawn().map_err(Error::Random)?;
-        let mut server = Self { of_this_start, open: None };
-        server.renew(config, board).await?;
+        let mut server = Self { of_this_start, board: Arc::clone(board), open: None };
+        let renewal = server.prepare(config).await?;
+        server.follow(renewal).await;
         Ok(server)
     }
 
-    /// Follows an operator's file that was read again.
-    ///
-    /// # Guarantees
-    /// After an error everything is as before.
-    pub async fn renew(&mut self, config: &Arc<Config>, board: &Arc<Board>) -> Result<(), Error> {
-        let Some(http) = &config.http else {
+    /// What an operator's file that was read again asks for; nothing follows from it yet.
+    pub async fn prepare(&self, config: &Arc<Config>) -> Result<Renewal, Error> {
+        let Some(http) = &config.http else { return Ok(Renewal(None)) };
+        check(http)?;
+        let is_same = |open: &Open| open.listening.wanted == http.listen;
+        let listener = match self.open.as_ref().is_some_and(is_same) {
+            true => None,
+            false => Some(listen(http.listen).await?),
+        };
+        let people = People::new(http, &self.of_this_start);
+        let (config, board) = (Arc::clone(config), Arc::clone(&self.board));
+        Ok(Renewal(Some((Settings { config, http: http.clone(), board, people }, listener))))
+    }
+
+    /// Follows it: from the next request on.
+    pub async fn follow(&mut self, renewal: Renewal) {
+        let Renewal(Some((settings, listener))) = renewal else {
             if let Some(open) = self.open.take() {
                 open.end().await;
             }
-            return Ok(());
+            return;
         };
-        check(http)?;
-        let people = People::new(http, &self.of_this_start);
-        let (config, board) = (Arc::clone(config), Arc::clone(board));
-        let settings = Settings { config, http: http.clone(), board, people };
-        match &mut self.open {
-            Some(open) if open.listening.wanted == http.listen => open.site.renew(settings),
+        let http = settings.http.clone();
+        let site = match &self.open {
             Some(open) => {
-                let listener = listen(http.listen).await?;
                 open.site.renew(settings);
-                let next = Listening::start(listener, http.listen, &open.site);
-                self.say_where(&next.1, http);
-                let open = self.open.as_mut().expect("it was there a moment ago");
-                std::mem::replace(&mut open.listening, next.0).end().await;
+                Arc::clone(&open.site)
             }
-            None => {
-                let listener = listen(http.listen).await?;
-                let site = Arc::new(Site::new(settings));
-                let (listening, here) = Listening::start(listener, http.listen, &site);
-                self.say_where(&here, http);
-                self.open = Some(Open { site, listening });
-            }
+            None => Arc::new(Site::new(settings)),
+        };
+        let Some(listener) = listener else { return };
+        let (listening, here) = Listening::start(listener, http.listen, &site);
+        self.say_where(&here, &http);
+        if let Some(old) = self.open.replace(Open { site, listening }) {
+            old.listening.end().await;
         }
-        Ok(())
     }
 
     fn say_where(&self, here: &str, http: &Http) {

@@ -14,7 +14,7 @@ use crate::daemon::turn::Desk;
 use crate::state;
 
 /// Until the session is to be had.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(8);
 
 /// Why the store can't be asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,14 @@ pub enum Error {
 
 #[derive(Default)]
 pub struct Store(Mutex<Option<Desk>>);
+
+/// What the store answers, if it does so within a time. A session that didn't is closed.
+pub async fn within<T>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(limit, asked).await.map_err(|_| Error::Silent)?
+}
 
 /// The session, for one asker. Dropped without [`Lent::back`] it is closed.
 pub struct Lent<'a> {
@@ -41,11 +49,11 @@ impl Store {
             // One of an older operator's file may lead elsewhere.
             let desk = match place.take().filter(|desk| Arc::ptr_eq(&desk.config, config)) {
                 Some(desk) => desk,
-                None => Desk::open(Arc::clone(config), Asker::Daemon).await?,
+                None => Box::pin(Desk::open(Arc::clone(config), Asker::Daemon)).await?,
             };
             Ok(Lent { place, desk })
         };
-        tokio::time::timeout(LIMIT, lent).await.map_err(|_| Error::Silent)?
+        within(LIMIT, lent).await
     }
 
     pub async fn close(&self) {

@@ -36,7 +36,9 @@ pub fn fates(posted: &Posted) -> Vec<(&str, String)> {
         delivery.lost.get(to),
         delivery.late.get(to),
     ) {
-        (Some(at), ..) => format!("taken by the mail server at {at}"),
+        (Some(at), ..) => {
+            format!("taken by the mail server at {}", at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        }
         (None, Some(why), _) => format!("lost: {why}"),
         (None, None, Some(why)) => format!("not sent yet: {why}"),
         (None, None, None) => "not sent yet".into(),

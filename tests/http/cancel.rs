@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use reconcile::report::ticket::Ticket;
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::world::{FAR_AWAY, HTTP, JO, KIM, MAIL, MANIFESTS, World};
+use super::world::{FAR_AWAY, HTTP, JO, KIM, MAIL, MANIFESTS, World, eventually};
+use crate::places::Place;
 
 async fn scheduled() -> World {
     let world = World::new(&format!("{MANIFESTS}{MAIL}{HTTP}")).await;
@@ -92,10 +93,40 @@ async fn whoever_comes_late_is_told_what_happened() {
     daemon.says("spring: Succeeded");
     client.get(&link(now)).is(200).says("spring is over").says("is committed");
     client.ask("POST", &link(now), &[], "").is(409).says("spring is over");
+    let page =
+        client.get_as("/jobs/spring", JO).is(200).says("<span class=\"phase\">Succeeded</span>");
+    assert!(!page.body.contains("What would be changed"), "{}", page.body);
     let long_ago = now - SignedDuration::from_hours(48);
     client.get(&link(long_ago)).is(410).says("this link ended at");
     client.ask("POST", &link(long_ago), &[], "").is(410);
     daemon.ends();
+}
+
+/// Links are signed by the store's key, and asked about in the store.
+#[tokio::test]
+async fn a_link_of_one_daemon_works_at_another_that_shares_its_store() {
+    let Some(state) = Place::postgres("").await else { return };
+    let shared = format!("{MANIFESTS}{MAIL}{HTTP}state: \"{}\"\n", state.url);
+    let world = World::new(&shared).await;
+    world.job(FAR_AWAY);
+    world.approve();
+    let leader = world.start();
+    let link = world.cancel_link();
+    leader.says("spring: Scheduled");
+    let other = world.start_beside("state-of-another");
+    other.says("standing by");
+    let client = other.client();
+    eventually("the other one knows the manifests", || {
+        (client.get(&link).status == 200).then_some(())
+    });
+    client.get("/readyz").is(200).says("standing by");
+    client.get_as("/metrics", JO).is(200).says("reconcile_leader 0\n");
+    leader.client().get_as("/metrics", JO).is(200).says("reconcile_leader 1\n");
+    client.ask("POST", &link, &[], "").is(200).says("spring is cancelled");
+    leader.client().get(&link).is(200).says("spring was cancelled already");
+    other.ends();
+    leader.ends();
+    state.remove().await;
 }
 
 #[tokio::test]

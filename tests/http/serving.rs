@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use sqlx::{Connection, SqliteConnection};
+
 use super::world::{HTTP, JO, MANIFESTS, World, eventually};
 
 #[tokio::test]
@@ -42,6 +44,13 @@ async fn ready_means_that_looks_work_and_the_state_store_answers() {
     // Also under another name, and by HEAD.
     client.ask("GET", "/readyz", &[("Host", "10.0.0.7:8080")], "").is(200);
     assert_eq!(client.ask("HEAD", "/healthz", &[], "").is(200).body, "");
+    let state = format!("sqlite://{}", world.path("state/reconcile.db").display());
+    let mut other = SqliteConnection::connect(&state).await.unwrap();
+    sqlx::raw_sql("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+    client.get("/readyz").is(503).says("the state store can't be reached");
+    client.get("/healthz").is(200);
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    eventually("it is ready again", || (client.get("/readyz").status == 200).then_some(()));
     std::fs::rename(world.path("manifests"), world.path("elsewhere")).unwrap();
     eventually("it isn't ready", || {
         let answer = client.get("/readyz");
@@ -97,7 +106,16 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
     world.job("");
     let daemon = world.start();
     let client = daemon.client();
-    let mut slow: Vec<TcpStream> = (0..3)
+    let mut half = TcpStream::connect(client.address).unwrap();
+    let head = format!(
+        "POST /sign-in HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Type: \
+         application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\ntoken=",
+        host = client.host()
+    );
+    half.write_all(head.as_bytes()).unwrap();
+    half.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    // More than are served at once.
+    let mut slow: Vec<TcpStream> = (0..150)
         .map(|_| {
             let mut stream = TcpStream::connect(client.address).unwrap();
             stream.write_all(b"GET / HTTP/1.1\r\nX-Slow: ").unwrap();
@@ -126,7 +144,10 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
         let mut said = Vec::new();
         let _ = stream.read_to_end(&mut said);
     }
-    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    let mut said = [0; 12];
+    half.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"HTTP/1.1 408");
+    assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
     // One that is open holds up no end.
     let open = TcpStream::connect(client.address).unwrap();
     daemon.ends();

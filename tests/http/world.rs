@@ -83,9 +83,22 @@ impl World {
     }
 
     pub fn start(&self) -> Daemon {
-        let log = self.path("daemon.log");
+        self.start_with("reconcile.yaml", "daemon.log")
+    }
+
+    /// Another daemon of the same shop, with a state directory of its own.
+    pub fn start_beside(&self, directory: &str) -> Daemon {
+        let file = fs::read_to_string(self.path("reconcile.yaml")).unwrap();
+        let file =
+            format!("{file}stateDirectory: {directory}\nresults: {{directory: {directory}/r}}\n");
+        fs::write(self.path("other.yaml"), file).unwrap();
+        self.start_with("other.yaml", "other.log")
+    }
+
+    fn start_with(&self, config: &str, log: &str) -> Daemon {
+        let log = self.path(log);
         let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-            .args(["watch", "--grace", "20"])
+            .args(["watch", "--grace", "20", "--config", config])
             .current_dir(self.folder.path())
             .env_clear()
             .envs(
