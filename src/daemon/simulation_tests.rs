@@ -338,7 +338,7 @@ fn simulate(seed: u64) -> [usize; 4] {
     [world.ledger.len(), world.dead.len(), stopped, world.cancelled.len()]
 }
 
-/// `RECONCILE_TEST_SEED=n` or `a..b` tries these alone, with RECONCILE_TEST_TRACE=1 in words.
+/// `RECONCILE_TEST_SEED=n` or `a..b` tries these alone, with `RECONCILE_TEST_TRACE=1` in words.
 fn seeds() -> std::ops::Range<u64> {
     let given = std::env::var("RECONCILE_TEST_SEED").unwrap_or_default();
     let usual = if std::env::var_os("RECONCILE_TEST_FULL").is_some() { ALL } else { SOME };
