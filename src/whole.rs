@@ -6,9 +6,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::effect;
 use crate::effect::unsynced::note;
+
+/// No file takes so long to be written.
+const OLD: Duration = Duration::from_hours(1);
 
 /// Writes a file under another name, brings it to the disk and gives it its own name.
 pub fn write_whole(
@@ -73,6 +77,31 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
     }
     note(|disk| disk.created(path));
     sync_folder_of(path)
+}
+
+/// Removes what processes that died were about to write into a folder and those below. One that may
+/// still be written, since it is new, stays.
+pub fn sweep_drafts(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let (path, about) = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)))?;
+        if about.is_dir() {
+            sweep_drafts(&path)?;
+        } else if is_draft(&path) && about.modified()?.elapsed().is_ok_and(|age| age > OLD) {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// `NAME.PROCESS.tmp`, as [`draft`] calls it.
+fn is_draft(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let of = name.strip_suffix(".tmp").and_then(|name| name.rsplit_once('.'));
+    of.is_some_and(|(_, process)| process.parse::<u32>().is_ok())
 }
 
 /// Removes a file.
@@ -140,6 +169,25 @@ mod tests {
         assert!(write_if_changed(&path, "new").unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn drafts_of_the_dead_are_swept_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("jobs/runs");
+        fs::create_dir_all(&inside).unwrap();
+        let old = std::time::SystemTime::now() - 2 * OLD;
+        for name in ["a.yaml", "a.4711.tmp", "my.tmp", "a.new.tmp"] {
+            let file = File::create(inside.join(name)).unwrap();
+            file.set_modified(old).unwrap();
+        }
+        File::create(inside.join("b.4712.tmp")).unwrap();
+        sweep_drafts(folder.path()).unwrap();
+        sweep_drafts(&folder.path().join("nowhere")).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(&inside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a.new.tmp", "a.yaml", "b.4712.tmp", "my.tmp"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
+use futures_util::future::OptionFuture;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -227,8 +228,9 @@ impl<S: Store, H: Hands> Desk<S, H> {
         };
         let watch = &mut Leased { watch, lease: lease.as_ref() };
         let report = self.carry_out_alone(context, turn, fit, now, watch).await;
-        if let Some(lease) = lease {
-            lease.release().await?;
+        // The run is over, whatever becomes of the lease: one that isn't given back ends by itself.
+        if let Some(Err(error)) = OptionFuture::from(lease.map(Lease::release)).await {
+            turn.troubles.push(format!("other runs have to wait for a while: {error}"));
         }
         report
     }

@@ -28,6 +28,7 @@ use crate::manifest::problem::Problem;
 use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
 use crate::state::{self, Holder, Lease, Office, Remembered, State, Taken};
+use crate::whole::sweep_drafts;
 
 /// Even if nothing is due, everything is looked at this often.
 const LISTING: SignedDuration = SignedDuration::from_secs(30);
@@ -128,6 +129,16 @@ impl Daemon {
         std::mem::replace(self, renewed).end().await
     }
 
+    /// Removes what daemons that died were about to write. It is in nobody's way.
+    fn sweep(&self) {
+        let config = &self.desk.config;
+        for folder in [&config.results.directory, &config.state_directory.join("plans")] {
+            if let Err(error) = sweep_drafts(folder) {
+                say(DAEMON, format!("{}: {error}", folder.display()));
+            }
+        }
+    }
+
     /// Lets others work.
     pub async fn end(self) -> Result<(), Error> {
         if let Some(lease) = self.lease {
@@ -151,6 +162,7 @@ impl Daemon {
                 self.lease = Some(lease);
                 self.said.clear();
                 self.is_behind = self.desk.state.is_shared();
+                self.sweep();
                 Ok(true)
             }
             Taken::Theirs(holder) if self.desk.state.is_shared() => {
