@@ -72,7 +72,7 @@ impl Now {
     /// How much of the stage is done; `None` before the first step.
     fn part(self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "an estimate needs no more")]
-        let part = self.done as f64 / self.all.max(1) as f64;
+        let part = (self.done as f64 / self.all.max(1) as f64).min(1.0);
         (self.all > 0 && part > 0.0).then_some(part)
     }
 }
@@ -88,6 +88,14 @@ mod tests {
     #[expect(clippy::unnecessary_wraps, reason = "it is put where there may be none")]
     fn at(stage: Stage, elapsed_ms: u64, done: usize, all: usize) -> Option<Now> {
         Some(Now { stage, elapsed: Duration::from_millis(elapsed_ms), done, all })
+    }
+
+    #[test]
+    fn more_than_all_is_all() {
+        let past = vec![(Stage::Comparing, Duration::from_secs(30))];
+        let all = Course { past: past.clone(), now: at(Stage::Recording, 5_000, 100, 100) };
+        let more = Course { past, now: at(Stage::Recording, 5_000, 300, 100) };
+        assert_eq!(seconds(&more), seconds(&all));
     }
 
     #[test]

@@ -59,7 +59,11 @@ pub fn run(args: &Args, global: &Global) -> Result<End, Error> {
             if let Ok(job) = prepare::job(&manifests, &name) {
                 let mut progress = Progress::new(&name, Arc::clone(&signal));
                 let now = jiff::Timestamp::now();
-                reports.push(Box::pin(passing.job(&context, job, now, &mut progress)).await?);
+                let report = Box::pin(passing.job(&context, job, now, &mut progress)).await;
+                // What became of the jobs before is told in any case.
+                reports.push(report.unwrap_or_else(|error| {
+                    Report::new(&name, Outcome::Failed { error: error.to_string() })
+                }));
                 progress.end();
                 signal.rest();
             }

@@ -19,7 +19,7 @@ use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
 use crate::daemon::post::Post;
 use crate::daemon::stop::Stop;
-use crate::daemon::watch::{self, Daemon, Look};
+use crate::daemon::watch::{self, Daemon, Look, Pushed};
 use crate::database::CancelHandle;
 use crate::effect::clock;
 use crate::http::Server;
@@ -237,7 +237,8 @@ impl Loop<'_> {
             Publishing::Due => 0,
         };
         self.publishing = match self.daemon.publish().await {
-            Ok(()) => Publishing::Done,
+            Ok(Pushed::Yes) => Publishing::Done,
+            Ok(Pushed::NotYet) => Publishing::Due,
             Err(error) => {
                 say(DAEMON, format!("results aren't pushed yet: {error}"));
                 let again = clock::instant() + PAUSE * 2_u32.pow(attempts.min(5));

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::decide::on_error;
 use super::hands::{Hands, Store};
-use super::learn::{Asker, settled};
+use super::learn::{ATTEMPTS_BEFORE_TELLING, Asker, settled};
 use super::turn::Desk;
 use crate::apply::Term;
 use crate::job::Context;
@@ -16,8 +16,8 @@ use crate::job::report::Report;
 use crate::report::messages::{Matter, message};
 use crate::report::people::recipients;
 use crate::report::run_file::run_file;
-use crate::report::{Phase, Standing};
-use crate::state::{self, Change, Office, Remembered, Running, Taken};
+use crate::report::{Event, Phase, Standing};
+use crate::state::{self, Change, Memory, Message, Office, Remembered, Running, Taken};
 
 /// What is known of a run that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,9 +79,15 @@ impl<S: Store, H: Hands> Desk<S, H> {
             Err(error) => {
                 let standing = unknown(&running, &error.to_string());
                 let (memory, jitter) = (&mut remembered.memory, self.hands.jitter());
-                let trouble = on_error(memory.trouble.as_ref(), error.to_string(), now, jitter);
+                let error = error.to_string();
+                let trouble = on_error(memory.trouble.as_ref(), error.clone(), now, jitter);
+                let told = trouble.attempts == ATTEMPTS_BEFORE_TELLING;
                 memory.trouble = Some(trouble);
-                self.state.save(job, remembered, &Change::default()).await?;
+                let event = told.then(|| Event::Doubtful { run: running.run.clone(), error });
+                let messages =
+                    self.tell_of_it(job, memory, event.as_slice(), None, &running.key, now);
+                let change = Change { ended: None, messages: &messages };
+                self.state.save(job, remembered, &change).await?;
                 return Ok(Begun::Open(standing));
             }
         };
@@ -104,21 +110,26 @@ impl<S: Store, H: Hands> Desk<S, H> {
         let people = recipients(&self.config, memory);
         let text = run_file(job, memory, report, ended, &people);
         memory.unpublished.insert(format!("runs/{}.yaml", ended.run), text);
-        let plan = self.hands.latest_plan(&self.config, job);
-        let matter = Matter {
-            config: &self.config,
-            job,
-            spec: None,
-            memory,
-            plan: plan.as_ref(),
-            report: Some(report),
-            key,
-            ticket_key: &self.ticket_key,
-            now,
-        };
-        let messages: Vec<_> = learned.events.iter().map(|event| message(&matter, event)).collect();
+        let messages = self.tell_of_it(job, memory, &learned.events, Some(report), key, now);
         let change = Change { ended: Some((key, ended)), messages: &messages };
         self.state.save(job, remembered, &change).await
+    }
+
+    /// The messages about a run, whatever its manifest says by now.
+    fn tell_of_it(
+        &self,
+        job: &str,
+        memory: &Memory,
+        events: &[Event],
+        report: Option<&Report>,
+        key: &str,
+        now: Timestamp,
+    ) -> Vec<Message> {
+        let plan = self.hands.latest_plan(&self.config, job);
+        let (config, ticket_key, spec) = (&*self.config, &*self.ticket_key, None);
+        let plan = plan.as_ref();
+        let matter = Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
+        events.iter().map(|event| message(&matter, event)).collect()
     }
 }
 

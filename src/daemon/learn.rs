@@ -47,7 +47,7 @@ pub struct Learned {
 }
 
 /// People hear of trouble once it happened this often in a row.
-const ATTEMPTS_BEFORE_TELLING: u32 = 3;
+pub(super) const ATTEMPTS_BEFORE_TELLING: u32 = 3;
 
 /// Takes a request in that a manifest makes; returns whether it is another one than before.
 pub fn see(memory: &mut Memory, seen: Seen) -> bool {

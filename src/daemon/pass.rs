@@ -16,31 +16,49 @@ use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass};
 use crate::manifest::SyncJob;
 use crate::report::Phase;
-use crate::state::{self, End, Memory};
+use crate::state::{self, End, Memory, Office};
 
 /// A pass that leaves its trace in state, results and outbox, or one that leaves none.
 pub enum Passing {
-    Real { desk: Box<Desk>, source: Source },
+    Real {
+        desk: Box<Desk>,
+        source: Source,
+        /// Why the branch of results couldn't be read; nothing is published over it then.
+        behind: Option<String>,
+    },
     Dry,
 }
 
 impl Passing {
     /// `source` is where the manifests were read from: it knows whose they are.
-    pub async fn open(config: &Config, source: Source, wish: Wish) -> Result<Self, state::Error> {
+    pub async fn open(
+        config: &Config,
+        mut source: Source,
+        wish: Wish,
+    ) -> Result<Self, state::Error> {
         if wish == Wish::DryRun {
             return Ok(Self::Dry);
         }
         let mut desk = Box::new(Desk::open(Arc::new(config.clone()), Asker::Person).await?);
         desk.hear_of_mail().await?;
-        Ok(Self::Real { desk, source })
+        let mut behind = None;
+        if desk.state.is_shared() {
+            desk.state.outwait(Office::Run).await?;
+            // Others may have published since this folder was written.
+            behind = source.adopt(&config.results.directory).await.err().map(|it| it.to_string());
+        }
+        Ok(Self::Real { desk, source, behind })
     }
 
     /// Sends and publishes what is to be sent and published, for a short while. Returns what isn't
     /// out; a later pass brings it out.
     pub async fn send(&mut self) -> Vec<String> {
-        let Self::Real { desk, source } = self else { return Vec::new() };
+        let Self::Real { desk, source, behind } = self else { return Vec::new() };
         let config = Arc::clone(&desk.config);
-        let published = desk.publish(source, "results of a pass").await;
+        let published = match behind.take() {
+            Some(error) => Err(error),
+            None => desk.publish(source, "results of a pass").await.map_err(|it| it.to_string()),
+        };
         let unpublished =
             published.err().map(|error| format!("results aren't pushed yet: {error}"));
         let unsent = round_of_a_pass(&mut desk.state, config.mail.as_ref()).await;
@@ -55,7 +73,7 @@ impl Passing {
         now: Timestamp,
         watch: &mut dyn Watch,
     ) -> Result<Report, state::Error> {
-        let Self::Real { desk, source } = self else {
+        let Self::Real { desk, source, .. } = self else {
             return Ok(Box::pin(dry_run(context, job, now, watch)).await);
         };
         let now = whole_second(now);

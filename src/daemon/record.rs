@@ -197,8 +197,15 @@ impl Desk {
                 continue;
             }
             let mut remembered = self.state.memory(&job).await?;
+            let folder = self.config.results.directory.join(&job);
+            // Another process may have written what isn't in this one's folder.
+            let is_there = |name: &str, text: &str| {
+                std::fs::read(folder.join(name)).is_ok_and(|there| there == text.as_bytes())
+            };
             let gone = &before.memory.unpublished;
-            remembered.memory.unpublished.retain(|name, text| gone.get(name) != Some(text));
+            remembered.memory.unpublished.retain(|name, text| {
+                gone.get(name).is_none_or(|it| it != text) || !is_there(name, text)
+            });
             match self.state.save(&job, &mut remembered, &Change::default()).await {
                 // It is published again, which changes nothing.
                 Err(state::Error::Changed { .. }) => {}

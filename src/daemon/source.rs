@@ -12,6 +12,7 @@ use crate::config::{Config, ManifestSource};
 use crate::git::{self, Commit, Mirror, Published, Results, Unsigned, WorkTree};
 use crate::manifest::problem::Problem;
 use crate::manifest::{self, Manifests, SyncJob};
+use crate::report::files;
 use crate::state::{self, State};
 use crate::whole::write_bytes_if_changed;
 
@@ -193,7 +194,8 @@ impl Source {
     /// Brings the folder of results to what people find: another process may have written there since.
     pub async fn adopt(&mut self, folder: &Path) -> Result<(), Error> {
         let Self::Git(branch) = self else { return Ok(()) };
-        for (path, bytes) in branch.mirror.results().await? {
+        let results = branch.mirror.results().await?.into_iter();
+        for (path, bytes) in results.filter(|(path, _)| files::is_result(path)) {
             let path = folder.join(path);
             write_bytes_if_changed(&path, &bytes).map_err(|source| Error::File { path, source })?;
         }

@@ -6,8 +6,6 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
-
 use crate::database::{self, CancelHandle};
 
 /// What a run and those who may stop it tell each other.
@@ -16,14 +14,12 @@ pub struct Stop {
     asked: AtomicBool,
     writing: AtomicBool,
     statement: Mutex<Option<CancelHandle>>,
-    changed: Notify,
 }
 
 impl Stop {
     /// Asks the run to stop at its next write. Returns whether it was asked before.
     pub fn ask(&self) -> bool {
         let before = self.asked.swap(true, Ordering::SeqCst);
-        self.changed.notify_waiters();
         before
     }
 
@@ -46,18 +42,6 @@ impl Stop {
     /// The run is over.
     pub fn rest(&self) {
         self.writing.store(false, Ordering::SeqCst);
-        self.changed.notify_waiters();
-    }
-
-    /// Waits until nothing is written.
-    pub async fn until_rest(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if !self.is_writing() {
-                return;
-            }
-            changed.await;
-        }
     }
 
     /// Ends the statement that a server is carrying out for the run, rather than waiting for it.

@@ -97,6 +97,14 @@ pub struct Checked {
     pub manifests: Manifests,
 }
 
+/// Whether results are where people find them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    Yes,
+    /// Another daemon works, or its results aren't known here yet.
+    NotYet,
+}
+
 /// Whether a turn was had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carried {
@@ -124,6 +132,7 @@ impl Daemon {
     pub async fn give_way_to(&mut self, mut renewed: Self) -> Result<(), Error> {
         if renewed.desk.state.is_same(&self.desk.state) {
             renewed.lease = self.lease.take();
+            renewed.is_behind = renewed.desk.state.is_shared();
         }
         renewed.board = Arc::clone(&self.board);
         std::mem::replace(self, renewed).end().await
@@ -135,6 +144,21 @@ impl Daemon {
         for folder in [&config.results.directory, &config.state_directory.join("plans")] {
             if let Err(error) = sweep_drafts(folder) {
                 say(DAEMON, format!("{}: {error}", folder.display()));
+            }
+        }
+    }
+
+    /// Brings the folder of results to what others have published. Until that is done nothing is
+    /// published from here, but jobs have their turns.
+    async fn catch_up(&mut self) {
+        if !self.is_behind {
+            return;
+        }
+        match self.source.adopt(&self.desk.config.results.directory).await {
+            Ok(()) => self.is_behind = false,
+            Err(error) => {
+                let why = format!("results can't be published yet, the branch isn't read: {error}");
+                self.say_once(DAEMON, why);
             }
         }
     }
@@ -238,10 +262,7 @@ impl Daemon {
             self.check().await?;
             return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
         }
-        if self.is_behind {
-            self.source.adopt(&self.desk.config.results.directory).await?;
-            self.is_behind = false;
-        }
+        self.catch_up().await;
         let checked = self.check().await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
@@ -267,9 +288,13 @@ impl Daemon {
         self.gone(&context, memories, &mut look, now).await?;
         urgent.sort_by(|(a, _), (b, _)| a.cmp(b));
         let begun = Instant::now();
+        let mut runs = Carried::Out;
         for (_, turn) in urgent {
             if begun.elapsed() > WITHOUT_LOOKING {
                 break;
+            }
+            if turn.action.step == Step::Run && runs == Carried::NotYet {
+                continue;
             }
             // What follows from a turn is seen by looking.
             look.again = now;
@@ -278,8 +303,8 @@ impl Daemon {
                 break;
             }
             if self.carry_out(&context, turn, &mut look, now, watch).await? == Carried::NotYet {
+                runs = Carried::NotYet;
                 look.again = now + LOCKED;
-                break;
             }
         }
         Ok(look)
@@ -347,9 +372,9 @@ impl Daemon {
     }
 
     /// Puts result files on the branch of results, where there is one.
-    pub async fn publish(&mut self) -> Result<(), record::Error> {
+    pub async fn publish(&mut self) -> Result<Pushed, record::Error> {
         if self.is_behind || !self.lease.as_ref().is_some_and(Lease::is_held) {
-            return Ok(());
+            return Ok(Pushed::NotYet);
         }
         let told: Vec<String> = std::mem::take(&mut self.unpublished)
             .into_iter()
@@ -360,7 +385,7 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        self.desk.publish(&mut self.source, &message).await
+        self.desk.publish(&mut self.source, &message).await.map(|()| Pushed::Yes)
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.

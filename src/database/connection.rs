@@ -242,7 +242,8 @@ impl Connection {
             }
             Self::Mariadb(connection, silence) => {
                 if parameters.is_empty() {
-                    return Ok(sqlx::raw_sql(sql).execute(connection).await?.rows_affected());
+                    let running = sqlx::raw_sql(sql).execute(connection);
+                    return Ok(silence.limit(running).await?.rows_affected());
                 }
                 let arguments = mariadb_arguments(parameters)?;
                 let query = sqlx::query_with(sql, arguments).persistent(true);

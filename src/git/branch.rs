@@ -93,7 +93,10 @@ impl Mirror {
         let lock = self.open().await?;
         let branch = self.source.results_branch.clone();
         let files = match self.fetch_branch(&branch).await? {
-            Some(head) => self.repository().files(&head, FOLDER).await,
+            Some(head) => match self.repository().files(&head, FOLDER).await {
+                Err(Error::NoFolder { .. }) => Ok(Vec::new()),
+                files => files,
+            },
             None => Ok(Vec::new()),
         };
         lock.finish()?;

@@ -52,7 +52,9 @@ impl Repository {
         let mut entries = self.list(commit, &normal(folder)).await?;
         let doubled = doubled(&entries);
         entries.retain(|Entry { inside, kind, .. }| {
-            let is_safe = !inside.iter().any(is_gits_own);
+            // A tree made by hand may hold `..`, which no checkout would follow.
+            let is_plain = |part| matches!(part, std::path::Component::Normal(_));
+            let is_safe = inside.components().all(is_plain) && !inside.iter().any(is_gits_own);
             matches!(kind, Kind::File(_)) && is_safe && !doubled.contains(inside)
         });
         let blobs = self.blobs(&entries.iter().collect::<Vec<_>>()).await?;

@@ -45,6 +45,8 @@ async fn found_on(
         return Ok(None);
     }
     let mut session = session(context, target, Access::Write).await?;
+    // The process may have ended between the tables and their first rows.
+    ledger.create(&mut session).await?;
     let mut attempt = 1;
     let row = loop {
         match behind_the_fence(&mut session, &ledger, run, term).await {

@@ -13,6 +13,11 @@ pub enum Event {
     Troubled {
         error: String,
     },
+    /// Nobody could read again and again whether a run that was begun is committed.
+    Doubtful {
+        run: String,
+        error: String,
+    },
     /// Its time is known.
     Scheduled {
         at: Timestamp,

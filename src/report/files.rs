@@ -4,7 +4,7 @@
 //! them into a repository is `git::branch`'s.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::{Results, Values};
 use crate::plan::change::Plan;
@@ -26,6 +26,20 @@ pub enum Written {
     AsBefore,
 }
 
+/// Whether a path, relative to the folder of results, is one of a job's files.
+pub fn is_result(path: &Path) -> bool {
+    let name = |part| match part {
+        Component::Normal(name) => name.to_str(),
+        _ => None,
+    };
+    let parts: Option<Vec<&str>> = path.components().map(name).collect();
+    match parts.as_deref() {
+        Some([_, "status.yaml" | "plan.md"]) => true,
+        Some([_, "runs", run]) => run.ends_with(".yaml"),
+        _ => false,
+    }
+}
+
 /// Writes one of a job's files; `name` is relative to the job's folder.
 pub fn write(folder: &Path, job: &str, name: &str, text: &str) -> Result<Written, Error> {
     let path = folder.join(job).join(name);
@@ -41,5 +55,29 @@ pub fn plan_text(results: &Results, plan: &Plan) -> String {
     match results.values {
         Values::Shown => markdown(plan),
         Values::Left => markdown(&plan.without_values()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_jobs_own_files_are_results() {
+        for path in ["spring/status.yaml", "spring/plan.md", "spring/runs/20261201-020000-a.yaml"] {
+            assert!(is_result(Path::new(path)), "{path}");
+        }
+        for path in [
+            "../status.yaml",
+            "a/../plan.md",
+            "/etc/status.yaml",
+            "spring/runs/../../../a.yaml",
+            "reconcile.yaml",
+            "spring/other.yaml",
+            "spring/runs/a.sh",
+            "./plan.md",
+        ] {
+            assert!(!is_result(Path::new(path)), "{path}");
+        }
     }
 }

@@ -75,6 +75,7 @@ fn id(job: &str, key: &str, event: &Event, memory: &Memory) -> String {
             ("compared", memory.compared.as_ref().map_or("", |it| it.subject.as_str()))
         }
         Event::Troubled { error } => ("troubled", error.as_str()),
+        Event::Doubtful { run, .. } => ("doubtful", run.as_str()),
         Event::Scheduled { .. } => ("scheduled", ""),
         Event::Withdrawn { why } => ("withdrawn", why.as_str()),
         Event::Ended(ended) => (ended.phase.as_str(), ended.run.as_str()),
@@ -92,6 +93,18 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
     let job = matter.job;
     match event {
         Event::Compared => compared(matter),
+        Event::Doubtful { run, error } => Letter::new(&format!("Trouble: {job}"))
+            .paragraph(format!(
+                "Run {run} of {job} was begun, and whether it is committed isn't known, since the \
+                 ledger on its target can't be read:"
+            ))
+            .list([error])
+            .paragraph(
+                "It is asked again by itself, with pauses of up to 5 minutes, and nothing is carried \
+                 out or cancelled of this job before. If this doesn't pass, tell whoever runs \
+                 reconcile.",
+            )
+            .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
         Event::Troubled { error } => Letter::new(&format!("Trouble: {job}"))
             .paragraph(format!("{job} couldn't be compared or carried out, and nothing was changed:"))
             .list([error])

@@ -68,6 +68,11 @@ fn all() -> Vec<(&'static str, Event, Option<Report>)> {
     vec![
         ("compared", Event::Compared, None),
         ("troubled", Event::Troubled { error: "PROD: connection refused".into() }, None),
+        (
+            "doubtful",
+            Event::Doubtful { run: "r-1".into(), error: "PROD: connection refused".into() },
+            None,
+        ),
         ("scheduled", Event::Scheduled { at, instead_of: None }, None),
         ("moved", Event::Scheduled { at, instead_of: Some(before) }, None),
         ("withdrawn", Event::Withdrawn { why: "the job was changed before its time".into() }, None),

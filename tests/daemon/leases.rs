@@ -6,6 +6,7 @@ use std::process::Child;
 use reconcile::apply::ledger::Ledger;
 use reconcile::apply::{Error, Term};
 use reconcile::database::Session;
+use reconcile::state::{Change, Running, State};
 use sqlx::Connection;
 
 use super::world::{Daemon, LIMIT, MODULE, World, eventually, texts};
@@ -124,6 +125,35 @@ async fn of_twenty_daemons_that_start_at_once_one_runs() {
     }
     one_of_each(&world, &server).await;
     state.remove().await;
+}
+
+/// A process may end after it made the ledger's tables and before their first rows.
+#[tokio::test]
+async fn a_ledger_without_its_first_rows_stops_nobody() {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    world.approve();
+    let mut target =
+        Session::open(&world.prod.url, "PROD", reconcile::database::Access::Write).await.unwrap();
+    Ledger::default().create(&mut target).await.unwrap();
+    target.close().await.unwrap();
+    world.prod.run("DELETE FROM reconcile_fence").await;
+    let path = world.path("reconcile.yaml");
+    let config = reconcile::config::load(&path, &|_| None).unwrap();
+    let mut state = State::open(&config).await.unwrap();
+    let mut begun = state.memory("spring").await.unwrap();
+    begun.memory.running = Some(Running {
+        key: "a request".into(),
+        since: "2026-12-01T01:00:00Z".parse().unwrap(),
+        run: "20261201-010000-abcdef".into(),
+        target: Some(reconcile::config::Environment::Prod),
+        occurrence: None,
+    });
+    state.save("spring", &mut begun, &Change::default()).await.unwrap();
+    state.close().await.unwrap();
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("Success"), "{}", said.out);
 }
 
 fn is_over(child: &mut Child) -> Option<std::process::ExitStatus> {

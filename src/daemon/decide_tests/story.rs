@@ -212,6 +212,7 @@ impl Story {
             let told = match event {
                 Event::Compared => "Comparison finished".to_owned(),
                 Event::Troubled { .. } => "Comparison failed".into(),
+                Event::Doubtful { run, .. } => format!("whether {run} is committed isn't known"),
                 Event::Scheduled { at, instead_of: None } => {
                     format!("Synchronization process at {at}")
                 }

@@ -47,7 +47,7 @@ impl Holder {
             since: Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default(),
             boot: boot(),
             space: space(),
-            started: started(process),
+            started: started(process).known(),
             word: crate::state::random_word(8),
         }
     }
@@ -59,7 +59,12 @@ impl Holder {
             && self.boot == boot()
             && self.space.is_some()
             && self.space == space();
-        is_here && self.started.is_some() && started(self.process) != self.started
+        let Some(before) = self.started.as_ref().filter(|_| is_here) else { return false };
+        match started(self.process) {
+            Started::At(now) => now != *before,
+            Started::Over => true,
+            Started::Hidden => false,
+        }
     }
 }
 
@@ -75,14 +80,39 @@ fn space() -> Option<String> {
 }
 
 /// When a process started, in the machine's ticks: numbers of processes are given again.
-fn started(process: u32) -> Option<String> {
-    let about = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+#[derive(Debug, PartialEq, Eq)]
+enum Started {
+    At(String),
+    /// It ended, or there is none.
+    Over,
+    /// There is one of which this account is told nothing.
+    Hidden,
+}
+
+impl Started {
+    fn known(self) -> Option<String> {
+        match self {
+            Self::At(start) => Some(start),
+            Self::Over | Self::Hidden => None,
+        }
+    }
+}
+
+fn started(process: u32) -> Started {
+    let Ok(about) = fs::read_to_string(format!("/proc/{process}/stat")) else {
+        let number = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+        let asked = number.map(rustix::process::test_kill_process);
+        let is_over = matches!(asked, Some(Err(rustix::io::Errno::SRCH)));
+        return if is_over { Started::Over } else { Started::Hidden };
+    };
     // The name before may hold anything, also spaces and brackets.
-    let (_, after) = about.rsplit_once(") ")?;
+    let after = about.rsplit_once(") ").map_or("", |(_, after)| after);
     let mut words = after.split(' ');
-    let is_dead = words.next().is_some_and(|state| state == "Z" || state == "X");
+    if words.next().is_some_and(|state| state == "Z" || state == "X") {
+        return Started::Over;
+    }
     // State is the third of what `stat` tells, the start the 22nd.
-    words.nth(18).filter(|_| !is_dead).map(str::to_owned)
+    words.nth(18).map_or(Started::Hidden, |start| Started::At(start.to_owned()))
 }
 
 #[cfg(test)]
@@ -95,7 +125,7 @@ mod tests {
         assert!(!this.is_dead());
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let process = child.id();
-        let ended = Holder { process, started: started(process), ..this.clone() };
+        let ended = Holder { process, started: started(process).known(), ..this.clone() };
         child.wait().unwrap();
         assert!(Holder { started: Some("1".into()), ..ended.clone() }.is_dead());
         let elsewhere = Holder { boot: Some("another".into()), ..ended.clone() };

@@ -99,6 +99,28 @@ async fn observe(state: &mut State, office: Office) -> Result<(), Error> {
     Ok(())
 }
 
+impl State {
+    /// Waits while a lease's holder gives no sign of life, until it does or its time is over: only
+    /// then can somebody who asks once take it from a holder that died elsewhere.
+    pub async fn outwait(&mut self, office: Office) -> Result<(), Error> {
+        let mut first = None;
+        while let Some(seen) = look(self, office).await? {
+            let over = clock() - milliseconds(length());
+            let is_dead = seen.holder.as_ref().is_none_or(Holder::is_dead);
+            if is_dead || first.as_ref().is_some_and(|first| *first != seen) {
+                return Ok(());
+            }
+            observe(self, office).await?;
+            if self.observed.get(&office).is_some_and(|known| known.since < over) {
+                return Ok(());
+            }
+            first = Some(seen);
+            tokio::time::sleep(length() / 12).await;
+        }
+        Ok(())
+    }
+}
+
 async fn look(state: &mut State, office: Office) -> Result<Option<Seen>, Error> {
     let columns = ["term", "renewed", "holder"].map(str::to_owned);
     let (by, wanted) = (["office".to_owned()], [vec![text(office.name())]]);
@@ -161,14 +183,13 @@ async fn renew(place: Place, office: Office, term: i64, known: Arc<AtomicI64>) {
     while known.load(Ordering::SeqCst) != LOST {
         tokio::time::sleep(pause).await;
         let asked = clock();
+        // Also after an attempt of which nobody knows whether it happened: onlookers must see a change.
+        renewed += 1;
         let once = once(&place, &mut open, office, term, renewed);
         match tokio::time::timeout(pause, once).await {
-            Ok(Ok(true)) => {
-                renewed += 1;
-                known.store(asked, Ordering::SeqCst);
-            }
+            Ok(Ok(true)) => known.store(asked, Ordering::SeqCst),
             Ok(Ok(false)) => known.store(LOST, Ordering::SeqCst),
-            // Whether it was renewed isn't known: the next attempt counts from what the row says.
+            // Whether it was renewed isn't known; a lock in the way says nothing either.
             Ok(Err(_)) | Err(_) => open = None,
         }
     }
@@ -186,9 +207,12 @@ async fn once(
         None => open.insert(State::open_at(place.clone()).await?),
     };
     let (name, term) = (text(office.name()), Value::Integer(term));
-    let next = Value::Integer(renewed + 1);
+    let next = Value::Integer(renewed);
     let key = [("office", &name), ("term", &term)];
-    changed(state.session.update(&state.tables.leases, &key, &[("renewed", &next)]).await)
+    match state.session.update(&state.tables.leases, &key, &[("renewed", &next)]).await {
+        Err(database::Error::RowCount { .. }) => Ok(false),
+        updated => Ok(updated.map(|()| true)?),
+    }
 }
 
 impl Holding for Renewed {
