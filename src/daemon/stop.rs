@@ -19,8 +19,7 @@ pub struct Stop {
 impl Stop {
     /// Asks the run to stop at its next write. Returns whether it was asked before.
     pub fn ask(&self) -> bool {
-        let before = self.asked.swap(true, Ordering::SeqCst);
-        before
+        self.asked.swap(true, Ordering::SeqCst)
     }
 
     pub fn is_asked(&self) -> bool {

@@ -35,7 +35,7 @@ pub fn is_result(path: &Path) -> bool {
     let parts: Option<Vec<&str>> = path.components().map(name).collect();
     match parts.as_deref() {
         Some([_, "status.yaml" | "plan.md"]) => true,
-        Some([_, "runs", run]) => run.ends_with(".yaml"),
+        Some([_, "runs", run]) => run.strip_suffix(".yaml").is_some_and(|run| !run.is_empty()),
         _ => false,
     }
 }
