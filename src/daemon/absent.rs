@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::hands::{Hands, Store};
 use super::interrupted::Begun;
+use super::record::About;
 use super::turn::Desk;
 use crate::job::Context;
 use crate::report::files::Written;
-use crate::report::messages::{Matter, message};
 use crate::report::status::status;
 use crate::report::{Event, Phase, Standing, conditions};
 use crate::state::{self, Change, End, Ended, Held, Memory, Remembered};
@@ -78,11 +78,10 @@ impl<S: Store, H: Hands> Desk<S, H> {
     ) -> Result<Written, state::Error> {
         conditions::note(&mut remembered.memory, standing, now);
         let memory = &remembered.memory;
-        let (config, spec, plan, report) = (&*self.config, None, None, None);
-        let ticket_key = self.ticket_key.as_str();
-        let matter = |key| Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
-        let messages: Vec<_> =
-            event.iter().map(|(key, event)| message(&matter(key), event)).collect();
+        let messages = event.as_ref().map_or_else(Vec::new, |(key, event)| {
+            let about = About { job, spec: None, memory, report: None, key, now };
+            self.messages_about(&about, std::slice::from_ref(event))
+        });
         let ended = event.as_ref().and_then(|(key, event)| match event {
             Event::Ended(ended) => Some((key.as_str(), ended)),
             _ => None,

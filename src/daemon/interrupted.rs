@@ -9,15 +9,13 @@ use jiff::Timestamp;
 use super::decide::on_error;
 use super::hands::{Hands, Store};
 use super::learn::{ATTEMPTS_BEFORE_TELLING, Asker, settled};
+use super::record::About;
 use super::turn::Desk;
 use crate::apply::Term;
 use crate::job::Context;
 use crate::job::report::Report;
-use crate::report::messages::{Matter, message};
-use crate::report::people::recipients;
-use crate::report::run_file::run_file;
 use crate::report::{Event, Phase, Standing};
-use crate::state::{self, Change, Memory, Message, Office, Remembered, Running, Taken};
+use crate::state::{self, Change, Office, Remembered, Running, Taken};
 
 /// What is known of a run that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +82,9 @@ impl<S: Store, H: Hands> Desk<S, H> {
                 let told = trouble.attempts == ATTEMPTS_BEFORE_TELLING;
                 memory.trouble = Some(trouble);
                 let event = told.then(|| Event::Doubtful { run: running.run.clone(), error });
-                let messages =
-                    self.tell_of_it(job, memory, event.as_slice(), None, &running.key, now);
+                let (spec, report, key) = (None, None, running.key.as_str());
+                let about = About { job, spec, memory, report, key, now };
+                let messages = self.messages_about(&about, event.as_slice());
                 let change = Change { ended: None, messages: &messages };
                 self.state.save(job, remembered, &change).await?;
                 return Ok(Begun::Open(standing));
@@ -107,29 +106,11 @@ impl<S: Store, H: Hands> Desk<S, H> {
         let memory = &mut remembered.memory;
         let learned = settled(memory, running, report, now);
         let Some((key, ended)) = &learned.ended else { return Ok(()) };
-        let people = recipients(&self.config, memory);
-        let text = run_file(job, memory, report, ended, &people);
-        memory.unpublished.insert(format!("runs/{}.yaml", ended.run), text);
-        let messages = self.tell_of_it(job, memory, &learned.events, Some(report), key, now);
+        self.run_file(job, memory, report, ended);
+        let about = About { job, spec: None, memory, report: Some(report), key, now };
+        let messages = self.messages_about(&about, &learned.events);
         let change = Change { ended: Some((key, ended)), messages: &messages };
         self.state.save(job, remembered, &change).await
-    }
-
-    /// The messages about a run, whatever its manifest says by now.
-    fn tell_of_it(
-        &self,
-        job: &str,
-        memory: &Memory,
-        events: &[Event],
-        report: Option<&Report>,
-        key: &str,
-        now: Timestamp,
-    ) -> Vec<Message> {
-        let plan = self.hands.latest_plan(&self.config, job);
-        let (config, ticket_key, spec) = (&*self.config, &*self.ticket_key, None);
-        let plan = plan.as_ref();
-        let matter = Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
-        events.iter().map(|event| message(&matter, event)).collect()
     }
 }
 

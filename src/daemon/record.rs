@@ -13,6 +13,7 @@ use super::source::{self, Source};
 use super::turn::{Desk, Turn};
 use crate::config::ManifestSource;
 use crate::job::report::Report;
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::not_out::{Words, lost, not_out};
@@ -20,7 +21,7 @@ use crate::report::people::{Recipients, recipients};
 use crate::report::run_file::{run_file, with_not_out};
 use crate::report::status::status;
 use crate::report::{Event, conditions, files};
-use crate::state::{self, Change, Memory, Message, Posted};
+use crate::state::{self, Change, Ended, Memory, Message, Posted};
 
 /// Attempts at noting what happened while others write about the same job.
 const NOTING: usize = 5;
@@ -32,6 +33,19 @@ pub enum Error {
     Source(#[from] source::Error),
     #[error(transparent)]
     State(#[from] state::Error),
+}
+
+/// What messages are about, besides what happened.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub job: &'a str,
+    /// Absent where the manifest is gone or broken, or asks for something else by now.
+    pub spec: Option<&'a SyncJobSpec>,
+    pub memory: &'a Memory,
+    pub report: Option<&'a Report>,
+    /// The request or occurrence.
+    pub key: &'a str,
+    pub now: Timestamp,
 }
 
 impl<S: Store, H: Hands> Desk<S, H> {
@@ -95,25 +109,31 @@ impl<S: Store, H: Hands> Desk<S, H> {
         report: Option<&Report>,
         now: Timestamp,
     ) -> Vec<Message> {
-        if events.is_empty() {
-            return Vec::new();
-        }
-        let stored = match report.and_then(|report| report.plan.as_ref()) {
-            Some(_) => None,
-            None => self.hands.latest_plan(&self.config, &turn.job.name),
-        };
-        let plan = report.and_then(|report| report.plan.as_ref()).or(stored.as_ref());
-        let matter = Matter {
-            config: &self.config,
+        let about = About {
             job: &turn.job.name,
             spec: Some(&turn.job.spec),
             memory: &turn.remembered.memory,
-            plan,
             report,
             key: &turn.action.moment.key,
-            ticket_key: &self.ticket_key,
             now,
         };
+        self.messages_about(&about, events)
+    }
+
+    /// The messages about a job, also one that has no turn.
+    pub(super) fn messages_about(&self, about: &About<'_>, events: &[Event]) -> Vec<Message> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let About { job, spec, memory, report, key, now } = *about;
+        let compared = report.and_then(|report| report.plan.as_ref());
+        let stored = match compared {
+            Some(_) => None,
+            None => self.hands.latest_plan(&self.config, job),
+        };
+        let (config, ticket_key) = (&*self.config, &*self.ticket_key);
+        let plan = compared.or(stored.as_ref());
+        let matter = Matter { config, job, spec, memory, plan, report, key, ticket_key, now };
         events.iter().map(|event| message(&matter, event)).collect()
     }
 
@@ -124,12 +144,14 @@ impl<S: Store, H: Hands> Desk<S, H> {
             turn.remembered.memory.unpublished.insert("plan.md".into(), text);
         }
         if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
-            let memory = &turn.remembered.memory;
-            let text =
-                run_file(&turn.job.name, memory, report, ended, &recipients(&self.config, memory));
-            let name = format!("runs/{}.yaml", ended.run);
-            turn.remembered.memory.unpublished.insert(name, text);
+            self.run_file(&turn.job.name, &mut turn.remembered.memory, report, ended);
         }
+    }
+
+    /// Notes the file that tells of a run.
+    pub(super) fn run_file(&self, job: &str, memory: &mut Memory, report: &Report, ended: &Ended) {
+        let text = run_file(job, memory, report, ended, &recipients(&self.config, memory));
+        memory.unpublished.insert(format!("runs/{}.yaml", ended.run), text);
     }
 
     /// Writes the files that aren't written yet. A file that can't be written changes nothing about

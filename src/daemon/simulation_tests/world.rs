@@ -285,6 +285,18 @@ enum Transacted {
     Failed(&'static str),
 }
 
+impl Transacted {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Committed(_) => "commits",
+            Self::Found(_) => "finds",
+            Self::TestImport => "tries",
+            Self::Stale => "finds something else for",
+            Self::Failed(error) => error,
+        }
+    }
+}
+
 impl SimulatedHands {
     /// The transaction: fence, look, write, and the commit at which promises are held.
     async fn transact(
@@ -412,16 +424,8 @@ impl Hands for SimulatedHands {
         }
         point().await;
         let written = self.transact(job, &order, watch).await;
-        self.world.trace(self.process, || {
-            let what = match &written {
-                Transacted::Committed(_) => "commits",
-                Transacted::Found(_) => "finds",
-                Transacted::TestImport => "tries",
-                Transacted::Stale => "finds something else for",
-                Transacted::Failed(error) => error,
-            };
-            format!("{what} {} for {}", order.run, order.key)
-        });
+        let what = written.word();
+        self.world.trace(self.process, || format!("{what} {} for {}", order.run, order.key));
         point().await;
         match written {
             Transacted::Found(row) => Report::of_ledger(*row),
