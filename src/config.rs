@@ -10,6 +10,7 @@ mod git;
 pub mod http;
 pub mod mail;
 mod read;
+pub mod target;
 
 use std::collections::BTreeMap;
 use std::fmt;

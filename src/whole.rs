@@ -34,6 +34,21 @@ pub fn write_whole(
     sync_folder_of(path)
 }
 
+/// Makes an empty file, unless it is there, with the folders around it. Several may do it at once.
+pub fn make_file(path: &Path) -> io::Result<()> {
+    if path.is_file() {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        make_folder(folder)?;
+    }
+    effect::file("create")?;
+    let file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+    note(|disk| disk.created(path));
+    sync(&file, path)?;
+    sync_folder_of(path)
+}
+
 /// Writes a text, unless the file says it already. Returns whether it was written.
 pub fn write_if_changed(path: &Path, text: &str) -> io::Result<bool> {
     write_bytes_if_changed(path, text.as_bytes())

@@ -1,6 +1,9 @@
 //! What `examples/ci` shows: the steps of both forges run here as they stand there, on a shop in a git
 //! repository; the comment goes to a `gh` and a `curl` that write down what they were asked.
 
+#[path = "ci_examples/accounts.rs"]
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -46,6 +46,8 @@ const FAIL: Fault = Fault { what: "fail", power: Power::Stays };
 const FAIL_FROM: Fault = Fault { what: "fail-from", power: Power::Stays };
 /// Effects that fail before a daemon of which all fail is stopped.
 const FAILURES: usize = 40;
+/// A lease that couldn't be given back ends soon.
+const SOON: (&str, &str) = ("RECONCILE_TEST_IDLE_SECONDS", "2");
 /// A daemon that comes later: whatever was put off is due.
 const HOURS_LATER: &str = "86400";
 
@@ -86,6 +88,7 @@ async fn sweep(world: &World, fault: Fault, stride: usize) -> usize {
             ("RECONCILE_TEST_CLOCK", "0"),
         ];
         variables.extend(unsynced.iter().filter(|_| fault.power == Power::Fails));
+        variables.extend(world.state.iter().map(|_| SOON));
         let place = || place(world, &told, at);
         let mut daemon = world.watch_with(&variables);
         let end = ended(world, &mut daemon, fault, at).await;
@@ -96,7 +99,7 @@ async fn sweep(world: &World, fault: Fault, stride: usize) -> usize {
         }
         faults += 1;
         let said = fs::read_to_string(world.path("daemon.log")).unwrap();
-        let mut next = world.watch_with(&[("RECONCILE_TEST_CLOCK", HOURS_LATER)]);
+        let mut next = world.watch_with(&[("RECONCILE_TEST_CLOCK", HOURS_LATER), SOON]);
         let rested = tokio::time::timeout(LIMIT, rests(world, &mut next));
         let rested = rested.await.unwrap_or(false);
         assert!(rested, "{}\nbefore:\n{said}\nthen it doesn't come to rest", place());
@@ -222,4 +225,25 @@ async fn kills_and_failures_on_postgres() {
 #[tokio::test]
 async fn kills_and_failures_on_mariadb() {
     on_servers("MariaDB", Place::mariadb("SELECT 1").await, Place::mariadb("SELECT 1").await).await;
+}
+
+/// A shop in files, with its state on a server.
+async fn shared(state: Option<Place>) -> Option<World> {
+    let state = state?;
+    let source = format!("{FOLDER}state: \"{}\"\n", state.url);
+    let mut world = due(Place::sqlite("").await, Place::sqlite("").await, &source).await;
+    world.state = Some(state);
+    Some(world)
+}
+
+#[tokio::test]
+async fn kills_and_failures_with_a_state_that_is_shared() {
+    let Some(world) = shared(Place::postgres("").await).await else { return };
+    tell("killed with a shared state", sweep(&world, KILL, 71).await);
+    tell("an effect failed with a shared state", sweep(&world, FAIL, 97).await);
+    tell(
+        "all effects failed from one on, with a shared state",
+        sweep(&world, FAIL_FROM, 101).await,
+    );
+    world.state.unwrap().remove().await;
 }

@@ -1,6 +1,7 @@
 //! The daemon from end to end: the real binary, real git, real SMTP, real databases.
 
 mod announced;
+mod ending;
 mod host;
 mod leases;
 mod passes;

@@ -55,6 +55,9 @@ impl Office {
     /// Newest first.
     async fn listed(&mut self) -> Vec<String> {
         let all = self.state.messages().await.unwrap();
+        let pages =
+            [self.state.newest(0, 2).await.unwrap(), self.state.newest(2, 9).await.unwrap()];
+        assert_eq!(pages.concat(), all);
         all.into_iter().map(|posted| posted.message.id).collect()
     }
 
@@ -105,7 +108,8 @@ async fn messages_keep_the_order_of_what_they_tell_of() {
     shop::change(
         &store,
         "UPDATE reconcile_outbox SET message = json_remove(message, '$.number');
-         DELETE FROM reconcile_state WHERE name = 'messages'",
+         DELETE FROM reconcile_state WHERE name IN ('messages', 'messages by number');
+         DELETE FROM reconcile_message",
     )
     .await;
     office.state = State::open(&office.config).await.unwrap();

@@ -65,6 +65,18 @@ impl Place {
         self.url.starts_with("mysql:")
     }
 
+    /// What the server calls the database.
+    pub fn name(&self) -> &str {
+        self.url.split(['/', '?']).nth(3).unwrap()
+    }
+
+    /// The URL for another account, which goes with the database if it is called `NAME_limited`.
+    pub fn as_account(&self, account: &str) -> String {
+        let (scheme, rest) = self.url.split_once("://").unwrap();
+        let (_, address) = rest.split_once('@').unwrap_or(("", rest));
+        format!("{scheme}://{account}@{address}")
+    }
+
     /// A session that reads, outside any transaction.
     pub async fn open(&self) -> Session {
         Session::open(&self.url, "TEST", Access::ReadOnly).await.unwrap()
@@ -98,12 +110,13 @@ impl Place {
     pub async fn remove(self) {
         if self.is_mariadb() {
             let server = std::env::var("RECONCILE_TEST_MARIADB").unwrap();
-            let name = self.url.split(['/', '?']).nth(3).unwrap();
-            return run_mariadb(&server, &format!("DROP DATABASE {name}")).await;
+            let name = self.name();
+            let drops = format!("DROP DATABASE {name}; DROP USER IF EXISTS {name}_limited");
+            return run_mariadb(&server, &drops).await;
         }
         if self.directory.is_none() {
             let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
-            let name = self.url.split(['/', '?']).nth(3).unwrap();
+            let name = self.name();
             run_postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
             run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
         }

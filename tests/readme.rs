@@ -242,7 +242,15 @@ fn every_key_of_a_manifest_stands_in_the_reference() {
     let schema: serde_json::Value =
         serde_json::from_str(&reconcile::manifest::schema::manifest_schema()).unwrap();
     let definitions = schema["definitions"].as_object().unwrap();
-    for definition in ["RecordSpec", "OwnedSpec", "SyncJobSpec", "ModuleSpec"] {
+    for definition in [
+        "RecordSpec",
+        "OwnedSpec",
+        "SyncJobSpec",
+        "ModuleSpec",
+        "ResourceSpec",
+        "ChildSpec",
+        "RepublishJobSpec",
+    ] {
         let keys = definitions[definition]["properties"].as_object().unwrap();
         for key in keys.keys() {
             assert!(reference.contains(&format!("`{key}`")), "{definition}.{key}");

@@ -24,6 +24,7 @@ mariadb_start() { # DIR
 CREATE USER IF NOT EXISTS reconcile@'127.0.0.1';
 GRANT ALL ON *.* TO reconcile@'127.0.0.1' WITH GRANT OPTION;
 SQL
+    # `sysdate()` heeds a session's own time, so that a test can have a clock that is wrong.
     # Without a strict mode, as some servers still run: the sessions under test must insist on theirs.
     for try in 1 2 3 4 5; do
         port=$(free_port)
@@ -32,7 +33,7 @@ SQL
             --default-time-zone=+00:00 --character-set-server=utf8mb4 --max-connections=200 \
             --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-flush-method=nosync \
             --innodb-buffer-pool-size=128M --innodb-log-file-size=64M --sync-binlog=0 --skip-log-bin \
-            --local-infile=0 --sql-mode=
+            --local-infile=0 --sysdate-is-now --sql-mode=
         # Written when the server answers, by itself; asking the port could reach somebody else's.
         if wait_until 60 test -s "$dir/pid" && wait_until 30 grep -q 'ready for connections' "$dir/log"; then
             address=mysql://reconcile@127.0.0.1:$port/mysql

@@ -20,7 +20,7 @@ pub const PREFIX: &str = "reconcile_";
 
 const RUN: &str = "reconcile_run";
 const BEFORE_IMAGE: &str = "reconcile_before_image";
-const WORK: &str = "reconcile_work";
+pub(super) const WORK: &str = "reconcile_work";
 const PAIR: &str = "reconcile_pair";
 const FENCE: &str = "reconcile_fence";
 
@@ -202,6 +202,10 @@ const VERSION_ROW: &str = "version";
 const VERSION: i64 = 1;
 
 impl Ledger {
+    pub(super) fn work(&self) -> &Table {
+        &self.work
+    }
+
     pub fn tables(&self) -> [&Table; 5] {
         [&self.run, &self.before_image, &self.work, &self.pair, &self.fence]
     }
@@ -237,7 +241,7 @@ impl Ledger {
             session
                 .create_table_if_missing(table)
                 .await
-                .map_err(|source| Error::NoLedger { sql: self.sql(session.engine()), source })?;
+                .map_err(|source| Error::of_ledger(source, self.sql(session.engine())))?;
         }
         self.check_version(session).await?;
         self.begin(session, FENCE_ROW, 0).await?;
@@ -295,7 +299,7 @@ impl Ledger {
         let of = format!("lease of {}", term.store);
         let (name, number) = (Value::Text(of.as_str().into()), Value::Integer(term.number));
         match self.fence_value(session, &of).await? {
-            Some(later) if later > term.number => Err(Error::Overtaken),
+            Some(seen) if seen > term.number => Err(Error::Behind { ours: term.number, seen }),
             Some(_) => {
                 let key = [("name", &name)];
                 Ok(session.update(&self.fence, &key, &[("fence", &number)]).await?)

@@ -10,6 +10,7 @@ pub mod placement;
 pub mod undo;
 pub mod verify;
 mod watch;
+pub mod work;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,12 +83,33 @@ pub enum Error {
         "this process was stopped for so long that another one took over; everything was rolled back"
     )]
     Overtaken,
+    /// A later lease of the same state store was here: of a process that took over, or of a store that
+    /// an older one replaced since.
+    #[error(
+        "the target has seen lease {seen} of this state store, and this is lease {ours}: another \
+         process took over while this one was stopped, or the state store was restored from a backup; \
+         everything was rolled back, and the next attempt is made under a later lease"
+    )]
+    Behind { ours: i64, seen: i64 },
     /// The person stopped the run.
     #[error("interrupted; everything was rolled back")]
     Interrupted,
 }
 
 impl Error {
+    /// Why the ledger's tables aren't there. Only a right that is missing is for an administrator to
+    /// give; a server that went away, or a full disk, is what it is.
+    fn of_ledger(source: database::Error, sql: String) -> Self {
+        let is_forbidden = match &source {
+            // SQLSTATE's access rule violations, and no schema to create anything in.
+            database::Error::Statement { code: Some(code), .. } => {
+                code.len() == 5 && (code.starts_with("42") || code.starts_with("3F"))
+            }
+            _ => false,
+        };
+        if is_forbidden { Self::NoLedger { sql, source } } else { Self::Database(source) }
+    }
+
     /// It is the approvals that can't be carried out together, so the same ones never will be.
     pub fn is_of_approvals(&self) -> bool {
         matches!(
@@ -458,4 +480,35 @@ fn image_rows<'r>(model: &'r Model, record: &'r Record) -> Vec<NewImageRow<'r>> 
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_administrator_is_called_only_for_rights() {
+        for (code, called) in [
+            (Some("42501"), true),
+            (Some("42000"), true),
+            (Some("3F000"), true),
+            // The connection was lost.
+            (None, false),
+            (Some("57P01"), false),
+            (Some("53100"), false),
+            // A full disk under SQLite.
+            (Some("13"), false),
+        ] {
+            let source = database::Error::Statement {
+                environment: "PROD".into(),
+                action: "create",
+                table: Some("reconcile_run".into()),
+                message: "no".into(),
+                code: code.map(str::to_owned),
+            };
+            let error = Error::of_ledger(source, "CREATE TABLE …".into());
+            assert_eq!(matches!(error, Error::NoLedger { .. }), called, "{code:?}");
+            assert_eq!(error.to_string().contains("administrator"), called, "{error}");
+        }
+    }
 }

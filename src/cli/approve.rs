@@ -123,7 +123,7 @@ pub fn command(args: &Args, global: &Global) -> Result<Outcome, super::Error> {
     let directory = prepare::block_on(prepare::directory(None, config.as_ref()))?;
     let manifests = crate::manifest::load(&directory)
         .map_err(|problems| super::Error::of_problems(problems, "no manifest could be read"))?;
-    let job = prepare::job(&manifests, &args.job)?;
+    let job = prepare::sync_job(&manifests, &args.job)?;
     let path = &job.origin.path;
     files::inside(&directory, path)
         .map_err(|source| ApproveError::File { path: path.clone(), source })?;

@@ -46,7 +46,7 @@ pub async fn changed_since(
 fn different(before: &Manifests, now: &Manifests) -> BTreeSet<String> {
     let jobs = now.documents.iter().filter_map(|document| match &document.spec {
         Spec::SyncJob(spec) => Some((&document.name, spec)),
-        Spec::Module(_) | Spec::Later(_) => None,
+        _ => None,
     });
     let (old, new) = (modules(before), modules(now));
     let changed: BTreeSet<&String> = new
@@ -63,7 +63,12 @@ fn different(before: &Manifests, now: &Manifests) -> BTreeSet<String> {
                     || (*selection == Selection::All && gone())
             })
     };
-    jobs.filter(|(name, spec)| differs(name, spec)).map(|(name, _)| name.clone()).collect()
+    let again = now.republish_jobs.values().filter(|job| {
+        let earlier = before.republish_jobs.get(&job.name).map(|job| job.spec.request_hash());
+        earlier != Some(job.spec.request_hash())
+    });
+    let compared = jobs.filter(|(name, spec)| differs(name, spec)).map(|(name, _)| name.clone());
+    compared.chain(again.map(|job| job.name.clone())).collect()
 }
 
 fn modules(manifests: &Manifests) -> BTreeMap<&String, &ModuleSpec> {

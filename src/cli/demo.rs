@@ -189,12 +189,12 @@ impl<'a> Story<'a> {
         let (config, signal) = (&self.teller.config, Arc::new(Stop::default()));
         let report = block_on(async {
             let Prepared { manifests, source } = prepare::prepare(config).await?;
-            let job = prepare::job(&manifests, JOB)?;
+            let job = prepare::sync_job(&manifests, JOB)?;
             let context = Context::new(config, &manifests);
             let mut progress = Progress::new(JOB, signal);
             let mut passing = Passing::open(config, source, Wish::Apply).await?;
             let now = jiff::Timestamp::now();
-            Ok(Box::pin(passing.job(&context, job, now, &mut progress)).await?)
+            Ok(Box::pin(passing.job(&context, job.into(), now, &mut progress)).await?)
         })?;
         let said = report::shown(&report, Wish::Apply, self.teller.style);
         output::print(said.trim_end())?;

@@ -13,21 +13,30 @@ mod demo_watch;
 pub mod doctor;
 mod error;
 mod estimate;
+pub mod get;
 pub mod init;
 pub mod messages;
 pub mod operate;
 pub mod output;
 pub mod pass;
+mod place;
 pub mod plan;
 pub mod prepare;
 mod progress;
+pub mod publish;
+pub mod queue;
 pub mod report;
 pub mod schema;
+pub mod search;
 pub mod status;
+pub mod sync_data;
 mod teller;
+pub mod trigger_events;
 pub mod undo;
 pub mod validate;
+pub mod verify;
 pub mod watch;
+pub mod worker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -112,6 +121,22 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Make a small shop and show the whole work on it: compare, approve, apply
     Demo(demo::Args),
+    /// Send the storage and search tables as they are to the read stores
+    #[command(name = "sync:data", alias = "sync-data")]
+    SyncData(sync_data::Args),
+    /// Make the storage and search tables anew; the read stores follow where a row changed
+    #[command(name = "publish:trigger-events", alias = "publish-trigger-events")]
+    TriggerEvents(trigger_events::Args),
+    /// Carry out what lies in the queues of the read stores
+    Worker(worker::Args),
+    /// Compare the storage and search tables with the read stores
+    Verify(verify::Args),
+    /// Show what waits on its way to the read stores; send it again, or drop it
+    Queue(queue::Args),
+    /// Print what the storage says under a key
+    Get(get::Args),
+    /// Find documents of the search store by their words
+    Search(search::Args),
     /// Print the JSON Schema of the manifests, for editors
     Schema(schema::Args),
     /// Print a shell's completion script
@@ -182,6 +207,13 @@ impl Cli {
             Some(Command::Doctor(args)) => args.format,
             Some(Command::Status(args)) => args.format,
             Some(Command::Messages(args)) => args.format,
+            Some(Command::SyncData(args)) => args.common.place.format,
+            Some(Command::TriggerEvents(args)) => args.common.place.format,
+            Some(Command::Worker(args)) => args.place.format,
+            Some(Command::Verify(args)) => args.place.format,
+            Some(Command::Queue(args)) => args.action.format(),
+            Some(Command::Get(args)) => args.place.format,
+            Some(Command::Search(args)) => args.place.format,
             Some(
                 Command::Watch(_)
                 | Command::Cancel(_)
@@ -205,6 +237,13 @@ fn run(cli: &Cli) -> Result<Outcome, Error> {
         Some(Command::Watch(args)) => watch::run(args, &cli.global),
         Some(Command::Status(args)) => status::run(args, &cli.global),
         Some(Command::Messages(args)) => messages::run(args, &cli.global),
+        Some(Command::SyncData(args)) => sync_data::run(args, &cli.global),
+        Some(Command::TriggerEvents(args)) => trigger_events::run(args, &cli.global),
+        Some(Command::Worker(args)) => worker::run(args, &cli.global),
+        Some(Command::Verify(args)) => verify::run(args, &cli.global),
+        Some(Command::Queue(args)) => queue::run(args, &cli.global),
+        Some(Command::Get(args)) => get::run(args, &cli.global),
+        Some(Command::Search(args)) => search::run(args, &cli.global),
         Some(Command::Cancel(args)) => operate::cancel(args, &cli.global),
         Some(Command::Suspend(args)) => operate::suspend(args, &cli.global),
         Some(Command::Resume(args)) => operate::resume(args, &cli.global),

@@ -16,8 +16,9 @@ use crate::daemon::post::round_of_a_pass;
 use crate::daemon::turn::Desk;
 use crate::escape::{harmless, visible};
 use crate::job::Context;
+use crate::manifest::Manifests;
+use crate::manifest::job::Job;
 use crate::manifest::schedule::end_of_rest;
-use crate::manifest::{Manifests, SyncJob};
 use crate::state::Suspended;
 
 #[derive(Debug, clap::Args)]
@@ -95,9 +96,9 @@ pub fn resume(args: &ResumeArgs, global: &Global) -> Result<Outcome, Error> {
     let (config, manifests) = loaded(global)?;
     let job = named(&manifests, &args.job)?;
     write(&config, &args.job, None)?;
-    let schedule = job.spec.schedule.as_ref();
-    if job.spec.suspend.holds_at(Timestamp::now(), schedule) {
-        let file = output::near(&job.origin.path);
+    let schedule = job.asked().schedule();
+    if job.asked().suspend().holds_at(Timestamp::now(), schedule) {
+        let file = output::near(&job.origin().path);
         return Err(Error::new(
             ErrorKind::Unavailable,
             format!("{} still rests: its manifest says `suspend`", args.job),
@@ -122,18 +123,18 @@ fn loaded(global: &Global) -> Result<(Arc<Config>, Manifests), Error> {
 }
 
 /// A job that can be read, whatever else is wrong with it.
-fn named<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Error> {
-    match manifests.jobs.get(name) {
+fn named<'m>(manifests: &'m Manifests, name: &str) -> Result<Job<'m>, Error> {
+    match manifests.job(name) {
         Some(job) => Ok(job),
         None => prepare::job(manifests, name),
     }
 }
 
-fn end(until: &str, job: &SyncJob) -> Result<Timestamp, Error> {
+fn end(until: &str, job: Job<'_>) -> Result<Timestamp, Error> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::new(ErrorKind::Usage, format!("`--until {}`: {error}", visible(until)))
     };
-    let end = end_of_rest(until, job.spec.schedule.as_ref()).map_err(|error| wrong(&error))?;
+    let end = end_of_rest(until, job.asked().schedule()).map_err(|error| wrong(&error))?;
     if end <= Timestamp::now() {
         return Err(wrong(&"that has passed already"));
     }

@@ -93,7 +93,9 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
         prepare::job(manifests, name)?;
     }
     if args.jobs.is_empty() {
-        return Ok(manifests.jobs.keys().cloned().collect());
+        let both = manifests.jobs.keys().chain(manifests.republish_jobs.keys());
+        let both: BTreeSet<&String> = both.collect();
+        return Ok(both.into_iter().cloned().collect());
     }
     let mut seen = BTreeSet::new();
     Ok(args.jobs.iter().filter(|name| seen.insert(name.as_str())).cloned().collect())
@@ -144,7 +146,7 @@ fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Er
     if let (Some(revision), true) = (&args.changed_since, reports.is_empty()) {
         output::print(&format!("no job changed since {}\n", visible(revision)))?;
     }
-    if manifests.jobs.is_empty() && manifests.problems.is_empty() {
+    if manifests.job_names().is_empty() && manifests.problems.is_empty() {
         output::print("nothing to do: there is no job in the manifests\n")?;
     }
     let errors = manifests.problems.iter().filter(|problem| problem.is_error()).count();

@@ -12,6 +12,7 @@ use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::git::WorkTree;
+use crate::manifest::job::Job;
 use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::plan::change::Plan;
@@ -121,7 +122,7 @@ pub async fn plan_edited(config: &Config, name: &str) -> Result<Plan, Error> {
 }
 
 async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<Plan, Error> {
-    let job = self::job(manifests, name)?;
+    let job = sync_job(manifests, name)?;
     let context = crate::job::Context::new(config, manifests);
     let mut opened = crate::job::open::open(&context, job).await?;
     let (mut plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await?;
@@ -130,13 +131,25 @@ async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<P
     Ok(plan)
 }
 
+/// A healthy job by name that compares, or what is wrong with it.
+pub fn sync_job<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Error> {
+    match job(manifests, name)? {
+        Job::Sync(job) => Ok(job),
+        Job::Republish(_) => {
+            let message = format!("{name} is a RepublishJob: nothing is compared or approved");
+            Err(Error::new(ErrorKind::Usage, message)
+                .hint(format!("`reconcile {name}` carries it out")))
+        }
+    }
+}
+
 /// A healthy job by name, or what is wrong with it.
-pub fn job<'m>(manifests: &'m Manifests, name: &str) -> Result<&'m SyncJob, Error> {
+pub fn job<'m>(manifests: &'m Manifests, name: &str) -> Result<Job<'m>, Error> {
     let problems: Vec<_> = manifests.problems_of_job(name).into_iter().cloned().collect();
     if !problems.is_empty() {
         return Err(Error::of_problems(problems, format!("the job {name} can't be used")));
     }
-    manifests.jobs.get(name).ok_or_else(|| no_such_job(manifests, name))
+    manifests.job(name).ok_or_else(|| no_such_job(manifests, name))
 }
 
 /// Jobs that are told one by one when none is like the one asked for.
@@ -145,18 +158,18 @@ const FEW_JOBS: usize = 8;
 fn no_such_job(manifests: &Manifests, name: &str) -> Error {
     let built: Vec<String> =
         super::Cli::command().get_subcommands().map(|it| it.get_name().to_owned()).collect();
-    if manifest::words::COMMANDS.contains(&name) && !built.iter().any(|it| it == name) {
-        return Error::new(ErrorKind::Usage, format!("`reconcile {name}` is not yet supported"));
-    }
     let error = Error::new(ErrorKind::Usage, format!("there is no job {}", harmless(name)));
-    let jobs: Vec<&str> = manifests.jobs.keys().map(String::as_str).collect();
+    let jobs = manifests.jobs.keys().chain(manifests.republish_jobs.keys());
+    let jobs: Vec<&str> = jobs.map(String::as_str).collect();
     let known = jobs.iter().copied().chain(built.iter().map(String::as_str));
     match manifest::words::nearest(name, known) {
         Some(nearest) => error.hint(format!("did you mean {nearest}?")),
         None if (1..=FEW_JOBS).contains(&jobs.len()) => {
             error.hint(format!("the jobs are {}", jobs.join(", ")))
         }
-        None => error.hint("jobs are SyncJob manifests; `reconcile validate` lists problems"),
+        None => error.hint(
+            "jobs are SyncJob and RepublishJob manifests; `reconcile validate` lists problems",
+        ),
     }
 }
 

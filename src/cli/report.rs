@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::apply::Applied;
 use crate::apply::ledger::AppliedEntry;
 use crate::escape::{harmless, visible, visible_name};
-use crate::job::report::{Outcome, RefusalKind, Report};
+use crate::job::report::{Outcome, Published, RefusalKind, Report};
 use crate::job::run::Wish;
 use crate::manifest::problem::Problem;
 use crate::plan::approval::is_writable;
@@ -184,6 +184,13 @@ pub fn sentence(outcome: &Outcome) -> String {
         Outcome::TestImport { run, applied } => {
             format!("test import {run} went through, nothing was saved: {}", what(applied))
         }
+        Outcome::Published { run, published } => {
+            format!("Success: run {run}: {published}")
+        }
+        Outcome::Unpublished { error } => {
+            format!("FAILURE, not published to the end: {}", super::lines_escaped(error))
+        }
+        Outcome::WouldPublish { what } => format!("dry run: {what} would be done"),
         Outcome::Held(ended) => format!(
             "{:?} on {}: {}; change the job, or its `request`, to ask again",
             ended.phase, ended.at, ended.why
@@ -236,6 +243,15 @@ pub fn to_json(report: &Report) -> Json {
     let rows = applied.map(|Applied { inserted, updated, deleted, .. }| {
         json!({ "inserted": inserted, "updated": updated, "deleted": deleted })
     });
+    let (run, published) = match &report.outcome {
+        Outcome::Published { run, published } => {
+            let Published { read, changed, sent, written } = *published;
+            let counts =
+                json!({ "read": read, "changed": changed, "sent": sent, "written": written });
+            (Some(run), Some(counts))
+        }
+        _ => (run, None),
+    };
     json!({
         "job": report.job,
         "phase": phase(&report.outcome),
@@ -244,6 +260,7 @@ pub fn to_json(report: &Report) -> Json {
         "run": run,
         "applied": applied.map(|applied| &applied.entries),
         "rows": rows,
+        "published": published,
         "skipped": report.skipped,
         "leftOut": report.left_out,
         "plan": report.plan,
@@ -252,14 +269,16 @@ pub fn to_json(report: &Report) -> Json {
 
 fn phase(outcome: &Outcome) -> String {
     match outcome {
-        Outcome::NothingToDo { .. } | Outcome::Applied { .. } | Outcome::TestImport { .. } => {
-            "Succeeded".into()
-        }
+        Outcome::NothingToDo { .. }
+        | Outcome::Applied { .. }
+        | Outcome::Published { .. }
+        | Outcome::TestImport { .. } => "Succeeded".into(),
         Outcome::AwaitingApproval => "AwaitingApproval".into(),
         Outcome::Scheduled { .. }
         | Outcome::Closed { .. }
         | Outcome::Locked { .. }
-        | Outcome::WouldApply { .. } => "Scheduled".into(),
+        | Outcome::WouldApply { .. }
+        | Outcome::WouldPublish { .. } => "Scheduled".into(),
         Outcome::Held(ended) => format!("{:?}", ended.phase),
         Outcome::Suspended { .. } => "Suspended".into(),
         Outcome::Refused(refusal) => match refusal.kind {
@@ -268,7 +287,7 @@ fn phase(outcome: &Outcome) -> String {
             _ => "Failed",
         }
         .into(),
-        Outcome::Failed { .. } => "Failed".into(),
+        Outcome::Failed { .. } | Outcome::Unpublished { .. } => "Failed".into(),
         Outcome::Unknown { .. } => "Running".into(),
     }
 }
@@ -277,7 +296,9 @@ fn phase(outcome: &Outcome) -> String {
 pub fn failure(outcome: &Outcome) -> Option<super::ErrorKind> {
     use super::ErrorKind;
     match outcome {
-        Outcome::Failed { .. } | Outcome::Unknown { .. } => Some(ErrorKind::Failed),
+        Outcome::Failed { .. } | Outcome::Unpublished { .. } | Outcome::Unknown { .. } => {
+            Some(ErrorKind::Failed)
+        }
         // What ended badly stays so until somebody changes the job.
         Outcome::Held(ended) => match ended.phase {
             End::Succeeded | End::Cancelled => None,

@@ -86,6 +86,17 @@ fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, E
     Ok(catalogs)
 }
 
+/// "9 modules, 2 resources and 1 job".
+fn counted(manifests: &Manifests) -> String {
+    let modules = count(manifests.modules.len() as u64, "module", "modules");
+    let resources = match manifests.resources.len() as u64 {
+        0 => String::new(),
+        some => format!(", {}", count(some, "resource", "resources")),
+    };
+    let jobs = (manifests.jobs.len() + manifests.republish_jobs.len()) as u64;
+    format!("{modules}{resources} and {}", count(jobs, "job", "jobs"))
+}
+
 fn report(
     format: Format,
     manifests: &Manifests,
@@ -103,9 +114,7 @@ fn report(
         }
         if errors == 0 {
             super::show_problems(&problems);
-            let modules = count(manifests.modules.len() as u64, "module", "modules");
-            let jobs = count(manifests.jobs.len() as u64, "job", "jobs");
-            print(&format!("{modules} and {jobs} are valid\n"))?;
+            print(&format!("{} are valid\n", counted(manifests)))?;
         }
     }
     let message = match errors {

@@ -18,8 +18,9 @@ use crate::daemon::hints::Hints;
 use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
 use crate::daemon::post::Post;
+use crate::daemon::record::Pushed;
 use crate::daemon::stop::Stop;
-use crate::daemon::watch::{self, Daemon, Look, Pushed};
+use crate::daemon::watch::{self, Daemon, Look};
 use crate::database::CancelHandle;
 use crate::effect::clock;
 use crate::http::Server;
@@ -142,7 +143,7 @@ impl Loop<'_> {
         loop {
             let Some(looked) = self.look().await else { break };
             self.post.wake();
-            let pause = self.looked(looked).await;
+            let Some(pause) = self.looked(looked).await else { break };
             if let Some(hints) = &mut hints {
                 hints.renew();
             }
@@ -200,8 +201,8 @@ impl Loop<'_> {
         Some(looked)
     }
 
-    /// What follows from a look; returns how long to wait for the next.
-    async fn looked(&mut self, looked: Result<Look, watch::Error>) -> Duration {
+    /// What follows from a look; returns how long to wait for the next, or nothing at the end.
+    async fn looked(&mut self, looked: Result<Look, watch::Error>) -> Option<Duration> {
         match looked {
             Ok(look) => {
                 if self.failing.take().is_some() {
@@ -213,9 +214,9 @@ impl Loop<'_> {
                 let pause = Duration::try_from(look.again.duration_since(clock::now()));
                 let pause = pause.unwrap_or_default();
                 if !pause.is_zero() {
-                    self.publish().await;
+                    self.publish().await?;
                 }
-                pause
+                Some(pause)
             }
             Err(error) => {
                 let error = error.to_string();
@@ -223,20 +224,28 @@ impl Loop<'_> {
                     say(DAEMON, &error);
                 }
                 self.failing = Some(error);
-                PAUSE
+                Some(PAUSE)
             }
         }
     }
 
-    /// Puts results onto their branch. What can't be pushed stays in its files and is pushed later.
-    async fn publish(&mut self) {
+    /// Puts results onto their branch. What can't be pushed stays in its files and is pushed later,
+    /// also where SIGTERM ends a push; nothing is returned then.
+    async fn publish(&mut self) -> Option<()> {
         let attempts = match &self.publishing {
-            Publishing::Done => return,
-            Publishing::Later { again, .. } if clock::instant() < *again => return,
+            Publishing::Done => return Some(()),
+            Publishing::Later { again, .. } if clock::instant() < *again => return Some(()),
             Publishing::Later { attempts, .. } => *attempts,
             Publishing::Due => 0,
         };
-        self.publishing = match self.daemon.publish().await {
+        let published = tokio::select! {
+            published = self.daemon.publish() => published,
+            () = self.signals.stop() => {
+                say(DAEMON, "stopping; results that aren't pushed are pushed by whoever comes next");
+                return None;
+            }
+        };
+        self.publishing = match published {
             Ok(Pushed::Yes) => Publishing::Done,
             Ok(Pushed::NotYet) => Publishing::Due,
             Err(error) => {
@@ -245,6 +254,7 @@ impl Loop<'_> {
                 Publishing::Later { attempts: attempts + 1, again }
             }
         };
+        Some(())
     }
 
     async fn wait(&mut self, hints: &mut Option<Hints>, pause: Duration) -> Next {
@@ -265,7 +275,7 @@ impl Loop<'_> {
     /// Reads the operator's file anew. One that can't be used changes nothing.
     async fn reload(&mut self) {
         let reloaded = match self.global.config() {
-            Ok(config) => self.renew(Arc::new(config)).await,
+            Ok(config) => Box::pin(self.renew(Arc::new(config))).await,
             Err(error) => {
                 super::error::show_problems(&error.problems);
                 Err(error.message)
@@ -289,7 +299,7 @@ impl Loop<'_> {
     async fn renew(&mut self, config: Arc<Config>) -> Result<(), String> {
         let renewed = Daemon::open(Arc::clone(&config)).await.map_err(|error| error.to_string())?;
         let renewal = self.http.prepare(&config).await.map_err(|error| error.to_string())?;
-        let given_way = self.daemon.give_way_to(renewed).await;
+        let given_way = Box::pin(self.daemon.give_way_to(renewed)).await;
         self.http.follow(renewal).await;
         given_way.map_err(|error| error.to_string())
     }

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::moment::{Due, Moment, moment, too_late, words};
 use crate::config::Window;
 use crate::manifest::approval::{Approval, Approvals};
+use crate::manifest::job::{Asked, republished};
 use crate::manifest::sync_job::{Suspend, SyncJobSpec};
 use crate::manifest::windows::{Opening, opening};
 use crate::report::{Phase, Standing, local};
@@ -16,7 +17,7 @@ use crate::state::{Compared, End, Memory, Trouble};
 /// Everything that decides.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    pub spec: &'a SyncJobSpec,
+    pub spec: Asked<'a>,
     /// The hash of what the job asks for.
     pub request: &'a str,
     /// The hash of what a comparison depends on.
@@ -73,7 +74,7 @@ const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
 /// The request or occurrence that a job is about now.
 pub fn moment_of(
-    spec: &SyncJobSpec,
+    spec: Asked<'_>,
     request: &str,
     memory: &Memory,
     rules: &Rules,
@@ -123,12 +124,21 @@ fn awake(view: &View<'_>, moment: Moment) -> Action {
     if let Some(action) = timely(view, &moment) {
         return action;
     }
+    let sync = match spec {
+        Asked::Sync(sync) => sync,
+        Asked::Republish(spec) => return waiting(view, moment, &republished(spec), None),
+    };
     let compared = view.memory.compared.as_ref().filter(|it| it.subject == view.subject);
     let Some(compared) = compared else {
         let standing = Standing::new(Phase::Comparing, "it is new or changed, and compared first");
         return Action { step: Step::Compare, moment, standing, again: Some(now) };
     };
-    waiting(view, moment, compared)
+    let open = open_ones(sync, compared);
+    let open = match compared.objections.first() {
+        Some(objection) => format!("{open}; as things are it can't be carried out: {objection}"),
+        None => open,
+    };
+    waiting(view, moment, &open, Some(compared))
 }
 
 /// What a time that has come asks for.
@@ -139,7 +149,10 @@ fn timely(view: &View<'_>, moment: &Moment) -> Option<Action> {
     let missed = |at| too_late(spec, at, now, rules.lateness);
     let (step, standing) = match &moment.due {
         Due::AtOnce if approved => match opening(&rules.windows, now) {
-            Opening::Open => running("everything approved is carried out at once"),
+            Opening::Open => running(match spec {
+                Asked::Sync(_) => "everything approved is carried out at once",
+                Asked::Republish(_) => "it is carried out at once",
+            }),
             Opening::Closed { .. } => return None,
         },
         Due::At(at) if *at <= now => {
@@ -200,13 +213,14 @@ fn late(view: &View<'_>, why: String) -> (Step, Standing) {
     }
 }
 
-fn unapproved_at(spec: &SyncJobSpec, at: Timestamp) -> String {
+fn unapproved_at(spec: Asked<'_>, at: Timestamp) -> String {
     let at = local(at, spec);
     format!("its time was {at}, and nothing was approved by then; approve, and set a new time")
 }
 
-fn after_its_time(spec: &SyncJobSpec, at: Timestamp, written: Timestamp) -> String {
-    let what = if has_approvals(spec) { "approved" } else { "asked for" };
+fn after_its_time(spec: Asked<'_>, at: Timestamp, written: Timestamp) -> String {
+    let is_approved = spec.sync().is_some() && has_approvals(spec);
+    let what = if is_approved { "approved" } else { "asked for" };
     format!(
         "its time was {}, but it was {what} only at {}; set a new time",
         local(at, spec),
@@ -214,25 +228,21 @@ fn after_its_time(spec: &SyncJobSpec, at: Timestamp, written: Timestamp) -> Stri
     )
 }
 
-/// A compared job whose time hasn't come.
-fn waiting(view: &View<'_>, moment: Moment, compared: &Compared) -> Action {
+/// A job whose time hasn't come, with what it will do. One with approvals is compared.
+fn waiting(view: &View<'_>, moment: Moment, open: &str, compared: Option<&Compared>) -> Action {
     let View { spec, now, rules, .. } = *view;
-    let open = open_ones(spec, compared);
-    let open = match compared.objections.first() {
-        Some(objection) => format!("{open}; as things are it can't be carried out: {objection}"),
-        None => open,
-    };
+    let compared = compared.filter(|_| !has_approvals(spec));
     let opens = match (&moment.due, opening(&rules.windows, now)) {
         (Due::AtOnce, Opening::Closed { why, opens }) => Some((why, opens)),
         _ => None,
     };
-    let (phase, why, next_run) = match (has_approvals(spec), &moment.due) {
-        (false, _) => (Phase::AwaitingApproval, unapproved(compared), None),
-        (true, Due::At(at)) => {
+    let (phase, why, next_run) = match (compared, &moment.due) {
+        (Some(compared), _) => (Phase::AwaitingApproval, unapproved(compared), None),
+        (None, Due::At(at)) => {
             let why = format!("next run {}, because `at` says so: {open}", local(*at, spec));
             (Phase::Scheduled, why, Some(*at))
         }
-        (true, Due::Next { at, left_out }) => {
+        (None, Due::Next { at, left_out }) => {
             let left = match left_out {
                 0 => String::new(),
                 count => format!("; {count} before it lie in closed windows"),
@@ -240,16 +250,16 @@ fn waiting(view: &View<'_>, moment: Moment, compared: &Compared) -> Action {
             let why = format!("next run {}, because of `cron`: {open}{left}", local(*at, spec));
             (Phase::Scheduled, why, Some(*at))
         }
-        (true, Due::Never) => {
+        (None, Due::Never) => {
             (Phase::Scheduled, "its `cron` never comes true in an open window".into(), None)
         }
-        (true, _) => match opens {
+        (None, _) => match opens {
             Some((why, Some(opens))) => {
                 let why = format!("next run {}, because now is {why}: {open}", local(opens, spec));
                 (Phase::Scheduled, why, Some(opens))
             }
             Some((why, None)) => (Phase::Scheduled, format!("no window ever opens: {why}"), None),
-            None => (Phase::Scheduled, open, None),
+            None => (Phase::Scheduled, open.to_owned(), None),
         },
     };
     let again = match &moment.due {
@@ -306,11 +316,12 @@ fn suspended(view: &View<'_>) -> Option<(String, Option<Timestamp>)> {
         let why = format!("{} (suspended by {}{})", asked.reason, asked.by, until(asked.until));
         return Some((why, asked.until));
     }
-    if !spec.suspend.holds_at(now, spec.schedule.as_ref()) {
+    let (suspend, schedule) = (spec.suspend(), spec.schedule());
+    if !suspend.holds_at(now, schedule) {
         return None;
     }
-    let end = spec.suspend.until(spec.schedule.as_ref()).ok().flatten();
-    Some(match &spec.suspend {
+    let end = suspend.until(schedule).ok().flatten();
+    Some(match suspend {
         Suspend::Because { reason, .. } => {
             (format!("{reason} (suspended by the manifest{})", until(end)), end)
         }
@@ -318,9 +329,12 @@ fn suspended(view: &View<'_>) -> Option<(String, Option<Timestamp>)> {
     })
 }
 
-/// Whether anything is approved.
-pub fn has_approvals(spec: &SyncJobSpec) -> bool {
-    spec.delete_missing || entries(spec).next().is_some()
+/// Whether anything is approved. What is published again needs no approval.
+pub fn has_approvals(spec: Asked<'_>) -> bool {
+    match spec {
+        Asked::Sync(spec) => spec.delete_missing || entries(spec).next().is_some(),
+        Asked::Republish(_) => true,
+    }
 }
 
 fn entries(spec: &SyncJobSpec) -> impl Iterator<Item = (&'static str, &Approval)> {

@@ -49,6 +49,54 @@ fn a_job_with_a_time_waits_for_it_and_runs_once() {
 }
 
 #[test]
+fn a_republish_job_is_neither_compared_nor_approved() {
+    const NOW: &str = "action: trigger-events\n  resources: all";
+    const NIGHTLY: &str = "action: sync-data\n  resources: [page]\n  ids: [1, 2]\n  \
+                           schedule: {cron: \"0 3 * * *\", timeZone: Europe/Warsaw}";
+    let at = "action: trigger-events\n  resources: all\n  \
+              schedule: {at: \"2026-12-01T02:00\", timeZone: Europe/Warsaw}";
+    let mut trace = String::new();
+    for (what, story) in [
+        (
+            "at once",
+            Story::begin(NOON, NOW)
+                .time("2026-11-24T11:00:00Z")
+                .commit("asked again", &format!("{NOW}\n  request: 2"))
+                .cancel(),
+        ),
+        ("every night", Story::begin(NOON, NIGHTLY).time("2026-11-24T02:00:00Z").cancel()),
+        ("at a time", Story::begin(NOON, at).time("2026-12-01T01:00:00Z")),
+        ("too late", Story::begin(NOON, at).time("2026-12-01T01:15:01Z")),
+        ("written too late", Story::begin("2026-12-02T00:00:00Z", at)),
+        (
+            "suspended over its time",
+            Story::begin(NOON, NIGHTLY)
+                .suspend(Some("2026-11-25T00:00:00Z"))
+                .time("2026-11-24T02:00:00Z")
+                .time("2026-11-25T02:00:00Z"),
+        ),
+        (
+            "outside of a window",
+            Story::begin("2026-11-23T10:00:00Z", &format!("{NOW}\n  suspend: true"))
+                .windows(vec![night(WindowKind::Allow)])
+                .commit("taken up", NOW)
+                .time("2026-11-23T21:00:00Z"),
+        ),
+        (
+            "the store is away, then there",
+            Story::begin(NOON, at)
+                .way(Way::ServerAway)
+                .time("2026-12-01T01:00:00Z")
+                .way(Way::Fine)
+                .time("2026-12-01T01:00:05Z"),
+        ),
+    ] {
+        put!(trace, "== {what}\n{}", story.trace);
+    }
+    insta::assert_snapshot!(trace);
+}
+
+#[test]
 fn what_comes_too_late_is_missed_and_says_both_times() {
     let job = |approved: &str| {
         format!(

@@ -8,9 +8,10 @@ use crate::apply::ledger::RunRow;
 use crate::apply::{Term, Watch};
 use crate::config::{Config, Environment};
 use crate::job::report::Report;
+use crate::job::republish;
 use crate::job::run::{self, Order};
-use crate::job::{self, Context, found};
-use crate::manifest::SyncJob;
+use crate::job::{self, Context, found, publishing};
+use crate::manifest::job::Job;
 use crate::plan::change::Plan;
 use crate::report::files::{self, Written};
 use crate::state::{self, Change, Ended, Office, Remembered, State, Taken};
@@ -55,15 +56,16 @@ impl Store for State {
 /// What is done, and what nobody can foresee.
 #[expect(async_fn_in_trait, reason = "the caller's task is the only one that waits")]
 pub trait Hands {
-    /// Carries a job as far as it goes, see [`run::pass`].
+    /// Carries a job as far as it goes, see [`run::pass`] and [`republish::pass`].
     async fn pass(
         &mut self,
         context: &Context<'_>,
-        job: &SyncJob,
+        job: Job<'_>,
         order: Order<'_>,
         watch: &mut dyn Watch,
     ) -> Report;
-    /// What the ledger says of a run, see [`found::found`].
+    /// What the ledger says of a run, see [`found::found`]. What one that committed touched is published, since
+    /// its own process may have ended before that.
     async fn found(
         &mut self,
         context: &Context<'_>,
@@ -72,7 +74,7 @@ pub trait Hands {
         term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error>;
     /// Who wrote a job as it is, see [`Source::last_change`].
-    async fn last_change(&mut self, source: &Source, job: &SyncJob) -> Option<LastChange>;
+    async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange>;
     /// Writes a result file, see [`files::write`].
     fn write(
         &mut self,
@@ -93,11 +95,17 @@ impl Hands for Real {
     async fn pass(
         &mut self,
         context: &Context<'_>,
-        job: &SyncJob,
+        job: Job<'_>,
         order: Order<'_>,
         watch: &mut dyn Watch,
     ) -> Report {
-        run::pass(context, job, order, watch).await
+        match job {
+            Job::Sync(job) => run::pass(context, job, order, watch).await,
+            Job::Republish(job) => {
+                let carried = Box::pin(republish::carry_out(context, &job.spec, watch));
+                republish::pass(job, order, carried).await
+            }
+        }
     }
 
     async fn found(
@@ -107,10 +115,16 @@ impl Hands for Real {
         run: &str,
         term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error> {
-        found::found(context, target, run, term).await
+        let mut found = found::found(context, target, run, term).await?;
+        if let Some(row) = &mut found
+            && let Some(job) = context.manifests.jobs.get(&row.job)
+        {
+            row.left_out.extend(publishing::publish(context, job, row.direction).await);
+        }
+        Ok(found)
     }
 
-    async fn last_change(&mut self, source: &Source, job: &SyncJob) -> Option<LastChange> {
+    async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange> {
         source.last_change(job).await
     }
 

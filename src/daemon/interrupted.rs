@@ -11,11 +11,10 @@ use super::hands::{Hands, Store};
 use super::learn::{ATTEMPTS_BEFORE_TELLING, Asker, settled};
 use super::record::About;
 use super::turn::Desk;
-use crate::apply::Term;
 use crate::job::Context;
 use crate::job::report::Report;
 use crate::report::{Event, Phase, Standing};
-use crate::state::{self, Change, Office, Remembered, Running, Taken};
+use crate::state::{self, Change, Lease, Office, Remembered, Running, Taken};
 
 /// What is known of a run that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
                 Ok(Begun::Open(Standing::new(Phase::Running, why)))
             }
             Taken::Ours(lease) => {
-                let settled = self.settle_alone(context, job, remembered, lease.term(), now).await;
+                let settled = self.settle_alone(context, job, remembered, &lease, now).await;
                 // One that isn't given back ends by itself, and is asked for again then.
                 let _ = lease.release().await;
                 settled
@@ -61,35 +60,39 @@ impl<S: Store, H: Hands> Desk<S, H> {
         context: &Context<'_>,
         job: &str,
         remembered: &mut Remembered,
-        term: Option<&Term>,
+        lease: &Lease,
         now: Timestamp,
     ) -> Result<Begun, state::Error> {
         // It may have ended while somebody else had the lease.
         *remembered = self.state.memory(job).await?;
         let Some(running) = remembered.memory.running.clone() else { return Ok(Begun::Over) };
-        let report = match self.hands.found(context, running.target, &running.run, term).await {
-            Ok(None) => {
-                remembered.memory.running = None;
-                self.state.save(job, remembered, &Change::default()).await?;
-                return Ok(Begun::Over);
-            }
-            Ok(Some(row)) => Report::of_ledger(row),
-            Err(error) => {
-                let standing = unknown(&running, &error.to_string());
-                let (memory, jitter) = (&mut remembered.memory, self.hands.jitter());
-                let error = error.to_string();
-                let trouble = on_error(memory.trouble.as_ref(), error.clone(), now, jitter);
-                let told = trouble.attempts == ATTEMPTS_BEFORE_TELLING;
-                memory.trouble = Some(trouble);
-                let event = told.then(|| Event::Doubtful { run: running.run.clone(), error });
-                let (spec, report, key) = (None, None, running.key.as_str());
-                let about = About { job, spec, memory, report, key, now };
-                let messages = self.messages_about(&about, event.as_slice());
-                let change = Change { ended: None, messages: &messages };
-                self.state.save(job, remembered, &change).await?;
-                return Ok(Begun::Open(standing));
-            }
-        };
+        let report =
+            match self.hands.found(context, running.target, &running.run, lease.term()).await {
+                Ok(None) => {
+                    remembered.memory.running = None;
+                    self.state.save(job, remembered, &Change::default()).await?;
+                    return Ok(Begun::Over);
+                }
+                Ok(Some(row)) => Report::of_ledger(row),
+                Err(error) => {
+                    if let Some(seen) = error.later_lease() {
+                        lease.count_from(seen);
+                    }
+                    let standing = unknown(&running, &error.to_string());
+                    let (memory, jitter) = (&mut remembered.memory, self.hands.jitter());
+                    let error = error.to_string();
+                    let trouble = on_error(memory.trouble.as_ref(), error.clone(), now, jitter);
+                    let told = trouble.attempts == ATTEMPTS_BEFORE_TELLING;
+                    memory.trouble = Some(trouble);
+                    let event = told.then(|| Event::Doubtful { run: running.run.clone(), error });
+                    let (spec, report, key) = (None, None, running.key.as_str());
+                    let about = About { job, spec, memory, report, key, now };
+                    let messages = self.messages_about(&about, event.as_slice());
+                    let change = Change { ended: None, messages: &messages };
+                    self.state.save(job, remembered, &change).await?;
+                    return Ok(Begun::Open(standing));
+                }
+            };
         self.tell_of(job, remembered, &running, &report, now).await?;
         Ok(Begun::Over)
     }

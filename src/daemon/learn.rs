@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::decide::{Action, Step, on_error};
 use super::moment::{Due, Moment};
 use crate::job::report::{Outcome, Report};
-use crate::manifest::sync_job::SyncJobSpec;
+use crate::manifest::job::Asked;
 use crate::report::{Event, Phase};
 use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Running, Seen};
 
@@ -27,7 +27,7 @@ pub struct Lesson<'a> {
     /// The request's hash.
     pub request: &'a str,
     pub subject: &'a str,
-    pub spec: &'a SyncJobSpec,
+    pub spec: Asked<'a>,
     /// Where the step was carried out.
     pub report: Option<&'a Report>,
     /// What the run was called.
@@ -98,7 +98,7 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
     compared(memory, lesson, report, learned);
     match &report.outcome {
         // What can't be compared today says nothing about a request whose time hasn't come.
-        Outcome::Failed { error } | Outcome::Unknown { error }
+        Outcome::Failed { error } | Outcome::Unpublished { error } | Outcome::Unknown { error }
             if report.ended.is_none() || !is_run =>
         {
             let trouble =
@@ -141,8 +141,8 @@ fn over(lesson: &Lesson<'_>, report: &Report) -> Option<Ended> {
 }
 
 fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: &mut Learned) {
-    let Some(plan) = &report.plan else { return };
-    let question = lesson.spec.question_hash();
+    let (Some(plan), Some(spec)) = (&report.plan, lesson.spec.sync()) else { return };
+    let question = spec.question_hash();
     let is_first = memory.compared.as_ref().is_none_or(|it| it.question != question);
     let objections = match &report.outcome {
         Outcome::Refused(refusal) => refusal.reasons.clone(),
@@ -180,7 +180,10 @@ pub fn settled(memory: &mut Memory, running: &Running, report: &Report, now: Tim
 
 fn line(ended: &Ended, report: &Report, now: Timestamp) -> RunLine {
     let kept = !matches!(report.outcome, Outcome::TestImport { .. });
-    let applied = report.applied().filter(|_| kept).map_or(0, |it| it.entries.len() as u64);
+    let applied = match &report.outcome {
+        Outcome::Published { published, .. } => published.sent,
+        _ => report.applied().filter(|_| kept).map_or(0, |it| it.entries.len() as u64),
+    };
     RunLine {
         run: ended.run.clone(),
         phase: ended.phase,

@@ -6,9 +6,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Window;
+use crate::manifest::job::Asked;
 use crate::manifest::occurrences::{self, Occurrence};
 use crate::manifest::schedule::{parse_cron, time_zone};
-use crate::manifest::sync_job::{Schedule, SyncJobSpec};
+use crate::manifest::sync_job::Schedule;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::local;
 
@@ -43,14 +44,14 @@ pub enum Due {
 ///
 /// `since` is when the request was written, or the occurrence that was dealt with last.
 pub fn moment(
-    spec: &SyncJobSpec,
+    spec: Asked<'_>,
     request: &str,
     since: Timestamp,
     now: Timestamp,
     windows: &[Window],
 ) -> Moment {
     let whole = |due| Moment { key: request.to_owned(), due };
-    let Some(schedule) = &spec.schedule else { return whole(Due::AtOnce) };
+    let Some(schedule) = spec.schedule() else { return whole(Due::AtOnce) };
     match schedule.instant() {
         Ok(Some(at)) => whole(Due::At(at.instant)),
         Ok(None) => occurrence(schedule, request, since, now, windows),
@@ -94,7 +95,7 @@ fn occurrence(
 
 /// Why a time that has come is of no use any more.
 pub fn too_late(
-    spec: &SyncJobSpec,
+    spec: Asked<'_>,
     at: Timestamp,
     now: Timestamp,
     lateness: SignedDuration,

@@ -10,7 +10,7 @@ use super::hands::{Hands, Store};
 use super::learn::close;
 use super::turn::{Desk, Turn};
 use crate::job::Context;
-use crate::manifest::SyncJob;
+use crate::manifest::job::Job;
 use crate::report::Event;
 use crate::state::{self, Change, End, Ended, Remembered, Seen, Suspended};
 
@@ -46,7 +46,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     pub fn peek<'a>(
         &self,
         context: &Context<'_>,
-        job: &'a SyncJob,
+        job: Job<'a>,
         remembered: Remembered,
         now: Timestamp,
     ) -> Turn<'a> {
@@ -64,14 +64,14 @@ impl<S: Store, H: Hands> Desk<S, H> {
     pub async fn cancellable<'a>(
         &mut self,
         context: &Context<'_>,
-        job: &'a SyncJob,
+        job: Job<'a>,
         which: Which<'_>,
         now: Timestamp,
     ) -> Result<Turn<'a>, NotCancelled> {
-        let remembered = self.state.memory(&job.name).await?;
+        let remembered = self.state.memory(job.name()).await?;
         let is_seen = remembered.memory.seen.as_ref().map(|seen| seen.request.clone());
         if let Which::Request(key) = which {
-            if let Some(ended) = self.state.ended(&job.name, key).await? {
+            if let Some(ended) = self.state.ended(job.name(), key).await? {
                 return Err(NotCancelled::Over(ended));
             }
             if remembered.memory.running.as_ref().is_some_and(|running| running.key != key) {
@@ -83,7 +83,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         }
         let turn = self.peek(context, job, remembered, now);
         let key = &turn.action.moment.key;
-        if let Some(ended) = self.state.ended(&job.name, key).await? {
+        if let Some(ended) = self.state.ended(job.name(), key).await? {
             return Err(NotCancelled::Over(ended));
         }
         if let Which::Request(meant) = which {
@@ -93,7 +93,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
                 return Err(NotCancelled::Another);
             }
         }
-        match has_approvals(&job.spec) {
+        match has_approvals(job.asked()) {
             true => Ok(turn),
             false => Err(NotCancelled::NothingApproved),
         }
@@ -103,7 +103,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     pub async fn cancel(
         &mut self,
         context: &Context<'_>,
-        job: &SyncJob,
+        job: Job<'_>,
         which: Which<'_>,
         by: &str,
         now: Timestamp,
@@ -116,7 +116,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         close(memory, &turn.action.moment, &ended);
         let messages = self.messages(&turn, &[Event::Ended(ended.clone())], None, now);
         let change = Change { ended: Some((&key, &ended)), messages: &messages };
-        self.state.save(&job.name, &mut turn.remembered, &change).await?;
+        self.state.save(job.name(), &mut turn.remembered, &change).await?;
         Ok(ended)
     }
 

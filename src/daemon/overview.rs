@@ -43,13 +43,13 @@ pub async fn overview(
     for name in names {
         let remembered = memories.remove(name).unwrap_or_default();
         let problems = manifests.problems_of_job(name);
-        let job = manifests.jobs.get(name).filter(|_| problems.is_empty());
+        let job = manifests.job(name).filter(|_| problems.is_empty());
         let (standing, memory, open) = if let Some(job) = job {
             let turn = desk.peek(&context, job, remembered, now);
             let mut memory = turn.remembered.memory;
-            memory.notify.clone_from(&job.spec.notify);
+            memory.notify.clone_from(&job.asked().notify().to_vec());
             let key = turn.action.moment.key;
-            let is_open = has_approvals(&job.spec)
+            let is_open = has_approvals(job.asked())
                 && memory.running.is_none()
                 && memory.ended(&key).is_none();
             (standing(turn.action.standing, &memory), memory, is_open.then_some(key))

@@ -1,5 +1,7 @@
 //! A single pass over jobs, as somebody at a command line asks for it.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,10 +13,11 @@ use super::source::Source;
 use super::turn::{Desk, instead, rules};
 use crate::apply::Watch;
 use crate::config::Config;
+use crate::git::Which;
 use crate::job::Context;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass};
-use crate::manifest::SyncJob;
+use crate::manifest::job::{Job, republished};
 use crate::report::Phase;
 use crate::state::{self, End, Memory, Office};
 
@@ -25,6 +28,8 @@ pub enum Passing {
         source: Source,
         /// Why the branch of results couldn't be read; nothing is published over it then.
         behind: Option<String>,
+        /// The jobs that had their turns.
+        jobs: BTreeSet<PathBuf>,
     },
     Dry,
 }
@@ -47,17 +52,24 @@ impl Passing {
             // Others may have published since this folder was written.
             behind = source.adopt(&config.results.directory).await.err().map(|it| it.to_string());
         }
-        Ok(Self::Real { desk, source, behind })
+        Ok(Self::Real { desk, source, behind, jobs: BTreeSet::new() })
     }
 
     /// Sends and publishes what is to be sent and published, for a short while. Returns what isn't
     /// out; a later pass brings it out.
     pub async fn send(&mut self) -> Vec<String> {
-        let Self::Real { desk, source, behind } = self else { return Vec::new() };
+        let Self::Real { desk, source, behind, jobs } = self else { return Vec::new() };
         let config = Arc::clone(&desk.config);
-        let published = match behind.take() {
-            Some(error) => Err(error),
-            None => desk.publish(source, "results of a pass").await.map_err(|it| it.to_string()),
+        let published = if let Some(error) = behind.take() {
+            Err(error)
+        } else {
+            // Of other jobs a daemon may have pushed something newer since.
+            let which = match desk.state.is_shared() {
+                true => Which::Below(jobs.clone()),
+                false => Which::All,
+            };
+            let published = desk.publish(source, which, "results of a pass", &mut || true).await;
+            published.map_err(|it| it.to_string())
         };
         let unpublished =
             published.err().map(|error| format!("results aren't pushed yet: {error}"));
@@ -69,15 +81,16 @@ impl Passing {
     pub async fn job(
         &mut self,
         context: &Context<'_>,
-        job: &SyncJob,
+        job: Job<'_>,
         now: Timestamp,
         watch: &mut dyn Watch,
     ) -> Result<Report, state::Error> {
-        let Self::Real { desk, source, .. } = self else {
+        let Self::Real { desk, source, jobs, .. } = self else {
             return Ok(Box::pin(dry_run(context, job, now, watch)).await);
         };
+        jobs.insert(PathBuf::from(job.name()));
         let now = whole_second(now);
-        let remembered = desk.state.memory(&job.name).await?;
+        let remembered = desk.state.memory(job.name()).await?;
         let mut turn = desk.look(context, job, remembered, source, now).await?;
         let fit = turn.fit(source).await;
         let mut report = desk.carry_out(context, &mut turn, fit, now, watch).await?;
@@ -94,15 +107,15 @@ pub fn whole_second(now: Timestamp) -> Timestamp {
 /// A dry run: compares and checks, and leaves no trace.
 async fn dry_run(
     context: &Context<'_>,
-    job: &SyncJob,
+    job: Job<'_>,
     now: Timestamp,
     watch: &mut dyn Watch,
 ) -> Report {
     let rules = rules(context.config, Asker::Person);
     let memory = Memory::default();
-    let (request, subject) = (job.spec.request_hash(), context.subject(job));
+    let (request, subject) = (job.request(), context.subject(job));
     let view = View {
-        spec: &job.spec,
+        spec: job.asked(),
         request: &request,
         subject: &subject,
         memory: &memory,
@@ -121,8 +134,15 @@ async fn dry_run(
             let (wish, run, installation, term) = (Wish::DryRun, "", "", None);
             let key = &request;
             let order = Order { wish, key, instead, run, installation, term, now };
-            return pass(context, job, order, watch).await;
+            return match job {
+                Job::Sync(job) => pass(context, job, order, watch).await,
+                Job::Republish(job) => {
+                    let what = republished(&job.spec);
+                    let outcome = order.instead.unwrap_or(Outcome::WouldPublish { what });
+                    Report::new(&job.name, outcome)
+                }
+            };
         }
     };
-    Report::new(&job.name, outcome)
+    Report::new(job.name(), outcome)
 }

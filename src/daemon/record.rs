@@ -4,6 +4,9 @@
 //! Answers for nothing that happened being lost when others write about the same job, or when a file
 //! can't be written: the state store has it until it is.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::decide::Step;
@@ -12,8 +15,9 @@ use super::learn::{Asker, Learned, Lesson, learn};
 use super::source::{self, Source};
 use super::turn::{Desk, Turn};
 use crate::config::ManifestSource;
+use crate::git::{Leads, Published, Which};
 use crate::job::report::Report;
-use crate::manifest::sync_job::SyncJobSpec;
+use crate::manifest::job::Asked;
 use crate::report::files::Written;
 use crate::report::messages::{Matter, message};
 use crate::report::not_out::{Words, lost, not_out};
@@ -21,7 +25,7 @@ use crate::report::people::{Recipients, recipients};
 use crate::report::run_file::{run_file, with_not_out};
 use crate::report::status::status;
 use crate::report::{Event, conditions, files};
-use crate::state::{self, Change, Ended, Memory, Message, Posted};
+use crate::state::{self, Change, Ended, Memory, Message, Posted, Remembered};
 
 /// Attempts at noting what happened while others write about the same job.
 const NOTING: usize = 5;
@@ -35,12 +39,20 @@ pub enum Error {
     State(#[from] state::Error),
 }
 
+/// Whether results are where people find them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pushed {
+    Yes,
+    /// Another daemon works, or its results aren't known here yet.
+    NotYet,
+}
+
 /// What messages are about, besides what happened.
 #[derive(Clone, Copy)]
 pub(super) struct About<'a> {
     pub job: &'a str,
     /// Absent where the manifest is gone or broken, or asks for something else by now.
-    pub spec: Option<&'a SyncJobSpec>,
+    pub spec: Option<Asked<'a>>,
     pub memory: &'a Memory,
     pub report: Option<&'a Report>,
     /// The request or occurrence.
@@ -60,7 +72,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     ) -> Result<(), state::Error> {
         let mut attempt = 1;
         loop {
-            turn.remembered = self.state.memory(&turn.job.name).await?;
+            turn.remembered = self.state.memory(turn.job.name()).await?;
             turn.saved.clone_from(&turn.remembered.memory);
             if turn.action.step == Step::Run && !turn.is_ours(run) {
                 // Who took over when this process was stopped has told what became of it.
@@ -96,7 +108,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     async fn save(&mut self, turn: &mut Turn<'_>, change: &Change<'_>) -> Result<(), state::Error> {
         let is_new = change.ended.is_some() || !change.messages.is_empty();
         if is_new || turn.remembered.memory != turn.saved {
-            self.state.save(&turn.job.name, &mut turn.remembered, change).await?;
+            self.state.save(turn.job.name(), &mut turn.remembered, change).await?;
             turn.saved.clone_from(&turn.remembered.memory);
         }
         Ok(())
@@ -110,8 +122,8 @@ impl<S: Store, H: Hands> Desk<S, H> {
         now: Timestamp,
     ) -> Vec<Message> {
         let about = About {
-            job: &turn.job.name,
-            spec: Some(&turn.job.spec),
+            job: turn.job.name(),
+            spec: Some(turn.job.asked()),
             memory: &turn.remembered.memory,
             report,
             key: &turn.action.moment.key,
@@ -144,7 +156,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
             turn.remembered.memory.unpublished.insert("plan.md".into(), text);
         }
         if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {
-            self.run_file(&turn.job.name, &mut turn.remembered.memory, report, ended);
+            self.run_file(turn.job.name(), &mut turn.remembered.memory, report, ended);
         }
     }
 
@@ -157,7 +169,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     /// Writes the files that aren't written yet. A file that can't be written changes nothing about
     /// what happened; it is tried again at the next look.
     pub(super) async fn write_results(&mut self, turn: &mut Turn<'_>) -> Result<(), state::Error> {
-        let (job, memory) = (&turn.job.name, &mut turn.remembered.memory);
+        let (job, memory) = (turn.job.name(), &mut turn.remembered.memory);
         let (written, troubles) = self.write_files(job, memory);
         turn.news(written);
         turn.troubles.extend(troubles);
@@ -197,9 +209,9 @@ impl<S: Store, H: Hands> Desk<S, H> {
     /// Brings `status.yaml` up to date.
     pub(super) fn write_status(&mut self, turn: &mut Turn<'_>) {
         let (job, memory) = (turn.job, &turn.remembered.memory);
-        let people = self.people(&job.name, memory);
-        let text = status(&job.name, Some(&job.spec), memory, &turn.action.standing, &people);
-        match self.hands.write(&self.config, &job.name, "status.yaml", &text) {
+        let people = self.people(job.name(), memory);
+        let text = status(job.name(), Some(job.asked()), memory, &turn.action.standing, &people);
+        match self.hands.write(&self.config, job.name(), "status.yaml", &text) {
             Ok(written) => turn.news(written),
             Err(error) => turn.troubles.push(error.to_string()),
         }
@@ -207,22 +219,34 @@ impl<S: Store, H: Hands> Desk<S, H> {
 }
 
 impl Desk {
-    /// Brings what was written to where people find it, and forgets it once it is there.
-    pub async fn publish(&mut self, source: &mut Source, message: &str) -> Result<(), Error> {
+    /// Brings what was written to where people find it, and forgets it once it is there. Where another
+    /// process leads by now that is left to it.
+    pub async fn publish(
+        &mut self,
+        source: &mut Source,
+        which: Which,
+        message: &str,
+        leads: Leads<'_>,
+    ) -> Result<Pushed, Error> {
         if self.results_stay() {
-            return Ok(());
+            return Ok(Pushed::Yes);
         }
         let memories = self.state.memories().await?;
-        source.publish(&self.config.results.directory, message).await?;
+        let folder = self.config.results.directory.clone();
+        let which = with_unpublished(which, &memories);
+        match source.publish(&folder, which, message, leads).await? {
+            Published::Nothing | Published::Pushed(_) => {}
+            Published::NotOurs => return Ok(Pushed::NotYet),
+        }
         for (job, before) in memories {
             if before.memory.unpublished.is_empty() {
                 continue;
             }
             let mut remembered = self.state.memory(&job).await?;
-            let folder = self.config.results.directory.join(&job);
             // Another process may have written what isn't in this one's folder.
             let is_there = |name: &str, text: &str| {
-                std::fs::read(folder.join(name)).is_ok_and(|there| there == text.as_bytes())
+                let there = std::fs::read(folder.join(&job).join(name));
+                there.is_ok_and(|there| there == text.as_bytes())
             };
             let gone = &before.memory.unpublished;
             remembered.memory.unpublished.retain(|name, text| {
@@ -234,7 +258,7 @@ impl Desk {
                 saved => saved?,
             }
         }
-        Ok(())
+        Ok(Pushed::Yes)
     }
 
     /// Learns what became of messages, for `status.yaml` to tell.
@@ -260,6 +284,15 @@ impl Desk {
     }
 }
 
+/// What isn't published yet goes out with whatever is published next.
+fn with_unpublished(which: Which, memories: &BTreeMap<String, Remembered>) -> Which {
+    let Which::Below(mut places) = which else { return which };
+    for (job, Remembered { memory, .. }) in memories {
+        places.extend(memory.unpublished.keys().map(|name| Path::new(job).join(name)));
+    }
+    Which::Below(places)
+}
+
 impl Turn<'_> {
     /// Whether the memory still says that this run is under way.
     fn is_ours(&self, run: &str) -> bool {
@@ -275,7 +308,7 @@ impl Turn<'_> {
         now: Timestamp,
     ) -> Learned {
         let Self { request, subject, remembered, action, .. } = self;
-        let spec = &self.job.spec;
+        let spec = self.job.asked();
         let lesson = Lesson { action, request, subject, spec, report, run, asker, now, jitter };
         learn(&mut remembered.memory, &lesson)
     }

@@ -21,6 +21,7 @@ use super::turn::{Desk, Fitness, rules};
 use crate::apply::{Error as ApplyError, Watch};
 use crate::config::Config;
 use crate::job::Context;
+use crate::manifest::job::Job;
 use crate::manifest::{Manifests, SyncJob, load_text};
 use crate::report::Phase;
 use crate::state::End;
@@ -47,7 +48,7 @@ const SPECS: [&str; 8] = [
     "request: 3\n  approved: {page: {new: [\"1@0123456789abcdef\"]}}",
 ];
 /// Seeds that each run of the tests tries, and those of `scripts/test --full`.
-const SOME: u64 = 2_000;
+const SOME: u64 = 5_000;
 const ALL: u64 = 100_000;
 
 struct Manifest {
@@ -131,7 +132,7 @@ impl Living {
         };
         let source = Source::of(&self.desk.config);
         let Manifest { context, job } = manifest;
-        let mut turn = self.desk.look(context, job, remembered, &source, now).await?;
+        let mut turn = self.desk.look(context, Job::Sync(job), remembered, &source, now).await?;
         if matches!(turn.action.step, Step::Compare | Step::Run) {
             let watch = &mut Onlooker;
             self.desk.carry_out(context, &mut turn, Fitness::Fit, now, watch).await?;
@@ -144,7 +145,7 @@ impl Living {
         let Manifest { context, job } = &manifests().1[commit];
         let world = self.desk.state.world.clone();
         let now = world.lock().now;
-        if self.desk.cancel(context, job, Which::Whatever, "jo", now).await.is_ok() {
+        if self.desk.cancel(context, Job::Sync(job), Which::Whatever, "jo", now).await.is_ok() {
             let mut world = world.lock();
             let cancelled: Vec<String> = world
                 .ended
@@ -236,9 +237,12 @@ impl Simulation {
         let seconds = [1, 6, 60, 600, 3600, -60][usize::try_from(world.random.below(6)).unwrap()];
         world.now += SignedDuration::from_secs(seconds);
         if seconds >= 600 {
-            let lapsed: Vec<Process> = self.stopped.iter().map(|(process, _)| *process).collect();
-            world.lapsed.extend(lapsed);
+            world.lapse(&self.stopped());
         }
+    }
+
+    fn stopped(&self) -> Vec<Process> {
+        self.stopped.iter().map(|(process, _)| *process).collect()
     }
 
     /// One round of the post: a mail server may take a message, and nobody note it.
@@ -273,20 +277,28 @@ impl Simulation {
         {
             let mut world = self.world.lock();
             (world.faults, world.is_stale) = (false, false);
-            let lapsed: Vec<Process> = self.stopped.iter().map(|(process, _)| *process).collect();
-            world.lapsed.extend(lapsed);
+            world.lapse(&self.stopped());
         }
-        for _ in 0..8 {
-            self.look();
-            self.world.lock().now += SignedDuration::from_mins(6);
-        }
+        self.rest();
         while !self.stopped.is_empty() {
             self.resume();
         }
-        for _ in 0..2 {
-            self.look();
-        }
+        self.rest();
         self.send();
+    }
+
+    /// Looks until nothing changes any more, however long the daemon puts off what failed.
+    fn rest(&mut self) {
+        for _ in 0..8 {
+            let before = self.world.lock().changes;
+            self.look();
+            let mut world = self.world.lock();
+            world.now += SignedDuration::from_mins(6);
+            if world.changes == before {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
     }
 
     fn check(&self) {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::config::{Config, ManifestSource};
-use crate::git::{self, Commit, Mirror, Published, Results, Unsigned, WorkTree};
+use crate::git::{self, Commit, Leads, Mirror, Published, Results, Unsigned, Which, WorkTree};
+use crate::manifest::job::Job;
 use crate::manifest::problem::Problem;
-use crate::manifest::{self, Manifests, SyncJob};
+use crate::manifest::{self, Manifests};
 use crate::report::files;
 use crate::state::{self, State};
 use crate::whole::write_bytes_if_changed;
@@ -115,8 +116,8 @@ impl Source {
     }
 
     /// Who wrote a job's file as it is; nothing where nobody knows.
-    pub async fn last_change(&self, job: &SyncJob) -> Option<LastChange> {
-        let path = &job.origin.path;
+    pub async fn last_change(&self, job: Job<'_>) -> Option<LastChange> {
+        let path = &job.origin().path;
         let found = match self {
             Self::Directory(folder) => match WorkTree::around(folder).await {
                 Ok(Some(tree)) => tree.last_change(path).await.ok().flatten(),
@@ -175,20 +176,25 @@ impl Source {
     }
 
     /// Puts result files where people find them, where that isn't where they are written.
-    pub async fn publish(&mut self, folder: &Path, message: &str) -> Result<(), Error> {
-        let Self::Git(branch) = self else { return Ok(()) };
+    pub async fn publish(
+        &mut self,
+        folder: &Path,
+        which: Which,
+        message: &str,
+        leads: Leads<'_>,
+    ) -> Result<Published, Error> {
+        let Self::Git(branch) = self else { return Ok(Published::Nothing) };
         if !folder.is_dir() {
-            return Ok(());
+            return Ok(Published::Nothing);
         }
         let results = Results {
             folder: folder.to_owned(),
+            which,
             message: message.to_owned(),
             author_name: "reconcile".into(),
             author_email: branch.author_email.clone(),
         };
-        match branch.mirror.publish(&results).await? {
-            Published::Nothing | Published::Pushed(_) => Ok(()),
-        }
+        Ok(branch.mirror.publish(&results, leads).await?)
     }
 
     /// Brings the folder of results to what people find: another process may have written there since.

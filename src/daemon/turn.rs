@@ -24,7 +24,7 @@ use crate::job::Context;
 use crate::job::open::environments;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, run_name};
-use crate::manifest::SyncJob;
+use crate::manifest::job::Job;
 use crate::manifest::windows::{Opening, opening};
 use crate::report::{Phase, Standing, files, ticket};
 use crate::state::{
@@ -100,7 +100,7 @@ impl Fitness {
 
 /// A job that was looked at, and what is to be done about it.
 pub struct Turn<'a> {
-    pub job: &'a SyncJob,
+    pub job: Job<'a>,
     pub request: String,
     pub subject: String,
     pub remembered: Remembered,
@@ -129,14 +129,14 @@ impl<S: Store, H: Hands> Desk<S, H> {
     pub async fn look<'a>(
         &mut self,
         context: &Context<'_>,
-        job: &'a SyncJob,
+        job: Job<'a>,
         remembered: Remembered,
         source: &Source,
         now: Timestamp,
     ) -> Result<Turn<'a>, state::Error> {
         let mut turn = Turn::begin(context, job, remembered, now);
         if let Begun::Open(standing) =
-            self.settle(context, &job.name, &mut turn.remembered, now).await?
+            self.settle(context, job.name(), &mut turn.remembered, now).await?
         {
             turn.action.standing = standing;
             turn.action.again = Some(now + NEXT_QUESTION);
@@ -145,7 +145,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         }
         turn.saved.clone_from(&turn.remembered.memory);
         self.see(&mut turn, source, now).await?;
-        turn.remembered.memory.notify.clone_from(&job.spec.notify);
+        turn.remembered.memory.notify.clone_from(&job.asked().notify().to_vec());
         loop {
             turn.action = self.decide(&turn, now);
             let again = match turn.action.step {
@@ -175,7 +175,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         if memory.seen.as_ref().is_some_and(|seen| seen.request == *request) {
             return Ok(());
         }
-        let written = self.hands.last_change(source, job).await;
+        let written = self.hands.last_change(source, *job).await;
         let seen = Seen {
             request: request.clone(),
             at: now,
@@ -184,8 +184,8 @@ impl<S: Store, H: Hands> Desk<S, H> {
             author: written.and_then(|change| change.author),
         };
         see(memory, seen);
-        let key = moment_of(&job.spec, request, memory, &self.rules, now).key;
-        if let Some(ended) = self.state.ended(&job.name, &key).await? {
+        let key = moment_of(job.asked(), request, memory, &self.rules, now).key;
+        if let Some(ended) = self.state.ended(job.name(), &key).await? {
             memory.held = Some(Held { key, ended });
         }
         Ok(())
@@ -193,7 +193,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
 
     pub(super) fn decide(&self, turn: &Turn<'_>, now: Timestamp) -> Action {
         let Turn { job, request, subject, remembered, .. } = turn;
-        let (spec, memory) = (&job.spec, &remembered.memory);
+        let (spec, memory) = (job.asked(), &remembered.memory);
         let impatient;
         let memory = match self.asker {
             Asker::Daemon => memory,
@@ -228,6 +228,10 @@ impl<S: Store, H: Hands> Desk<S, H> {
         };
         let watch = &mut Leased { watch, lease: lease.as_ref() };
         let report = self.carry_out_alone(context, turn, fit, now, watch).await;
+        let seen = report.as_ref().ok().and_then(|report| report.later_lease);
+        if let (Some(lease), Some(seen)) = (&lease, seen) {
+            lease.count_from(seen);
+        }
         // The run is over, whatever becomes of the lease: one that isn't given back ends by itself.
         if let Some(Err(error)) = OptionFuture::from(lease.map(Lease::release)).await {
             turn.troubles.push(format!("other runs have to wait for a while: {error}"));
@@ -258,12 +262,15 @@ impl<S: Store, H: Hands> Desk<S, H> {
             term: watch.lease.and_then(Lease::term),
             now,
         };
-        let mut report = if let Some(report) = fit.report(&turn.job.name) {
+        let mut report = if let Some(report) = fit.report(turn.job.name()) {
             report
         } else {
             // Much is held while comparing: on the heap, not on the stack of whoever waits.
             let pass = Box::pin(self.hands.pass(context, turn.job, order, watch));
-            caught(&turn.job.name, now, pass).await
+            match caught(pass).await {
+                Ok(report) => report,
+                Err(said) => self.mistaken(context, turn, &said, watch.lease, now).await,
+            }
         };
         match (self.remember(turn, &report, &run, now).await, &report.outcome) {
             // The run is committed: its ledger row holds the request from now on.
@@ -278,6 +285,35 @@ impl<S: Store, H: Hands> Desk<S, H> {
         Ok(report)
     }
 
+    /// A mistake of this program ends one run, not the daemon: what the run held is dropped, and with
+    /// its connection whatever it wrote. Where it was made after the commit, the ledger says so.
+    async fn mistaken(
+        &mut self,
+        context: &Context<'_>,
+        turn: &Turn<'_>,
+        said: &str,
+        lease: Option<&Lease>,
+        now: Timestamp,
+    ) -> Report {
+        let (job, term) = (turn.job.name(), lease.and_then(Lease::term));
+        let mut error = format!("this program made a mistake: {said}; please report it");
+        let running = turn.remembered.memory.running.as_ref();
+        if let Some(running) = running.filter(|_| turn.action.step == Step::Run) {
+            match self.hands.found(context, running.target, &running.run, term).await {
+                Ok(Some(row)) => return Report::of_ledger(row),
+                Ok(None) => {}
+                Err(unknown) => {
+                    let doubt = format!("; whether the run is committed isn't known: {unknown}");
+                    error.push_str(&doubt);
+                    return Report::new(job, Outcome::Unknown { error });
+                }
+            }
+        }
+        let (phase, run, at) = (End::Failed, String::new(), now.to_string());
+        let ended = Some(Ended { phase, run, why: error.clone(), at });
+        Report { ended, ..Report::new(job, Outcome::Failed { error }) }
+    }
+
     /// Says that the job has its turn now: from here on a run can't be cancelled. A report where the
     /// request turns out to be over.
     async fn claim(
@@ -286,14 +322,15 @@ impl<S: Store, H: Hands> Desk<S, H> {
         run: &str,
         now: Timestamp,
     ) -> Result<Option<Report>, state::Error> {
-        let (job, key) = (&turn.job.name, turn.action.moment.key.clone());
+        let (job, key) = (turn.job.name(), turn.action.moment.key.clone());
         let mut over = None;
         if turn.action.step == Step::Run {
             if let Some(ended) = self.state.ended(job, &key).await? {
                 over = Some(Report::new(job, Outcome::Held(ended.clone())));
                 turn.remembered.memory.held = Some(Held { key, ended });
             } else {
-                let direction = turn.job.spec.direction;
+                let sync = turn.job.asked().sync();
+                let direction = sync.and_then(|spec| spec.direction);
                 let target = direction.map(|direction| environments(direction).1);
                 let run = run.to_owned();
                 let occurrence = match turn.action.moment.due {
@@ -313,13 +350,13 @@ impl<'a> Turn<'a> {
     /// A turn of which nothing is decided yet.
     pub(super) fn begin(
         context: &Context<'_>,
-        job: &'a SyncJob,
+        job: Job<'a>,
         remembered: Remembered,
         now: Timestamp,
     ) -> Self {
         Self {
             job,
-            request: job.spec.request_hash(),
+            request: job.request(),
             subject: context.subject(job),
             saved: remembered.memory.clone(),
             remembered,
@@ -344,9 +381,9 @@ impl<'a> Turn<'a> {
     }
 }
 
-fn locked(job: &SyncJob, holder: Option<&Holder>) -> Report {
+fn locked(job: Job<'_>, holder: Option<&Holder>) -> Report {
     let why = format!("one run at a time, and {} is at one", in_words(holder));
-    Report::new(&job.name, Outcome::Locked { why })
+    Report::new(job.name(), Outcome::Locked { why })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -355,20 +392,13 @@ enum Again {
     No,
 }
 
-/// A mistake of this program ends one run, not the daemon: what the run held is dropped, and with its
-/// connection whatever it wrote.
-async fn caught(job: &str, now: Timestamp, pass: impl Future<Output = Report>) -> Report {
-    match AssertUnwindSafe(pass).catch_unwind().await {
-        Ok(report) => report,
-        Err(panic) => {
-            let said = panic.downcast_ref::<String>().map(String::as_str);
-            let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no word");
-            let error = format!("this program made a mistake: {said}; please report it");
-            let (phase, run, at) = (End::Failed, String::new(), now.to_string());
-            let ended = Some(Ended { phase, run, why: error.clone(), at });
-            Report { ended, ..Report::new(job, Outcome::Failed { error }) }
-        }
-    }
+/// What a pass reports, or the words of a mistake that ended it.
+async fn caught(pass: impl Future<Output = Report>) -> Result<Report, String> {
+    AssertUnwindSafe(pass).catch_unwind().await.map_err(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        said.unwrap_or("no word").to_owned()
+    })
 }
 
 /// What can be said of a job without comparing it.
@@ -386,14 +416,14 @@ fn settled(turn: &Turn<'_>) -> Option<Report> {
         }
         _ => return None,
     };
-    Some(Report::new(&turn.job.name, outcome))
+    Some(Report::new(turn.job.name(), outcome))
 }
 
 /// What becomes of a job that is compared before its time.
 pub(super) fn instead(
     action: &Action,
     rules: &Rules,
-    job: &SyncJob,
+    job: Job<'_>,
     now: Timestamp,
 ) -> Option<Outcome> {
     if action.step == Step::Run {
@@ -401,7 +431,7 @@ pub(super) fn instead(
     }
     match &action.moment.due {
         Due::At(at) | Due::Next { at, .. } if *at > now => Some(Outcome::Scheduled { at: *at }),
-        Due::AtOnce if has_approvals(&job.spec) => match opening(&rules.windows, now) {
+        Due::AtOnce if has_approvals(job.asked()) => match opening(&rules.windows, now) {
             Opening::Open => None,
             Opening::Closed { why, .. } => Some(Outcome::Closed { why }),
         },

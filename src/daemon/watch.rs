@@ -15,11 +15,12 @@ use super::decide::Step;
 use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
-use super::record;
+use super::record::{self, Pushed};
 use super::source::{self, Snapshot, Source};
 use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
 use crate::config::Config;
+use crate::git::Which;
 use crate::job::Context;
 use crate::job::clocks::Clock;
 use crate::job::report::Outcome;
@@ -97,14 +98,6 @@ pub struct Checked {
     pub manifests: Manifests,
 }
 
-/// Whether results are where people find them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pushed {
-    Yes,
-    /// Another daemon works, or its results aren't known here yet.
-    NotYet,
-}
-
 /// Whether a turn was had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Carried {
@@ -164,11 +157,13 @@ impl Daemon {
     }
 
     /// Lets others work.
-    pub async fn end(self) -> Result<(), Error> {
+    pub async fn end(mut self) -> Result<(), Error> {
+        // A look that was ended in the midst may have held the lease of a run.
+        let given = self.desk.state.give_back_dropped().await;
         if let Some(lease) = self.lease {
             lease.release().await?;
         }
-        Ok(())
+        Ok(given?)
     }
 
     /// Whether this daemon is the one that works: of all that share a store one is.
@@ -247,7 +242,7 @@ impl Daemon {
             self.desk.state = State::open(&self.desk.config).await?;
             self.session = Session::Sound;
         }
-        let looked = self.look_at_all(now, watch).await;
+        let looked = Box::pin(self.look_at_all(now, watch)).await;
         if matches!(looked, Err(Error::State(_) | Error::Source(source::Error::State(_)))) {
             self.session = Session::Doubtful;
         }
@@ -273,7 +268,7 @@ impl Daemon {
         for name in checked.manifests.job_names() {
             let remembered = memories.remove(&name).unwrap_or_default();
             let problems = checked.manifests.problems_of_job(&name);
-            let job = checked.manifests.jobs.get(&name).filter(|_| problems.is_empty());
+            let job = checked.manifests.job(&name).filter(|_| problems.is_empty());
             let Some(job) = job else {
                 self.invalid(&context, &name, remembered, &problems, &mut look, now).await?;
                 continue;
@@ -322,7 +317,7 @@ impl Daemon {
             Fitness::Fit => self.fits_databases(context, &turn).await,
             unfit => unfit,
         };
-        let name = turn.job.name.clone();
+        let name = turn.job.name().to_owned();
         say(&name, starting(&turn));
         let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
         let Some(report) = taken(&name, carried)? else { return Ok(Carried::Out) };
@@ -342,7 +337,7 @@ impl Daemon {
         };
         self.tell_of_clocks(clocks);
         let problems = validate_by(context.config, context.manifests, &catalogs);
-        let concerning = context.manifests.concerning(&turn.job.name, &problems);
+        let concerning = context.manifests.concerning(turn.job.name(), &problems);
         match concerning.first() {
             Some(problem) => Fitness::NotNow(problem.one_line()),
             None => Fitness::Fit,
@@ -385,7 +380,9 @@ impl Daemon {
             [one] => format!("results of {one}"),
             several => format!("results of {} jobs\n\n{}", several.len(), several.join("\n")),
         };
-        self.desk.publish(&mut self.source, &message).await.map(|()| Pushed::Yes)
+        let Self { desk, source, lease, .. } = self;
+        let mut leads = || lease.as_ref().is_some_and(Lease::is_held);
+        desk.publish(source, Which::All, &message, &mut leads).await
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
@@ -413,15 +410,15 @@ impl Daemon {
         if turn.news == Written::Anew {
             look.news = Written::Anew;
             let phase = turn.action.standing.phase.as_str();
-            self.unpublished.insert(turn.job.name.clone(), phase.to_owned());
+            self.unpublished.insert(turn.job.name().to_owned(), phase.to_owned());
         }
         for trouble in turn.troubles.drain(..) {
-            say(&turn.job.name, trouble);
+            say(turn.job.name(), trouble);
         }
         let standing = &turn.action.standing;
         if turn.action.step == Step::Rest {
             let sentence = format!("{}: {}", standing.phase.as_str(), standing.why);
-            self.say_once(&turn.job.name, sentence);
+            self.say_once(turn.job.name(), sentence);
         }
     }
 

@@ -91,6 +91,7 @@ impl Both {
             environment,
             access: Access::ReadOnly,
             in_transaction: false,
+            alone: None,
             path: Some(path),
             cancel: None,
             packet: None,

@@ -290,7 +290,7 @@ impl Session {
         Ok(all)
     }
 
-    fn within(
+    pub(super) fn within(
         &self,
         statement: &mut Statement,
         table: &Table,

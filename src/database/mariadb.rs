@@ -16,7 +16,7 @@ use super::answer::Silence;
 use super::catalog_mariadb::is_mariadb;
 use super::connection::{Cell, Connection, Parameter, Statement, connecting};
 use super::dialect::{Dialect, check_size, has_text, is_number};
-use super::error::{Error, Result, connect_reason};
+use super::error::{Error, Result, connect_reason, mariadb_number};
 use super::transaction::{CancelHandle, Server};
 use super::value::Value;
 use crate::catalog::mariadb::is_spatial;
@@ -41,6 +41,8 @@ const SETTINGS: &str = "
     SET SESSION time_zone = '+00:00', foreign_key_checks = 1, unique_checks = 1, autocommit = 1,
         innodb_lock_wait_timeout = 10, lock_wait_timeout = 10, net_write_timeout = 600;
     SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ";
+/// The server's number of an error: no setting has this name.
+const UNKNOWN: u16 = 1193;
 const MARIADB_LIMITS: &str = "SET SESSION max_statement_time = 300";
 const MYSQL_LIMITS: &str = "SET SESSION max_execution_time = 300000";
 const READING: &str = "SET SESSION TRANSACTION READ ONLY";
@@ -82,10 +84,8 @@ pub(super) async fn open(
     let mariadb = is_mariadb(&mut connection).await.map_err(driver)?;
     let limits = if mariadb { MARIADB_LIMITS } else { MYSQL_LIMITS };
     connection.script(limits).await.map_err(driver)?;
-    if mariadb && access == Access::Write {
-        let idle = super::idle_limit().as_secs();
-        let limit = format!("SET SESSION idle_transaction_timeout = {idle}");
-        connection.script(&limit).await.map_err(driver)?;
+    if access == Access::Write {
+        limit_idling(&mut connection).await.map_err(driver)?;
     }
     match access {
         Access::ReadOnly => connection.script(READING).await.map_err(driver)?,
@@ -97,6 +97,19 @@ pub(super) async fn open(
     let environment = environment.to_owned();
     let cancel = CancelHandle { server: Server::Mariadb(options), backend, environment };
     Ok((connection, cancel, packet))
+}
+
+/// Ends a transaction whose process was stopped. Where the server has no such limit the whole session
+/// is ended, which rolls back as well.
+async fn limit_idling(connection: &mut Connection) -> sqlx::Result<()> {
+    let idle = super::idle_limit().as_secs();
+    let of_transactions = format!("SET SESSION idle_transaction_timeout = {idle}");
+    match connection.script(&of_transactions).await {
+        Err(sqlx::Error::Database(error)) if mariadb_number(error.as_ref()) == Some(UNKNOWN) => {
+            connection.script(&format!("SET SESSION wait_timeout = {idle}")).await
+        }
+        limited => limited,
+    }
 }
 
 /// Refuses servers that can't be written, and returns the connection's number and the largest packet.

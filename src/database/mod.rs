@@ -4,6 +4,7 @@
 //! Identifiers come from the catalogue and are quoted, values are always bound. What is written,
 //! and in which order, is decided elsewhere.
 
+mod advisory;
 mod answer;
 mod batch;
 mod both;
@@ -18,6 +19,7 @@ mod connection;
 mod ddl;
 mod dialect;
 mod embedded;
+mod entries;
 mod error;
 mod facts;
 mod filter;
@@ -25,9 +27,12 @@ mod hex;
 pub mod limits;
 mod lookup_numbers;
 mod mariadb;
+mod messages;
 mod numbers;
 mod operator;
+mod own;
 mod postgres;
+mod publishing;
 mod read;
 mod rights;
 mod same;
@@ -37,6 +42,7 @@ mod sqlite;
 mod times;
 mod transaction;
 pub mod value;
+mod words;
 mod write;
 
 use std::path::PathBuf;
@@ -46,8 +52,11 @@ pub use batch::{Alike, AlikeRow, Write};
 pub use both::{Both, Twins, Unequal, begin_both};
 pub use checksum::{Bucket, Buckets, Hashing, Slice, Stretch, Unlike, same_kinds};
 pub use ddl::create_table_sql;
+pub use entries::{ENTRIES, Entry};
 pub use error::{ConstraintKind, Error, Result};
 pub use facts::Facts;
+pub use messages::{MESSAGES, Now, Ready, StoredMessage, StoredQueue};
+pub use own::Scheme;
 pub use read::Scan;
 pub use rights::{Allowed, Rights};
 pub use same::same_database;
@@ -96,6 +105,8 @@ pub struct Session {
     environment: String,
     access: Access,
     in_transaction: bool,
+    /// Held while a transaction is alone, see [`Session::begin_alone`].
+    alone: Option<advisory::Lock>,
     /// The file of an SQLite database.
     path: Option<PathBuf>,
     /// How to reach the server again, to cancel a statement.
@@ -143,6 +154,7 @@ impl Session {
             environment,
             access,
             in_transaction: false,
+            alone: None,
             path,
             cancel,
             packet,

@@ -258,6 +258,30 @@ impl Session {
         Ok(rows.is_empty())
     }
 
+    /// Rows of `table` by an integer column, the greatest first: `most` of them after `skip`.
+    pub async fn greatest(
+        &mut self,
+        table: &Table,
+        columns: &[String],
+        by: &str,
+        (skip, most): (u32, u32),
+    ) -> Result<Vec<Row>> {
+        let shape = Shape::new(self, table, columns, &[])?;
+        let by = quote(&self.column(table, by)?.name);
+        let statement = Statement::once(format!(
+            "SELECT {} FROM {} AS t ORDER BY t.{by} DESC LIMIT {most} OFFSET {skip}",
+            shape.select("t."),
+            quote(&table.name)
+        ));
+        let rows = self.rows("read", Some(table), statement).await?.into_iter();
+        let row = |cells| {
+            let mut row = shape.row(cells)?;
+            row.truncate(shape.visible);
+            Ok(row)
+        };
+        rows.map(row).collect()
+    }
+
     /// The greatest value of an integer column; `None` where the table is empty.
     pub async fn greatest_integer(&mut self, table: &Table, column: &str) -> Result<Option<i64>> {
         let column = self.column(table, column)?;

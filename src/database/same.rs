@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Session;
-use super::connection::{Parameter, Statement};
 use super::error::{Error, Result};
 use crate::catalog::Engine;
 
@@ -16,8 +15,9 @@ use crate::catalog::Engine;
 pub async fn same_database(a: &mut Session, b: &mut Session) -> Result<bool> {
     match (a.engine(), b.engine()) {
         (Engine::Sqlite, Engine::Sqlite) => Ok(identity(a)? == identity(b)?),
-        (Engine::Postgres, Engine::Postgres) => locks_meet(a, b).await,
-        (Engine::Mariadb, Engine::Mariadb) => named_locks_meet(a, b).await,
+        (Engine::Postgres, Engine::Postgres) | (Engine::Mariadb, Engine::Mariadb) => {
+            locks_meet(a, b).await
+        }
         _ => Ok(false),
     }
 }
@@ -42,66 +42,22 @@ fn gone(session: &Session, path: &Path, error: &std::io::Error) -> Error {
     session.unsupported(format!("the file {} can't be identified: {error}", path.display()))
 }
 
+const ACTION: &str = "compare databases";
+
 async fn locks_meet(a: &mut Session, b: &mut Session) -> Result<bool> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed);
     let now = jiff::Timestamp::now().as_nanosecond();
     let unique = format!("{}/{call}/{now}", std::process::id());
-    let (key_a, key_b) = (lock_key(a, &unique).await?, lock_key(b, &unique).await?);
-    if !a.advisory("pg_try_advisory_lock", key_a).await? {
+    let lock_a = a.lock_named(ACTION, &unique).await?;
+    let lock_b = b.lock_named(ACTION, &unique).await?;
+    if !a.try_lock(ACTION, &lock_a).await? {
         return Err(a.unsupported("the lock that tells databases apart is held by somebody else"));
     }
-    let free = b.advisory("pg_try_advisory_lock", key_b).await;
+    let free = b.try_lock(ACTION, &lock_b).await;
     if let Ok(true) = free {
-        b.advisory("pg_advisory_unlock", key_b).await?;
+        b.unlock(ACTION, &lock_b).await?;
     }
-    a.advisory("pg_advisory_unlock", key_a).await?;
+    a.unlock(ACTION, &lock_a).await?;
     Ok(!free?)
-}
-
-/// MariaDB's locks are known by name all over the server.
-async fn named_locks_meet(a: &mut Session, b: &mut Session) -> Result<bool> {
-    let unique = format!("{}/{}", std::process::id(), jiff::Timestamp::now().as_nanosecond());
-    let (name_a, name_b) = (lock_name(a, &unique).await?, lock_name(b, &unique).await?);
-    if !a.named("GET_LOCK(?, 0)", &name_a).await? {
-        return Err(a.unsupported("the lock that tells databases apart is held by somebody else"));
-    }
-    let free = b.named("GET_LOCK(?, 0)", &name_b).await;
-    if let Ok(true) = free {
-        b.named("RELEASE_LOCK(?)", &name_b).await?;
-    }
-    a.named("RELEASE_LOCK(?)", &name_a).await?;
-    Ok(!free?)
-}
-
-/// Short enough for MySQL, which takes 64 characters.
-async fn lock_name(session: &mut Session, unique: &str) -> Result<String> {
-    let database = Statement::once("SELECT CAST(database() AS CHAR)");
-    let database = session.cell("compare databases", None, database).await?;
-    let name = format!("reconcile/{}/{unique}", database.text().unwrap_or_default());
-    Ok(blake3::hash(name.as_bytes()).to_hex()[..48].to_owned())
-}
-
-async fn lock_key(session: &mut Session, unique: &str) -> Result<i64> {
-    let database = Statement::new("SELECT current_database()::text");
-    let database = session.cell("compare databases", None, database).await?;
-    let name = format!("reconcile/{}/{unique}", database.text().unwrap_or_default());
-    let hash = blake3::hash(name.as_bytes());
-    let first: [u8; 8] = hash.as_bytes()[..8].try_into().expect("a hash has 32 bytes");
-    Ok(i64::from_le_bytes(first))
-}
-
-impl Session {
-    async fn named(&mut self, function: &str, name: &str) -> Result<bool> {
-        let statement = Statement::once(format!("SELECT CAST({function} AS CHAR)"));
-        let statement = statement.with(Parameter::Text(name.into()));
-        let cell = self.cell("compare databases", None, statement).await?;
-        Ok(cell.text().as_deref() == Some("1"))
-    }
-
-    async fn advisory(&mut self, function: &str, key: i64) -> Result<bool> {
-        let sql = format!("SELECT {function}(CAST($1 AS bigint))::text");
-        let statement = Statement::new(sql).with(Parameter::Integer(key));
-        Ok(self.cell("compare databases", None, statement).await?.is_true())
-    }
 }

@@ -190,6 +190,7 @@ impl Session {
             environment: self.environment.clone(),
             access: self.access,
             in_transaction: true,
+            alone: None,
             path: None,
             cancel: Some(cancel),
             packet: None,

@@ -5,6 +5,7 @@
 
 mod access;
 mod host;
+mod stores;
 mod structure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,6 +104,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         findings.extend(manifests.map(|manifests| checked(config, &manifests, &catalogs)));
         findings.extend(structure::pin_key(config, prod, &needs));
     }
+    findings.extend(stores::examine(config).await);
     findings
 }
 
@@ -156,7 +158,7 @@ fn checked(
     problems.extend(validate_by(config, manifests, catalogs));
     let errors = problems.iter().filter(|problem| problem.is_error()).count() as u64;
     let modules = count(manifests.modules.len() as u64, "module", "modules");
-    let jobs = count(manifests.jobs.len() as u64, "job", "jobs");
+    let jobs = count(manifests.job_names().len() as u64, "job", "jobs");
     match errors {
         0 => Finding::ok("manifests", format!("{modules} and {jobs} are valid")),
         errors => Finding::broken("manifests", count(errors, "error", "errors"))

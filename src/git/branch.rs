@@ -4,6 +4,7 @@
 //! remote, and is pushed without force. Nothing is committed when nothing changed. What can't be
 //! pushed stays where the caller has it, and goes out with the next publication.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -40,10 +41,28 @@ const OVERTAKEN: [&str; 7] = [
 pub struct Results {
     /// Its files are put over `results/` of the branch. Links, hidden files and drafts (`*.tmp`) are left out.
     pub folder: PathBuf,
+    pub which: Which,
     /// What happened; a trailer is added.
     pub message: String,
     pub author_name: String,
     pub author_email: String,
+}
+
+/// Which files of a folder are put over the branch's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    All,
+    /// These, and everything below them. The rest may be older than what others have pushed.
+    Below(BTreeSet<PathBuf>),
+}
+
+impl Which {
+    fn holds(&self, path: &Path) -> bool {
+        match self {
+            Self::All => true,
+            Self::Below(places) => places.iter().any(|place| path.starts_with(place)),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +71,12 @@ pub enum Published {
     Nothing,
     /// This commit is the branch's newest now.
     Pushed(Commit),
+    /// Another process publishes by now: what lies here may be older than what it has pushed.
+    NotOurs,
 }
+
+/// Says whether it still is this process that publishes.
+pub type Leads<'a> = &'a mut dyn FnMut() -> bool;
 
 /// How one try ended.
 enum Try {
@@ -64,19 +88,25 @@ impl Mirror {
     /// Puts files on the branch of results, which is made where it isn't there.
     ///
     /// # Flow
-    /// Fetch the branch, write a tree in an index of its own, commit, push. When somebody else pushed
-    /// in between, the same again on top of that, up to five times.
+    /// Fetch the branch, ask whether this process leads, write a tree in an index of its own, commit,
+    /// push. When somebody else pushed in between, the same again on top of that, up to five times.
     ///
     /// # Guarantees
     /// The remote's branch afterwards is what it was with at most one commit of ours on top; nobody's
-    /// commit is lost. Local files are only read, and calling it again is harmless.
+    /// commit is lost. Nor is anybody's newer file: whoever leads after us pushes after our question,
+    /// so that our push stands on something older and is refused. Local files are only read, and
+    /// calling it again is harmless.
     ///
     /// # Errors
     /// [`Error::Rejected`] when the remote refuses, as with a protected branch, or others were
     /// quicker each time; else as [`Mirror::fetch`]. Try again later.
-    pub async fn publish(&mut self, results: &Results) -> Result<Published, Error> {
+    pub async fn publish(
+        &mut self,
+        results: &Results,
+        leads: Leads<'_>,
+    ) -> Result<Published, Error> {
         let lock = self.open().await?;
-        let published = match self.publish_over(results).await {
+        let published = match self.publish_over(results, leads).await {
             Err(Error::Failed { command, said }) if is_damage(&command, &said) => {
                 Err(self.damaged(said))
             }
@@ -103,15 +133,20 @@ impl Mirror {
         files
     }
 
-    async fn publish_over(&mut self, results: &Results) -> Result<Published, Error> {
-        let files = files(&results.folder).map_err(at(&results.folder))?;
+    async fn publish_over(
+        &mut self,
+        results: &Results,
+        leads: Leads<'_>,
+    ) -> Result<Published, Error> {
+        let mut files = files(&results.folder).map_err(at(&results.folder))?;
+        files.retain(|file| results.which.holds(file));
         if files.is_empty() {
             return Ok(Published::Nothing);
         }
         let mut said = String::new();
         for number in 0..TRIES {
             tokio::time::sleep(pause(number)).await;
-            match self.try_to_publish(results, &files).await? {
+            match self.try_to_publish(results, &files, leads).await? {
                 Try::Done(published) => return Ok(published),
                 Try::Overtaken(words) => said = words,
             }
@@ -119,9 +154,17 @@ impl Mirror {
         Err(self.rejected(TRIES, said))
     }
 
-    async fn try_to_publish(&mut self, results: &Results, files: &[PathBuf]) -> Result<Try, Error> {
+    async fn try_to_publish(
+        &mut self,
+        results: &Results,
+        files: &[PathBuf],
+        leads: Leads<'_>,
+    ) -> Result<Try, Error> {
         let branch = self.source.results_branch.clone();
         let parent = self.fetch_branch(&branch).await?;
+        if !leads() {
+            return Ok(Try::Done(Published::NotOurs));
+        }
         let tree = self.tree(results, files, parent.as_ref()).await?;
         if Some(&tree) == self.tree_of(parent.as_ref()).await?.as_ref() {
             return Ok(Try::Done(Published::Nothing));
@@ -195,7 +238,7 @@ impl Mirror {
         tree: &str,
         parent: Option<&Commit>,
     ) -> Result<Commit, Error> {
-        let Results { folder: _, message, author_name, author_email } = results;
+        let Results { folder: _, which: _, message, author_name, author_email } = results;
         let mut arguments = vec!["commit-tree", tree, "-F", "-"];
         if let Some(parent) = parent {
             arguments.extend(["-p", parent.as_str()]);

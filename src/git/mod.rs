@@ -26,7 +26,7 @@ use std::path::Path;
 
 use run::{Git, Place, Settings};
 
-pub use branch::{Published, Results};
+pub use branch::{Leads, Published, Results, Which};
 pub use error::Error;
 pub use history::LastChange;
 pub use mirror::Mirror;

@@ -19,7 +19,7 @@ use crate::daemon::pass::whole_second;
 use crate::daemon::turn::Desk;
 use crate::daemon::watch::Checked;
 use crate::job::Context;
-use crate::manifest::SyncJob;
+use crate::manifest::job::Job;
 use crate::report::local;
 use crate::report::messages::changes;
 use crate::report::ticket::{Bad, Ticket};
@@ -103,13 +103,11 @@ pub async fn carry_out(State(site): State<Arc<Site>>, Path(link): Path<String>) 
 
 /// The ticket in a link, if it counts.
 async fn ticket(site: &Site, settings: &Settings, link: &str) -> Result<Ticket, Response> {
-    let lent = match site.store.lend(&settings.config).await {
-        Ok(lent) => lent,
+    let key = match site.store.ticket_key(&settings.config).await {
+        Ok(key) => key,
         Err(error) => return Err(refused(site, "the run", &error.into(), StatusCode::OK)),
     };
-    let ticket = Ticket::read(link, &lent.desk.ticket_key, Timestamp::now());
-    lent.back();
-    ticket.map_err(|bad| {
+    Ticket::read(link, &key, Timestamp::now()).map_err(|bad| {
         let (status, title) = match bad {
             Bad::Forged => (StatusCode::NOT_FOUND, "No such link"),
             Bad::Expired(_) => (StatusCode::GONE, "Too late"),
@@ -150,9 +148,9 @@ async fn open(site: &Site, settings: &Settings, ticket: &Ticket) -> Result<Open,
     let context = Context::new(&settings.config, &checked.manifests);
     let (which, now) = (Which::Request(&ticket.request), whole_second(Timestamp::now()));
     let turn = lent.desk.cancellable(&context, job, which, now).await?;
-    let time = turn.action.standing.next_run.map(|at| local(at, &job.spec));
+    let time = turn.action.standing.next_run.map(|at| local(at, job.asked()));
     lent.back();
-    let plan = state::latest_plan(&settings.config, &job.name);
+    let plan = state::latest_plan(&settings.config, job.name());
     let approved = plan.iter().flat_map(|plan| &plan.changes).filter(|change| change.approved);
     Ok(Open { time, changes: changes(approved) })
 }
@@ -190,10 +188,10 @@ async fn job<'a>(
     checked: &'a Checked,
     name: &str,
     request: &str,
-) -> Result<&'a SyncJob, Cannot> {
+) -> Result<Job<'a>, Cannot> {
     let manifests = &checked.manifests;
     let problem = manifests.problems_of_job(name).first().map(|problem| problem.one_line());
-    let cannot = match (manifests.jobs.get(name), problem) {
+    let cannot = match (manifests.job(name), problem) {
         (Some(job), None) => return Ok(job),
         (_, Some(problem)) => Cannot::Broken(problem),
         (None, None) => Cannot::NoJob,

@@ -132,8 +132,9 @@ pub fn too_many() -> Response {
 }
 
 fn in_session(site: &Site, headers: &HeaderMap) -> Option<Person> {
-    let people = &site.settings().people;
-    sign_in::sessions(headers).find_map(|secret| site.access.who(people, secret, Instant::now()))
+    let (settings, now) = (site.settings(), Instant::now());
+    let mut sessions = sign_in::sessions(&settings.http, headers);
+    sessions.find_map(|secret| site.access.who(&settings.people, secret, now))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

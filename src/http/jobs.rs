@@ -22,6 +22,7 @@ use crate::daemon::overview::{Line, overview};
 use crate::daemon::pass::whole_second;
 use crate::daemon::watch::Checked;
 use crate::manifest::Manifests;
+use crate::manifest::job::Job;
 use crate::plan::change::Counts;
 use crate::report::local;
 use crate::report::messages::{changes, found};
@@ -136,7 +137,7 @@ async fn lines(
 }
 
 fn shown(line: &Line, manifests: &Manifests) -> Shown {
-    let spec = manifests.jobs.get(&line.job).map(|job| &job.spec);
+    let spec = manifests.job(&line.job).map(Job::asked);
     let at = line.standing.next_run;
     Shown {
         name: line.job.clone(),

@@ -19,12 +19,12 @@ use crate::report::messages::CANCEL;
 use crate::report::not_out::fates;
 use crate::state::Posted;
 
-const ON_A_PAGE: usize = 50;
+const ON_A_PAGE: u32 = 50;
 
 #[derive(Deserialize)]
 pub struct Asked {
     /// From 1 on.
-    page: Option<usize>,
+    page: Option<u32>,
 }
 
 /// A message as a page shows it.
@@ -61,29 +61,31 @@ pub async fn all(
     Query(asked): Query<Asked>,
 ) -> Response {
     let settings = site.settings();
-    let all = match messages(&site, &settings).await {
-        Ok(all) => all,
-        Err(error) => return plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
-    };
     let page = asked.page.unwrap_or(1).max(1);
     let before = (page - 1).saturating_mul(ON_A_PAGE);
+    let found = match messages(&site, &settings, before).await {
+        Ok(found) => found,
+        Err(error) => return plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
     let origin = settings.http.public_url.as_ref().map(PublicUrl::origin);
-    let messages: Vec<Shown> = all
-        .iter()
-        .skip(before)
-        .take(ON_A_PAGE)
-        .map(|posted| shown(posted, origin.as_deref(), person.may))
-        .collect();
-    let is_more = all.len() > before.saturating_add(ON_A_PAGE);
+    let of_page = found.iter().take(ON_A_PAGE as usize);
+    let messages: Vec<Shown> =
+        of_page.map(|posted| shown(posted, origin.as_deref(), person.may)).collect();
+    let is_more = found.len() > ON_A_PAGE as usize;
     let older = is_more.then(|| page.saturating_add(1));
     let newer = (page > 1).then(|| page - 1);
     let values = context! { reader => reader(&person), messages => Serde(messages), newer, older };
     site.pages.show(StatusCode::OK, "messages.html", values)
 }
 
-async fn messages(site: &Site, settings: &Settings) -> Result<Vec<Posted>, store::Error> {
+/// Those of a page, and one more where there is one.
+async fn messages(
+    site: &Site,
+    settings: &Settings,
+    before: u32,
+) -> Result<Vec<Posted>, store::Error> {
     let mut lent = site.store.lend(&settings.config).await?;
-    let messages = lent.desk.state.messages().await?;
+    let messages = lent.desk.state.newest(before, ON_A_PAGE + 1).await?;
     lent.back();
     Ok(messages)
 }

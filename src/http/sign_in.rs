@@ -95,10 +95,11 @@ pub async fn begin(
 }
 
 pub async fn end(State(site): State<Arc<Site>>, headers: HeaderMap, Sender(_): Sender) -> Response {
-    for secret in sessions(&headers) {
+    let settings = site.settings();
+    for secret in sessions(&settings.http, &headers) {
         site.access.end(secret);
     }
-    let cookie = cookie(&site.settings().http, &headers, "", 0);
+    let cookie = cookie(&settings.http, &headers, "", 0);
     ([(header::SET_COOKIE, cookie)], Redirect::to("/sign-in")).into_response()
 }
 
@@ -112,11 +113,16 @@ fn cookie(http: &Http, headers: &HeaderMap, secret: &str, seconds: u64) -> Strin
     format!("{name}={secret}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{more}")
 }
 
-/// The sessions that a browser says it has.
-pub fn sessions(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// The sessions that a browser says it has. On the encrypted public page only those count that come
+/// from such a page: any other site of the same domain could have planted the rest.
+pub fn sessions<'h>(http: &Http, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let public = http.public_url.as_ref().filter(|url| url.is_encrypted());
+    let is_public = public.is_some_and(|url| url.authority().eq_ignore_ascii_case(host));
+    let names = if is_public { &[ENCRYPTED][..] } else { &[ENCRYPTED, OPEN] };
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
     let pairs = cookies.flat_map(|it| it.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, _)| [ENCRYPTED, OPEN].contains(name)).map(|(_, secret)| secret)
+    pairs.filter(|(name, _)| names.contains(name)).map(|(_, secret)| secret)
 }
 
 /// A path of this server; anything else leads to the first page.
@@ -151,6 +157,23 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::COOKIE, "a=1; reconcile=one;b=2".parse().unwrap());
         headers.append(header::COOKIE, "__Host-reconcile=two; xreconcile=three".parse().unwrap());
-        assert_eq!(sessions(&headers).collect::<Vec<_>>(), ["one", "two"]);
+        let public = |url: &str| {
+            let text = format!(
+                "instance: TEST\nmanifests: m\nenvironments: {{PROD: {{database: \"sqlite://p\"}}, \
+                 TEST: {{database: \"sqlite://t\"}}}}\nhttp: {{publicUrl: \"{url}\"}}\n"
+            );
+            let path = std::path::Path::new("/r.yaml");
+            crate::config::parse(path, text.as_bytes(), &|_| None).unwrap().http.unwrap()
+        };
+        headers.insert(header::HOST, "shop.example".parse().unwrap());
+        for (url, found) in [
+            ("http://shop.example", &["one", "two"][..]),
+            // Anybody could have planted the other.
+            ("https://shop.example", &["two"]),
+            // The page of this host.
+            ("https://other.example", &["one", "two"]),
+        ] {
+            assert_eq!(sessions(&public(url), &headers).collect::<Vec<_>>(), found, "{url}");
+        }
     }
 }

@@ -9,8 +9,10 @@ pub mod decision;
 pub mod found;
 mod lock;
 pub mod open;
+pub mod publishing;
 mod rehearsal;
 pub mod report;
+pub mod republish;
 pub mod run;
 pub mod space;
 
@@ -21,6 +23,7 @@ use clocks::Clock;
 use crate::catalog::Catalog;
 use crate::config::{Config, Environment};
 use crate::database::{Access, Session};
+use crate::manifest::job::Job;
 use crate::manifest::module::ModuleSpec;
 use crate::manifest::protected::Protection;
 use crate::manifest::{Manifests, SyncJob};
@@ -64,6 +67,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// The number of the later lease that the target has seen, where that is what it was refused for.
+    pub fn later_lease(&self) -> Option<i64> {
+        match self {
+            Self::Apply(apply::Error::Behind { seen, .. }) => Some(*seen),
+            _ => None,
+        }
+    }
+
     /// The database's own error behind this one, wherever it happened.
     pub fn database(&self) -> Option<&database::Error> {
         use apply::Error as Applying;
@@ -121,11 +132,12 @@ impl<'a> Context<'a> {
         modules.map(|(name, module)| (name.clone(), module.spec.clone())).collect()
     }
 
-    /// What a comparison of a job depends on, as 64 hex digits.
-    pub fn subject(&self, job: &SyncJob) -> String {
-        let selected = self.selected(job);
-        let modules = selected.iter().map(|name| &self.manifests.modules[name].spec);
-        job.spec.subject_hash(modules)
+    /// What a comparison of a job depends on, as 64 hex digits; empty where nothing is compared.
+    pub fn subject(&self, job: Job<'_>) -> String {
+        match job {
+            Job::Sync(job) => job.subject(self.manifests).to_owned(),
+            Job::Republish(_) => String::new(),
+        }
     }
 
     /// The modules a job selects, in the order of their names.

@@ -26,6 +26,8 @@ pub struct Report {
     pub ended: Option<Ended>,
     /// What the ledger says of the run that carried the request out before.
     pub found: Option<Found>,
+    /// The lease that the target has seen, where it refused this one for being earlier.
+    pub later_lease: Option<i64>,
 }
 
 /// A run that is known from the ledger alone, since its process ended before it told anybody.
@@ -41,7 +43,16 @@ impl Report {
     /// A report of which only the outcome is known.
     pub fn new(job: &str, outcome: Outcome) -> Self {
         let (left_out, skipped, job) = (Vec::new(), Vec::new(), job.to_owned());
-        Self { job, plan: None, outcome, left_out, skipped, ended: None, found: None }
+        Self {
+            job,
+            plan: None,
+            outcome,
+            left_out,
+            skipped,
+            ended: None,
+            found: None,
+            later_lease: None,
+        }
     }
 
     /// A request that a run of the ledger carried out, as if it were told by that run's own process.
@@ -110,6 +121,19 @@ pub enum Outcome {
         run: String,
         applied: Applied,
     },
+    /// What a `RepublishJob` asks for is done.
+    Published {
+        run: String,
+        published: Published,
+    },
+    /// It isn't, or not to its end. What was published is right, and stays.
+    Unpublished {
+        error: String,
+    },
+    /// A dry run of one: what would be published, were it none.
+    WouldPublish {
+        what: String,
+    },
     /// Everything was done inside the transaction, then rolled back.
     TestImport {
         run: String,
@@ -138,6 +162,26 @@ pub enum Outcome {
     Unknown {
         error: String,
     },
+}
+
+/// What was published again, in numbers of rows and messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Entities, or rows of the storage and search tables.
+    pub read: u64,
+    /// Rows that were made, changed or removed.
+    pub changed: u64,
+    /// Messages to the read stores,
+    pub sent: u64,
+    /// and of these what workers of this process wrote.
+    pub written: u64,
+}
+
+impl std::fmt::Display for Published {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { read, changed, sent, written } = self;
+        write!(out, "{read} read, {changed} changed, {sent} sent, {written} written")
+    }
 }
 
 /// Why approved records weren't applied.

@@ -16,7 +16,7 @@ use super::lock::lock;
 use super::open::{Basis, Opened, environments, open, session};
 use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
-use super::{Context, Error, space};
+use super::{Context, Error, publishing, space};
 use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 
@@ -78,6 +78,11 @@ pub async fn pass(
     };
     match carry(context, job, order, watch, &mut report).await {
         Ok(outcome) => {
+            let is_applied = matches!(outcome, Outcome::Applied { .. });
+            if let (true, Some(plan)) = (is_applied, &report.plan) {
+                let pending = publishing::publish(context, job, plan.direction).await;
+                report.left_out.extend(pending);
+            }
             report.ended = ended(&outcome, now);
             report.outcome = outcome;
         }
@@ -89,6 +94,7 @@ pub async fn pass(
                 at: now.to_string(),
             };
             report.ended = (!is_passing(&error)).then(lasting);
+            report.later_lease = error.later_lease();
             report.outcome = failed(&error);
         }
     }
@@ -204,15 +210,13 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
     }
     for name in context.selected(job) {
         let records = &context.manifests.modules[&name].spec.records;
-        if records.iter().any(|record| !record.republish.is_empty()) {
-            left.push(format!("records of {name} aren't republished: not yet supported"));
-        }
         if records.iter().any(|record| !record.files.is_empty()) {
             left.push(format!(
                 "files that records of {name} name aren't copied: not yet supported"
             ));
         }
     }
+    left.extend(publishing::left_out(context, job));
     left
 }
 
@@ -334,7 +338,8 @@ fn is_passing(error: &Error) -> bool {
             ApplyError::Interrupted
             | ApplyError::NoLedger { .. }
             | ApplyError::LedgerVersion { .. }
-            | ApplyError::Overtaken,
+            | ApplyError::Overtaken
+            | ApplyError::Behind { .. },
         ) => true,
         error => error.database().is_some_and(database::Error::is_passing),
     }

@@ -76,7 +76,7 @@ impl<'a> At<'a> {
             Content::Scalar(scalar)
                 if scalar.style != Style::FilledIn
                     && !secrets::is_secret_value(&scalar.text)
-                    && !secrets::is_secret_key(&self.path)
+                    && !secrets::is_secret_path(&self.path)
                     && scalar.text.len() <= 80 =>
             {
                 format!(" `{}`", visible(&scalar.text))

@@ -14,8 +14,10 @@ use super::listing::{self, Kind, Listing};
 use super::problem::{self, Problem, Source};
 use super::scalars::text;
 use super::tree::{Document as Tree, Node};
-use super::{Document, Manifests, Module, Origin, Spec, State, SyncJob};
-use super::{files, read_job, read_module, secrets, source, tree, words};
+use super::{Document, Manifests, Module, Origin, RepublishJob, Resource, Spec, State, SyncJob};
+use super::{
+    files, read_job, read_module, read_republish_job, read_resource, secrets, source, tree, words,
+};
 
 const API_VERSION: &str = "reconcile/v1";
 const KINDS: [&str; 4] = ["Module", "SyncJob", "Resource", "RepublishJob"];
@@ -198,10 +200,17 @@ impl Manifests {
                     self.modules.entry(name).or_insert(module);
                 }
                 Spec::SyncJob(spec) => {
-                    let job = SyncJob { name: name.clone(), spec: *spec, origin };
+                    let job = SyncJob::new(name.clone(), *spec, origin);
                     self.jobs.entry(name).or_insert(job);
                 }
-                Spec::Later(_) => {}
+                Spec::Resource(spec) => {
+                    let resource = Resource { name: name.clone(), spec: *spec, origin };
+                    self.resources.entry(name).or_insert(resource);
+                }
+                Spec::RepublishJob(spec) => {
+                    let job = RepublishJob { name: name.clone(), spec: *spec, origin };
+                    self.republish_jobs.entry(name).or_insert(job);
+                }
             }
         }
     }
@@ -250,7 +259,11 @@ fn envelope(root: &Node, problems: &mut Problems) -> Option<(String, Spec)> {
     let spec = fields.need("spec", problems, |at, problems| match kind? {
         "Module" => read_module::module(at, problems).map(Spec::Module),
         "SyncJob" => read_job::sync_job(at, problems).map(|spec| Spec::SyncJob(Box::new(spec))),
-        later => read_later(later, at, problems),
+        "Resource" => {
+            read_resource::resource(at, problems).map(|spec| Spec::Resource(Box::new(spec)))
+        }
+        _ => read_republish_job::republish_job(at, problems)
+            .map(|spec| Spec::RepublishJob(Box::new(spec))),
     });
     fields.close(problems);
     Some((name?, spec?))
@@ -296,23 +309,6 @@ fn metadata(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     });
     fields.close(problems);
     name
-}
-
-/// Kinds of a later release: their keys are known, so that a misspelt one is found today.
-fn read_later(kind: &'static str, at: &At<'_>, problems: &mut Problems) -> Option<Spec> {
-    let keys: &[&'static str] = match kind {
-        "Resource" => &["entity", "stores", "locales", "document", "storage", "search"],
-        _ => &["action", "resources", "ids", "environment", "schedule", "suspend", "notify"],
-    };
-    let span = at.node.span;
-    let mut fields = Fields::open(at, problems)?;
-    for key in keys {
-        fields.get(key, problems, |_, _| Some(()));
-    }
-    fields.close(problems);
-    let message = format!("kind {kind} is not yet supported: this document has no effect");
-    problems.push(Problem::warning("not-yet-supported", message).at(span));
-    Some(Spec::Later(kind))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub mod files;
 pub mod filter;
 mod guess;
 pub mod heading;
+pub mod job;
 pub mod layout;
 pub mod listing;
 mod load;
@@ -25,7 +26,11 @@ pub mod protected;
 pub mod quote;
 mod read_job;
 mod read_module;
+mod read_republish_job;
+mod read_resource;
 pub mod reference;
+pub mod republish_job;
+pub mod resource;
 pub mod save;
 pub mod scalars;
 pub mod schedule;
@@ -42,11 +47,14 @@ pub mod words;
 pub mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use job::Job;
 use module::ModuleSpec;
 use problem::{Problem, Source, Span};
-use sync_job::SyncJobSpec;
+use republish_job::RepublishJobSpec;
+use resource::ResourceSpec;
+use sync_job::{Selection, SyncJobSpec};
 use tree::{Content, Node};
 
 pub use load::{Files, load, load_files, load_text, read};
@@ -59,6 +67,10 @@ pub struct Manifests {
     /// Jobs without a problem of their own, by name. Their modules may have some: see
     /// [`Manifests::problems_of_job`].
     pub jobs: BTreeMap<String, SyncJob>,
+    /// Resources without a problem of their own, by name.
+    pub resources: BTreeMap<String, Resource>,
+    /// Republish jobs without a problem of their own, by name. Their resources may have some.
+    pub republish_jobs: BTreeMap<String, RepublishJob>,
     /// Every document of a known kind that has a name, in the order of files and documents; broken
     /// ones with as much of their spec as could be read.
     pub documents: Vec<Document>,
@@ -80,6 +92,46 @@ pub struct SyncJob {
     pub name: String,
     pub spec: SyncJobSpec,
     pub origin: Origin,
+    /// Hashes that each look at the job asks for again; a job that was loaded stays as it is.
+    request: OnceLock<String>,
+    subject: OnceLock<String>,
+}
+
+impl SyncJob {
+    fn new(name: String, spec: SyncJobSpec, origin: Origin) -> Self {
+        Self { name, spec, origin, request: OnceLock::new(), subject: OnceLock::new() }
+    }
+
+    /// What the job asks for, see [`SyncJobSpec::request_hash`].
+    pub fn request(&self) -> &str {
+        self.request.get_or_init(|| self.spec.request_hash())
+    }
+
+    /// What a comparison of it depends on, with the manifests it was loaded with; see
+    /// [`SyncJobSpec::subject_hash`].
+    pub fn subject(&self, manifests: &Manifests) -> &str {
+        let selected = |name: &str| self.spec.modules.as_ref().is_some_and(|it| it.selects(name));
+        self.subject.get_or_init(|| {
+            let modules = manifests.modules.iter().filter(|(name, _)| selected(name));
+            self.spec.subject_hash(modules.map(|(_, module)| &module.spec))
+        })
+    }
+}
+
+/// How an entity becomes documents in the read stores.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    pub name: String,
+    pub spec: ResourceSpec,
+    pub origin: Origin,
+}
+
+/// What is published again, and when.
+#[derive(Debug, Clone)]
+pub struct RepublishJob {
+    pub name: String,
+    pub spec: RepublishJobSpec,
+    pub origin: Origin,
 }
 
 /// One document as it was read.
@@ -96,8 +148,8 @@ pub struct Document {
 pub enum Spec {
     Module(ModuleSpec),
     SyncJob(Box<SyncJobSpec>),
-    /// `Resource` and `RepublishJob`: known by name, not yet built.
-    Later(&'static str),
+    Resource(Box<ResourceSpec>),
+    RepublishJob(Box<RepublishJobSpec>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,9 +237,16 @@ impl Manifests {
         problem::sort(&mut self.problems);
     }
 
+    /// A job of either kind without a problem of its own.
+    pub fn job(&self, name: &str) -> Option<Job<'_>> {
+        let sync = self.jobs.get(name).map(Job::Sync);
+        sync.or_else(|| self.republish_jobs.get(name).map(Job::Republish))
+    }
+
     /// The names of all jobs, also of broken ones.
     pub fn job_names(&self) -> BTreeSet<String> {
-        let jobs = self.documents.iter().filter(|it| matches!(it.spec, Spec::SyncJob(_)));
+        let is_job = |spec: &Spec| matches!(spec, Spec::SyncJob(_) | Spec::RepublishJob(_));
+        let jobs = self.documents.iter().filter(|it| is_job(&it.spec));
         jobs.map(|document| document.name.clone()).collect()
     }
 
@@ -200,18 +259,30 @@ impl Manifests {
         self.problems.iter().all(|problem| !problem.is_error() || is_of_some(problem))
     }
 
-    /// Errors of a job's document and of the modules it selects. A job with any can't run; others
-    /// can.
+    /// Errors of a job's document and of the modules or resources it selects. A job with any can't
+    /// run; others can.
     pub fn problems_of_job(&self, name: &str) -> Vec<&Problem> {
         self.concerning(name, &self.problems)
     }
 
-    /// Those of some problems that are errors of a job's document or of the modules it selects.
+    /// Errors of the resources of these names: they can't be published.
+    pub fn problems_of_resources(&self, names: &[String]) -> Vec<&Problem> {
+        let is_one = |document: &&Document| {
+            matches!(document.spec, Spec::Resource(_)) && names.contains(&document.name)
+        };
+        let documents: Vec<&Document> = self.documents.iter().filter(is_one).collect();
+        let is_of = |problem: &&Problem| {
+            problem.is_error() && documents.iter().any(|document| document.origin.holds(problem))
+        };
+        self.problems.iter().filter(is_of).collect()
+    }
+
+    /// Those of some problems that are errors of a job's document or of what it selects.
     pub fn concerning<'p>(&self, job: &str, problems: &'p [Problem]) -> Vec<&'p Problem> {
         let meant = |document: &&Document| match &document.spec {
-            Spec::SyncJob(_) => document.name == job,
-            Spec::Module(_) => self.job_selects(job, &document.name),
-            Spec::Later(_) => false,
+            Spec::SyncJob(_) | Spec::RepublishJob(_) => document.name == job,
+            Spec::Module(_) => self.selected_by(job, Spec::modules, &document.name),
+            Spec::Resource(_) => self.selected_by(job, Spec::resources, &document.name),
         };
         let documents: Vec<&Document> = self.documents.iter().filter(meant).collect();
         let concerns = |problem: &&Problem| {
@@ -220,14 +291,30 @@ impl Manifests {
         problems.iter().filter(concerns).collect()
     }
 
-    fn job_selects(&self, job: &str, module: &str) -> bool {
-        self.documents.iter().filter(|document| document.name == job).any(
-            |document| match &document.spec {
-                Spec::SyncJob(spec) => {
-                    spec.modules.as_ref().is_some_and(|modules| modules.selects(module))
-                }
-                Spec::Module(_) | Spec::Later(_) => false,
-            },
-        )
+    /// Whether a job of this name selects something, by one of its selections.
+    fn selected_by(
+        &self,
+        job: &str,
+        selection: impl Fn(&Spec) -> Option<&Selection>,
+        name: &str,
+    ) -> bool {
+        let mut jobs = self.documents.iter().filter(|document| document.name == job);
+        jobs.any(|document| selection(&document.spec).is_some_and(|it| it.selects(name)))
+    }
+}
+
+impl Spec {
+    fn modules(&self) -> Option<&Selection> {
+        match self {
+            Self::SyncJob(spec) => spec.modules.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn resources(&self) -> Option<&Selection> {
+        match self {
+            Self::RepublishJob(spec) => Some(&spec.resources),
+            _ => None,
+        }
     }
 }

@@ -10,6 +10,11 @@ use crate::put::put;
 pub fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        out.push_str(text);
+        out.push('"');
+        return out;
+    }
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
@@ -30,11 +35,21 @@ pub fn quoted(text: &str) -> String {
 
 /// The text as a key: plain where every YAML reader takes it for text, else quoted.
 pub fn key(text: &str) -> String {
+    match is_plain(text) {
+        true => text.to_owned(),
+        false => quoted(text),
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    /// None of them is longer than this.
+    const LONGEST: usize = 5;
     const OTHER_MEANING: [&str; 10] =
         ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "all"];
-    let mut characters = text.chars();
-    let is_plain = characters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && characters.all(|c| c.is_ascii_alphanumeric() || "_./-".contains(c))
-        && !OTHER_MEANING.contains(&text.to_ascii_lowercase().as_str());
-    if is_plain { text.to_owned() } else { quoted(text) }
+    let is_word =
+        |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' | b'/' | b'-');
+    let begins = matches!(text.as_bytes().first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'_'));
+    let has_other_meaning =
+        || text.len() <= LONGEST && OTHER_MEANING.iter().any(|it| text.eq_ignore_ascii_case(it));
+    begins && text.bytes().all(is_word) && !has_other_meaning()
 }

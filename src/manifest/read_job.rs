@@ -60,7 +60,7 @@ fn one_way_to_say_what(fields: &Fields<'_>, problems: &mut Problems) {
 }
 
 /// `all`, or a list.
-fn selection<'a, R>(read: R) -> impl FnOnce(&At<'a>, &mut Problems) -> Option<Selection>
+pub(super) fn selection<'a, R>(read: R) -> impl FnOnce(&At<'a>, &mut Problems) -> Option<Selection>
 where
     R: Fn(&At<'a>, &mut Problems) -> Option<String>,
 {
@@ -75,7 +75,8 @@ where
     }
 }
 
-fn schedule(at: &At<'_>, problems: &mut Problems) -> Option<Schedule> {
+/// When to run.
+pub(super) fn schedule(at: &At<'_>, problems: &mut Problems) -> Option<Schedule> {
     let mut fields = Fields::open(at, problems)?;
     let time = fields.get("at", problems, text);
     let cron = fields.get("cron", problems, text);
@@ -88,7 +89,8 @@ fn schedule(at: &At<'_>, problems: &mut Problems) -> Option<Schedule> {
     Some(Schedule { at: time, cron, time_zone: time_zone? })
 }
 
-fn suspend(at: &At<'_>, problems: &mut Problems) -> Option<Suspend> {
+/// Whether it rests, why and until when.
+pub(super) fn suspend(at: &At<'_>, problems: &mut Problems) -> Option<Suspend> {
     if !matches!(at.node.content, Content::Map(_)) {
         return boolean(at, problems).map(|yes| if yes { Suspend::Yes } else { Suspend::No });
     }
@@ -100,7 +102,7 @@ fn suspend(at: &At<'_>, problems: &mut Problems) -> Option<Suspend> {
 }
 
 /// Shape only: whose addresses mail may go to is the operator's decision.
-fn address(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+pub(super) fn address(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let value = text(at, problems)?;
     let parts = value.rsplit_once('@').filter(|(user, host)| {
         !user.is_empty()

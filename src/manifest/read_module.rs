@@ -150,7 +150,8 @@ fn tree(at: &At<'_>, problems: &mut Problems) -> Option<TreeSpec> {
     Some(TreeSpec { path: path?, step: step?, alphabet })
 }
 
-fn condition(at: &At<'_>, problems: &mut Problems) -> Option<Condition> {
+/// One condition of a filter.
+pub(super) fn condition(at: &At<'_>, problems: &mut Problems) -> Option<Condition> {
     let mut fields = Fields::open(at, problems)?;
     let equals = fields.get_or_null("equals", problems, scalar).map(Condition::Equals);
     let one_of = fields.get("in", problems, list_of(scalar)).map(Condition::In);

@@ -8,6 +8,8 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value as Json, json};
 
 use super::module::ModuleSpec;
+use super::republish_job::RepublishJobSpec;
+use super::resource::ResourceSpec;
 use super::sync_job::SyncJobSpec;
 
 /// The schema as it is committed under `schemas/`, with a line break at its end.
@@ -16,8 +18,8 @@ pub fn manifest_schema() -> String {
     let kinds = [
         kind::<ModuleSpec>("Module", &mut generator),
         kind::<SyncJobSpec>("SyncJob", &mut generator),
-        later("Resource"),
-        later("RepublishJob"),
+        kind::<ResourceSpec>("Resource", &mut generator),
+        kind::<RepublishJobSpec>("RepublishJob", &mut generator),
     ];
     let mut schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
@@ -65,11 +67,6 @@ fn is_empty(value: &Json) -> bool {
 fn kind<T: JsonSchema>(kind: &str, generator: &mut SchemaGenerator) -> Json {
     let spec = generator.subschema_for::<T>();
     envelope(kind, &spec.to_value())
-}
-
-/// Kinds that a later release brings: their names are known, their specs not yet judged.
-fn later(kind: &str) -> Json {
-    envelope(kind, &json!({ "type": "object" }))
 }
 
 fn envelope(kind: &str, spec: &Json) -> Json {

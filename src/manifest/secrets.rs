@@ -45,6 +45,17 @@ const SECRET_PARTS: [&str; 15] = [
     "url",
 ];
 
+/// Where a Resource says by such words what holds no secret: names of tables and queues.
+const NAMES_ONLY: [&str; 4] =
+    ["spec.storage", "spec.storage.queue", "spec.search", "spec.search.queue"];
+
+/// Whether the value at the end of a way, `spec.storage.key`, may be secret.
+pub fn is_secret_path(path: &str) -> bool {
+    let longest = NAMES_ONLY.iter().filter_map(|known| path.strip_prefix(known));
+    let below = longest.filter(|rest| rest.is_empty() || rest.starts_with('.'));
+    is_secret_key(below.min_by_key(|rest| rest.len()).unwrap_or(path))
+}
+
 /// Whether the value under this key may be secret.
 pub fn is_secret_key(key: &str) -> bool {
     let joined: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -78,17 +89,23 @@ fn is_random(word: &str) -> bool {
 }
 
 /// The parts of a document to hide.
-pub fn in_tree(node: &Node, hidden: &mut Vec<Range<usize>>) {
+pub fn in_tree(root: &Node, hidden: &mut Vec<Range<usize>>) {
+    below("", root, hidden);
+}
+
+fn below(path: &str, node: &Node, hidden: &mut Vec<Range<usize>>) {
     match &node.content {
         Content::Scalar(scalar) if is_secret_value(&scalar.text) => hidden.push(node.span.range()),
         Content::Scalar(_) => {}
-        Content::List(items) => items.iter().for_each(|item| in_tree(item, hidden)),
+        Content::List(items) => items.iter().for_each(|item| below(path, item, hidden)),
         Content::Map(entries) => {
             for entry in entries {
-                if is_secret_key(&entry.key.text) {
+                let key = entry.key.text.as_str();
+                let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+                if is_secret_key(key) && !NAMES_ONLY.contains(&path.as_str()) {
                     hide_scalars(&entry.value, hidden);
                 } else {
-                    in_tree(&entry.value, hidden);
+                    below(&path, &entry.value, hidden);
                 }
             }
         }
@@ -124,12 +141,25 @@ pub fn in_text(text: &str) -> Vec<Range<usize>> {
     while let Some(found) = KEYED.captures_at(text, from) {
         let (key, value) = (&found[1], found.get(2).map_or(0..0, |value| value.range()));
         from = value.start;
-        if is_secret_key(key) {
+        if is_secret_key(key) && !may_be_a_resources(key, &text[value.clone()]) {
             from = value.end;
             hidden.push(value);
         }
     }
     hidden
+}
+
+/// Whether this may be a Resource's `storage` or `search` on one line, or the name of its `queue`.
+/// What is secret within the former has a key or form of its own.
+fn may_be_a_resources(key: &str, value: &str) -> bool {
+    static QUEUE: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^[a-z]+(\.[a-z_]+)+([ \t]*[,}#].*)?$").expect("the pattern is constant")
+    });
+    match key {
+        "storage" | "search" => value.starts_with('{'),
+        "queue" => QUEUE.is_match(value.trim_end()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -153,6 +183,23 @@ mod tests {
         for key in ["title", "identity", "author_id", "key", "approved", "table", "modified"] {
             assert!(!is_secret_key(key), "{key}");
         }
+    }
+
+    #[test]
+    fn the_tables_and_queues_of_a_resource_are_no_secrets() {
+        for path in ["spec.storage.key", "spec.search.queue", "spec.storage.mappings[0]"] {
+            assert!(!is_secret_path(path), "{path}");
+        }
+        for path in ["publish.storage", "spec.storage.password", "spec.database", "spec.queue.a"] {
+            assert!(is_secret_path(path), "{path}");
+        }
+        let text = "  storage: {table: t, queue: sync.storage.t, key: {resource: a}, pass: hunter2}\n\
+                    queue: hunter2\nqueue: {url: hunter2\nstorage: hunter2\n\
+                    queue: sync.storage.t, password: hunter2";
+        let shown = super::super::problem::Source::new("f", text, &in_text(text));
+        let shown = format!("{shown:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("{table: t, queue: sync.storage.t, key: {resource: a}"), "{shown}");
     }
 
     #[test]

@@ -159,7 +159,11 @@ impl SyncJobSpec {
     }
 }
 
-fn hash<'v, T: Serialize + 'v>(kind: &str, values: impl Iterator<Item = &'v T>) -> String {
+/// A hash over values in a form that the order of their fields doesn't change.
+pub(super) fn hash<'v, T: Serialize + 'v>(
+    kind: &str,
+    values: impl Iterator<Item = &'v T>,
+) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(kind.as_bytes());
     for (number, value) in values.enumerate() {

@@ -11,6 +11,8 @@ mod jobs;
 mod names;
 mod parts;
 mod protection;
+mod republish_jobs;
+mod resources;
 mod roles;
 mod schedules;
 mod tables;
@@ -18,11 +20,14 @@ mod tables;
 use std::collections::BTreeMap;
 
 pub use coming_year::coming_year;
+pub use resources::entity_columns;
 
 use super::module::ModuleSpec;
 use super::problem::{self, Problem};
 use super::protected::Protection;
-use super::sync_job::SyncJobSpec;
+use super::republish_job::RepublishJobSpec;
+use super::resource::ResourceSpec;
+use super::sync_job::{Schedule, Suspend, SyncJobSpec};
 use super::{Document, Manifests, Spec};
 use crate::catalog::Catalog;
 use crate::config::{Config, Environment};
@@ -35,6 +40,12 @@ pub struct Context<'a> {
     /// The operator's file, where it is at hand.
     pub config: Option<&'a Config>,
     pub catalogs: &'a BTreeMap<Environment, Catalog>,
+}
+
+/// What jobs of both kinds say of their time.
+struct Scheduled<'a> {
+    schedule: Option<&'a Schedule>,
+    suspend: &'a Suspend,
 }
 
 /// Of a hundred thousand mistakes of one kind in one place, a reader needs the first few.
@@ -76,6 +87,29 @@ pub static CHECKS: &[Check] = &[
     Check { name: "what refers to a table exists", run: columns::referenced_by },
     Check { name: "paths of trees are unique texts", run: columns::trees },
     Check { name: "redacted values aren't compared", run: columns::filters_probe_nothing },
+    Check { name: "resources are published somewhere", run: resources::published_somewhere },
+    Check { name: "stores and locales are told apart", run: resources::spreads },
+    Check { name: "parts of a document are told apart", run: resources::names_are_told_apart },
+    Check { name: "children make sense", run: resources::children_make_sense },
+    Check { name: "queues are those of read stores", run: resources::queues },
+    Check { name: "keys and indexes can be named so", run: resources::keys },
+    Check { name: "keys belong to one resource", run: resources::keys_belong_to_one },
+    Check { name: "mappings name two columns", run: resources::mappings },
+    Check { name: "fields of search are in the document", run: resources::fields },
+    Check { name: "written tables are nothing else", run: resources::roles },
+    Check { name: "a table is written by one resource", run: resources::one_writer },
+    Check { name: "only allowed tables are published", run: resources::reached },
+    Check { name: "redacted values aren't published", run: resources::redacted },
+    Check { name: "published tables exist", run: resources::tables_exist },
+    Check { name: "published columns exist", run: resources::columns_exist },
+    Check { name: "children know their parent", run: resources::children_name_their_parent },
+    Check { name: "published columns fit", run: resources::constants_fit },
+    Check { name: "one row is one", run: resources::one_is_one },
+    Check { name: "storage and search tables can be written", run: resources::outputs_fit },
+    Check { name: "republished resources exist", run: republish_jobs::resources_exist },
+    Check { name: "republished IDs can exist", run: republish_jobs::ids },
+    Check { name: "publishing is configured", run: republish_jobs::configured },
+    Check { name: "modules republish their records", run: republish_jobs::of_modules },
 ];
 
 /// Runs every check; what readers found isn't repeated.
@@ -127,14 +161,45 @@ impl<'a> Context<'a> {
     fn modules(&self) -> impl Iterator<Item = (&'a Document, &'a ModuleSpec)> + use<'a> {
         self.manifests.documents.iter().filter_map(|document| match &document.spec {
             Spec::Module(spec) => Some((document, spec)),
-            Spec::SyncJob(_) | Spec::Later(_) => None,
+            _ => None,
+        })
+    }
+
+    fn resources(&self) -> impl Iterator<Item = (&'a Document, &'a ResourceSpec)> + use<'a> {
+        self.manifests.documents.iter().filter_map(|document| match &document.spec {
+            Spec::Resource(spec) => Some((document, spec.as_ref())),
+            _ => None,
+        })
+    }
+
+    fn republish_jobs(
+        &self,
+    ) -> impl Iterator<Item = (&'a Document, &'a RepublishJobSpec)> + use<'a> {
+        self.manifests.documents.iter().filter_map(|document| match &document.spec {
+            Spec::RepublishJob(spec) => Some((document, spec.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// When each job runs, of either kind.
+    fn scheduled(&self) -> impl Iterator<Item = (&'a Document, Scheduled<'a>)> + use<'a> {
+        self.manifests.documents.iter().filter_map(|document| match &document.spec {
+            Spec::SyncJob(spec) => {
+                let (schedule, suspend) = (spec.schedule.as_ref(), &spec.suspend);
+                Some((document, Scheduled { schedule, suspend }))
+            }
+            Spec::RepublishJob(spec) => {
+                let (schedule, suspend) = (spec.schedule.as_ref(), &spec.suspend);
+                Some((document, Scheduled { schedule, suspend }))
+            }
+            Spec::Module(_) | Spec::Resource(_) => None,
         })
     }
 
     fn jobs(&self) -> impl Iterator<Item = (&'a Document, &'a SyncJobSpec)> + use<'a> {
         self.manifests.documents.iter().filter_map(|document| match &document.spec {
             Spec::SyncJob(spec) => Some((document, spec.as_ref())),
-            Spec::Module(_) | Spec::Later(_) => None,
+            _ => None,
         })
     }
 

@@ -13,7 +13,7 @@ use super::ticket::Ticket;
 use crate::config::Config;
 use crate::escape;
 use crate::job::report::{Outcome, Report};
-use crate::manifest::sync_job::SyncJobSpec;
+use crate::manifest::job::{Asked, republished};
 use crate::plan::change::{Change, Class, Counts, Plan};
 use crate::plan::render::words::{answer_word, class_word, count};
 use crate::state::{End, Ended, Memory, Message};
@@ -28,7 +28,7 @@ pub struct Matter<'a> {
     pub config: &'a Config,
     pub job: &'a str,
     /// Absent where the manifest is gone or broken.
-    pub spec: Option<&'a SyncJobSpec>,
+    pub spec: Option<Asked<'a>>,
     pub memory: &'a Memory,
     /// The latest plan, with what is approved marked.
     pub plan: Option<&'a Plan>,
@@ -38,6 +38,17 @@ pub struct Matter<'a> {
     /// Signs links by which it may be cancelled.
     pub ticket_key: &'a str,
     pub now: Timestamp,
+}
+
+impl Matter<'_> {
+    fn republishes(&self) -> bool {
+        matches!(self.spec, Some(Asked::Republish(_)))
+    }
+
+    /// What people call it.
+    fn process(&self) -> &'static str {
+        if self.republishes() { "Publishing" } else { "Synchronization process" }
+    }
 }
 
 /// The message about an event.
@@ -106,7 +117,12 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
             )
             .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
         Event::Troubled { error } => Letter::new(&format!("Trouble: {job}"))
-            .paragraph(format!("{job} couldn't be compared or carried out, and nothing was changed:"))
+            .paragraph(match matter.republishes() {
+                true => format!("{job} couldn't be carried out to its end:"),
+                false => {
+                    format!("{job} couldn't be compared or carried out, and nothing was changed:")
+                }
+            })
             .list([error])
             .paragraph(
                 "It is tried again by itself, with pauses of up to 5 minutes. If this doesn't pass, \
@@ -115,7 +131,7 @@ fn write(matter: &Matter<'_>, event: &Event) -> Letter {
             .commands(&[(format!("reconcile status {job}"), "says how it stands now")]),
         Event::Scheduled { at, instead_of } => scheduled(matter, *at, *instead_of),
         Event::Withdrawn { why } => {
-            Letter::new(&format!("Cancelled: Synchronization process ({job})"))
+            Letter::new(&format!("Cancelled: {} ({job})", matter.process()))
                 .paragraph(format!("The announced run of {job} won't happen, and nothing was changed:"))
                 .list([why])
                 .paragraph("Another message says if it is scheduled anew.")
@@ -192,14 +208,14 @@ fn public_url(config: &Config) -> Option<String> {
 
 fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) -> Letter {
     let Matter { job: name, plan, spec, .. } = matter;
-    let cron = spec.and_then(|spec| spec.schedule.as_ref()?.cron.as_ref());
-    let what = match (spec.is_some_and(|spec| spec.dry_run), cron) {
+    let cron = spec.and_then(|spec| spec.schedule()?.cron.as_ref());
+    let what = match (spec.and_then(Asked::sync).is_some_and(|spec| spec.dry_run), cron) {
         (true, _) => "It is a test import, nothing of it will be saved.",
         (false, Some(_)) => "It runs regularly from then on; this is the only announcement.",
         (false, None) => "It starts by itself, nobody has to do anything.",
     };
     let told = |at: Timestamp| spec.map_or_else(|| at.to_string(), |spec| local(at, spec));
-    let letter = Letter::new(&format!("Synchronization process ({name})"));
+    let letter = Letter::new(&format!("{} ({name})", matter.process()));
     let letter = match instead_of {
         Some(before) => letter.paragraph(format!(
             "Another time than was announced: {name} was to run {} ({before}). Nobody changed the job; \
@@ -215,7 +231,10 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
             let records = count(approved.clone().count() as u64, "record", "records");
             letter.paragraph(format!("{records} will be changed:")).list(changes(approved))
         }
-        _ => letter.paragraph("It carries out what is approved when its time comes."),
+        _ => letter.paragraph(match spec {
+            Some(Asked::Republish(spec)) => format!("It does {}.", republished(spec)),
+            _ => "It carries out what is approved when its time comes.".to_owned(),
+        }),
     };
     let letter = letter.paragraph("To stop it, do one of these before that time:");
     let letter = match public_url(matter.config) {
@@ -227,19 +246,30 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
     };
     letter.commands(&[
         (format!("reconcile cancel {name}"), "on the machine where reconcile runs"),
-        ("git revert COMMIT".into(), "takes the approval out of the manifest; then push"),
+        (
+            "git revert COMMIT".into(),
+            match matter.republishes() {
+                true => "takes the manifest back; then push",
+                false => "takes the approval out of the manifest; then push",
+            },
+        ),
     ])
 }
 
 fn over(matter: &Matter<'_>, ended: &Ended) -> Letter {
     let Matter { job: name, report, .. } = matter;
-    let title = |word: &str| Letter::new(&format!("{word}: Synchronization process ({name})"));
-    let again =
-        [(format!("reconcile plan {name}"), "shows what differs now and could be approved")];
+    let title = |word: &str| Letter::new(&format!("{word}: {} ({name})", matter.process()));
+    let again = [match matter.republishes() {
+        true => (format!("reconcile status {name}"), "says how it stands now"),
+        false => (format!("reconcile plan {name}"), "shows what differs now and could be approved"),
+    }];
     match ended.phase {
         End::Succeeded => success(matter, ended, title("Success")),
         End::Failed => title("FAILURE")
-            .paragraph(format!("{name} wasn't carried out, and nothing was changed:"))
+            .paragraph(match matter.republishes() {
+                true => format!("{name} wasn't carried out to its end:"),
+                false => format!("{name} wasn't carried out, and nothing was changed:"),
+            })
             .list(reasons(*report, ended))
             .paragraph(
                 "It isn't tried again by itself. Once the reason is mended, change the number in \
@@ -274,6 +304,9 @@ fn over(matter: &Matter<'_>, ended: &Ended) -> Letter {
 
 fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     let Matter { job: name, report, plan, .. } = matter;
+    if let Some(Outcome::Published { published, .. }) = report.map(|it| &it.outcome) {
+        return letter.paragraph(format!("{name} was carried out: {published}."));
+    }
     let Some(applied) = report.and_then(Report::applied) else {
         return letter.paragraph(format!("{name}: {}.", ended.why));
     };

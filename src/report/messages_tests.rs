@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::apply::Applied;
 use crate::apply::ledger::AppliedEntry;
-use crate::job::report::{Refusal, RefusalKind};
+use crate::job::report::{Published, Refusal, RefusalKind};
 use crate::manifest::load_text;
 use crate::manifest::problem::Problem;
 use crate::plan::change::ConflictKind;
@@ -105,7 +105,7 @@ fn messages() -> Vec<(&'static str, Message)> {
         let matter = Matter {
             config: &config,
             job: "spring-campaign",
-            spec: Some(spec),
+            spec: Some(spec.into()),
             memory: &memory,
             plan: Some(&plan),
             report: report.as_ref(),
@@ -116,6 +116,55 @@ fn messages() -> Vec<(&'static str, Message)> {
         (kind, message(&matter, &event))
     });
     written.collect()
+}
+
+/// Of a `RepublishJob`.
+fn of_publishing() -> Vec<(&'static str, Message)> {
+    const NIGHT: &str = "apiVersion: reconcile/v1\nkind: RepublishJob\nmetadata: {name: night}\nspec: \
+                         {action: trigger-events, resources: all, schedule: {at: \"2026-12-01T02:00\", \
+                         timeZone: Europe/Warsaw}}\n";
+    let path = Path::new("/etc/shop/reconcile.yaml");
+    let config = crate::config::parse(path, CONFIG.as_bytes(), &|_| None).unwrap();
+    let manifests = load_text(Path::new("m/night.yaml"), NIGHT.as_bytes());
+    let memory = Memory { notify: vec!["jo@shop.example".into()], ..Memory::default() };
+    let at = "2026-12-01T01:00:00Z".parse().unwrap();
+    let ended = |phase, why: &str| {
+        let (run, at) = ("20261201-010000-abcdef".to_owned(), "2026-12-01T01:00:00Z".to_owned());
+        Event::Ended(Ended { phase, run, why: why.to_owned(), at })
+    };
+    let published = Published { read: 120, changed: 3, sent: 6, written: 6 };
+    let success = Outcome::Published { run: "20261201-010000-abcdef".into(), published };
+    let all = [
+        ("scheduled", Event::Scheduled { at, instead_of: None }, None),
+        ("trouble", Event::Troubled { error: "Redis can't be reached".into() }, None),
+        ("success", ended(End::Succeeded, "done"), Some(Report::new("night", success))),
+        ("failure", ended(End::Failed, "2 messages failed; see sync.storage.cms.error"), None),
+        ("cancelled", ended(End::Cancelled, "cancelled by jo"), None),
+    ];
+    let written = all.into_iter().map(|(kind, event, report)| {
+        let matter = Matter {
+            config: &config,
+            job: "night",
+            spec: Some((&manifests.republish_jobs["night"].spec).into()),
+            memory: &memory,
+            plan: None,
+            report: report.as_ref(),
+            key: "r1",
+            ticket_key: "k1",
+            now: "2026-11-30T09:00:00Z".parse().unwrap(),
+        };
+        (kind, message(&matter, &event))
+    });
+    written.collect()
+}
+
+#[test]
+fn publishing_is_told_in_words_of_its_own() {
+    let mut told = String::new();
+    for (kind, message) in of_publishing() {
+        put!(told, "==== {kind}\nSubject: {}\n\n{}\n", message.subject, message.text);
+    }
+    insta::assert_snapshot!(told);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::people::Recipients;
 use super::yaml::yaml;
-use crate::job::report::{Outcome, Report};
+use crate::job::report::{Outcome, Published, Report};
 use crate::state::{Ended, Memory};
 
 /// What stands before the list of who didn't get the message about a run.
@@ -58,6 +58,12 @@ pub fn run_file(
                 })
             });
             out.insert("applied".into(), entries.collect());
+        }
+        (Outcome::Published { published, .. }, None) => {
+            let Published { read, changed, sent, written } = *published;
+            let counts =
+                json!({ "read": read, "changed": changed, "sent": sent, "written": written });
+            out.insert("published".into(), counts);
         }
         (Outcome::Refused(refusal), None) => {
             out.insert("reasons".into(), json!(refusal.reasons));

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::manifest::job::Asked;
 use crate::manifest::schedule::time_zone;
-use crate::manifest::sync_job::SyncJobSpec;
 use crate::state::End;
 
 /// The states of a job.
@@ -64,8 +64,8 @@ impl Standing {
 }
 
 /// A moment on the clocks of the job's zone, else UTC: `2026-12-01 02:00 CET`.
-pub fn local(at: Timestamp, spec: &SyncJobSpec) -> String {
-    let zone = spec.schedule.as_ref().and_then(|schedule| time_zone(&schedule.time_zone).ok());
+pub fn local<'a>(at: Timestamp, spec: impl Into<Asked<'a>>) -> String {
+    let zone = spec.into().schedule().and_then(|schedule| time_zone(&schedule.time_zone).ok());
     let zoned = at.to_zoned(zone.unwrap_or(jiff::tz::TimeZone::UTC));
     match zoned.second() {
         0 => zoned.strftime("%Y-%m-%d %H:%M %Z").to_string(),

@@ -8,13 +8,13 @@ use super::conditions::conditions;
 use super::people::Recipients;
 use super::standing::{Standing, local};
 use super::yaml::yaml;
-use crate::manifest::sync_job::SyncJobSpec;
+use crate::manifest::job::Asked;
 use crate::state::{Memory, RunLine};
 
 /// The whole file.
 pub fn status(
     job: &str,
-    spec: Option<&SyncJobSpec>,
+    spec: Option<Asked<'_>>,
     memory: &Memory,
     standing: &Standing,
     people: &Recipients,

@@ -6,7 +6,6 @@
 use serde_json::Value as Json;
 
 use crate::manifest::quote::{key, quoted};
-use crate::put::put;
 
 /// One document.
 pub fn yaml(value: &Json) -> String {
@@ -19,13 +18,25 @@ fn block(out: &mut String, value: &Json, depth: usize) {
     match value {
         Json::Object(map) => {
             for (name, value) in map {
-                put!(out, "{:indent$}{}:", "", key(name), indent = depth * 2);
+                indent(out, depth);
+                out.push_str(&key(name));
+                out.push(':');
                 nested(out, value, depth);
             }
         }
         Json::Array(items) => items.iter().for_each(|item| element(out, item, depth)),
-        scalar => put!(out, "{}\n", flow(scalar)),
+        scalar => line(out, "", &flow(scalar)),
     }
+}
+
+fn indent(out: &mut String, depth: usize) {
+    (0..depth).for_each(|_| out.push_str("  "));
+}
+
+fn line(out: &mut String, before: &str, text: &str) {
+    out.push_str(before);
+    out.push_str(text);
+    out.push('\n');
 }
 
 /// What follows a key.
@@ -39,7 +50,7 @@ fn nested(out: &mut String, value: &Json, depth: usize) {
             out.push('\n');
             block(out, value, depth + 1);
         }
-        other => put!(out, " {}\n", flow(other)),
+        other => line(out, " ", &flow(other)),
     }
 }
 
@@ -51,7 +62,10 @@ fn element(out: &mut String, value: &Json, depth: usize) {
             block(out, value, depth + 1);
             out.replace_range(start + depth * 2..start + depth * 2 + 2, "- ");
         }
-        other => put!(out, "{:indent$}- {}\n", "", flow(other), indent = depth * 2),
+        other => {
+            indent(out, depth);
+            line(out, "- ", &flow(other));
+        }
     }
 }
 
@@ -73,8 +87,7 @@ fn flow(value: &Json) -> String {
 
 /// Words stay plain; whatever could be read as something else is quoted.
 fn scalar(text: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "_-/".contains(c);
-    match text.chars().all(is_word) {
+    match text.bytes().all(|byte| byte != b'.') {
         true => key(text),
         false => quoted(text),
     }

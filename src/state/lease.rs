@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use holder::{Holder, in_words};
-pub(super) use row::{Observed, table};
+pub(super) use row::{Dropped, Observed, table};
 
 use super::{Error, State};
 use crate::apply::Term;
@@ -47,6 +47,8 @@ pub trait Holding: Send + Sync {
     fn is_held(&self) -> bool;
     /// What the fence of a target is told; nothing of a lease that can't be lost.
     fn term(&self) -> Option<&Term>;
+    /// Whoever gets it next counts from this number at least.
+    fn count_from(&self, seen: i64);
     /// Gives it back at once. One that can't be given back ends by itself.
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>>;
 }
@@ -75,6 +77,12 @@ impl Lease {
 
     pub fn term(&self) -> Option<&Term> {
         self.0.term()
+    }
+
+    /// A target has seen a later lease of this store, which was restored from a backup since: the next
+    /// one is later than that. Of a lease that was lost nothing follows.
+    pub fn count_from(&self, seen: i64) {
+        self.0.count_from(seen);
     }
 
     /// Gives it back; one that was lost ended by itself.

@@ -9,6 +9,7 @@ mod drawn;
 mod ends;
 mod lease;
 mod memory;
+mod newest;
 mod outbox;
 mod plans;
 
@@ -59,6 +60,8 @@ pub struct State {
     place: Place,
     /// Leases of others, as they were seen last.
     observed: BTreeMap<Office, lease::Observed>,
+    /// Leases of this process that nobody gave back.
+    dropped: lease::Dropped,
 }
 
 /// Where a store is.
@@ -89,6 +92,7 @@ struct Tables {
     requests: Table,
     jobs: Table,
     outbox: Table,
+    places: Table,
     leases: Table,
 }
 
@@ -151,14 +155,19 @@ impl State {
                 &["job"],
             ),
             outbox: outbox::table(),
+            places: newest::table(),
             leases: lease::table(),
         };
-        for table in [&tables.requests, &tables.jobs, &tables.outbox, &tables.leases] {
+        let Tables { about: _, requests, jobs, outbox, places, leases } = &tables;
+        for table in [requests, jobs, outbox, places, leases] {
             session.create_table_if_missing(table).await?;
         }
-        let mut state = Self { session, tables, place, observed: BTreeMap::new() };
+        let (observed, dropped) = (BTreeMap::new(), lease::Dropped::default());
+        let mut state = Self { session, tables, place, observed, dropped };
         state.check_version().await?;
         state.begin_numbers().await?;
+        state.begin_places().await?;
+        state.begin_counting_ends().await?;
         Ok(state)
     }
 
@@ -224,12 +233,16 @@ impl State {
         if self.ended(job, request).await?.is_some() {
             return Ok(());
         }
+        let phase = ended.phase;
         let (job, request, ended) = (text(job), text(request), written(ended));
         let row = [("job", &job), ("request", &request), ("ended", &ended)];
         match self.session.insert(&self.tables.requests, &row).await {
             // Another process was quicker.
             Err(database::Error::Constraint { kind: ConstraintKind::Unique, .. }) => Ok(()),
-            inserted => Ok(inserted?),
+            inserted => {
+                inserted?;
+                self.count_end(phase).await
+            }
         }
     }
 
@@ -314,14 +327,18 @@ impl State {
             Err(error) if error.is_retryable() => return Err(changed()),
             written => written?,
         }
+        match self.tell(job, change).await {
+            // Another process just told of another job: this is decided anew, and told after it.
+            Err(Error::Database(error)) if error.is_retryable() => Err(changed()),
+            told => told,
+        }
+    }
+
+    async fn tell(&mut self, job: &str, change: &Change<'_>) -> Result<(), Error> {
         if let Some((key, ended)) = change.ended {
             self.end(job, key, ended).await?;
         }
-        match self.post_all(change.messages).await {
-            // Another process just told of another job: this is decided anew, and told after it.
-            Err(Error::Database(error)) if error.is_retryable() => Err(changed()),
-            posted => posted,
-        }
+        self.post_all(change.messages).await
     }
 
     /// The name of this installation, drawn once: of all daemons that share the store.

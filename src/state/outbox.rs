@@ -127,7 +127,8 @@ impl State {
         let (id, body) = (text(&message.id), written(message));
         let delivery = written(&Delivery::default());
         let row = [("id", &id), ("state", &state), ("message", &body), ("delivery", &delivery)];
-        Ok(self.session.insert(&self.tables.outbox, &row).await?)
+        self.session.insert(&self.tables.outbox, &row).await?;
+        self.place(i64::try_from(message.number).unwrap_or(i64::MAX), &message.id).await
     }
 
     /// Messages that are still to be sent to somebody, oldest first.
@@ -200,13 +201,14 @@ impl State {
     pub async fn forget_old_messages(&mut self) -> Result<(), Error> {
         let over = |posted: &Posted| posted.message.open(&posted.delivery).next().is_none();
         for old in self.messages().await?.into_iter().skip(MOST_MESSAGES).filter(over) {
+            self.leave_place(i64::try_from(old.message.number).unwrap_or(i64::MAX)).await?;
             self.session.delete(&self.tables.outbox, &[("id", &text(&old.message.id))]).await?;
         }
         Ok(())
     }
 }
 
-fn posted(
+pub(super) fn posted(
     message: &crate::database::Value,
     delivery: &crate::database::Value,
 ) -> Result<Posted, Error> {

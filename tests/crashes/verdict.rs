@@ -12,7 +12,9 @@ pub async fn is_at_rest(world: &World) -> bool {
     let memory = texts(&state, "reconcile_job", &["memory"]).await;
     let outbox = texts(&state, "reconcile_outbox", &["state"]).await;
     let waits = outbox.iter().flatten().any(|state| state == "waiting");
-    let is_written = memory.iter().flatten().all(|memory| memory.contains(r#""unpublished":{}"#));
+    let is_done = [r#""unpublished":{}"#, r#""running":null"#];
+    let is_written =
+        memory.iter().flatten().all(|memory| is_done.iter().all(|it| memory.contains(it)));
     !waits && is_written && published(world).is_none_or(|text| text.contains("phase: Succeeded"))
 }
 
@@ -100,6 +102,9 @@ fn published(world: &World) -> Option<String> {
 }
 
 fn state(world: &World) -> String {
+    if let Some(state) = &world.state {
+        return state.url.clone();
+    }
     format!("sqlite://{}", world.path("state/reconcile.db").display())
 }
 

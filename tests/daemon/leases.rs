@@ -209,6 +209,31 @@ async fn a_persons_pass_beside_a_run_of_the_daemon_is_locked_out() {
     state.remove().await;
 }
 
+/// The store counts its leases from before, and the target has seen later ones.
+#[tokio::test]
+async fn a_state_store_from_a_backup_says_so_and_goes_on() {
+    let Some(mut world) = World::sharing().await else { return };
+    let state = world.state.take().unwrap();
+    world.approve();
+    let config = reconcile::config::load(&world.path("reconcile.yaml"), &|_| None).unwrap();
+    let store = State::open(&config).await.unwrap().installation().await.unwrap();
+    let mut target =
+        Session::open(&world.prod.url, "PROD", reconcile::database::Access::Write).await.unwrap();
+    Ledger::default().create(&mut target).await.unwrap();
+    raise(&mut target, &store, 50).await.unwrap();
+    target.close().await.unwrap();
+    let said = world.reconcile(&["spring"]).ends_with(1);
+    assert!(said.out.contains("the state store was restored from a backup"), "{}", said.out);
+    assert_eq!(world.titles().await, ["Home"]);
+    world.reconcile(&["spring"]).ends_with(0);
+    assert_eq!(world.titles().await, ["Home", "Spring"]);
+    let lease = texts(&state.url, "reconcile_lease", &["office", "term"]).await;
+    assert_eq!(lease, [["run", "51"]]);
+    for place in [world.prod, world.test, state] {
+        place.remove().await;
+    }
+}
+
 /// Raises the fence in a transaction of its own that is kept.
 async fn raise(session: &mut Session, store: &str, number: i64) -> Result<i64, Error> {
     let term = Term { store: store.to_owned(), number };
@@ -235,7 +260,7 @@ async fn the_fence_refuses_an_earlier_lease_of_the_same_store() {
         assert_eq!(raise(&mut session, "ours", 7).await.unwrap(), 2, "tried again");
         assert_eq!(raise(&mut session, "ours", 8).await.unwrap(), 3);
         let refused = raise(&mut session, "ours", 7).await;
-        assert!(matches!(refused, Err(Error::Overtaken)), "{refused:?}");
+        assert!(matches!(refused, Err(Error::Behind { ours: 7, seen: 8 })), "{refused:?}");
         assert_eq!(raise(&mut session, "another", 1).await.unwrap(), 4, "it counts for itself");
         session.close().await.unwrap();
         place.remove().await;

@@ -2,8 +2,10 @@
 
 use std::fs;
 
+use sqlx::Connection;
+
 use super::{Looks, MODULE, Onlooker, World};
-use crate::places::Place;
+use crate::places::{Place, say_skipped};
 use crate::shop::{Shop, change};
 
 /// The database's clock is five minutes fast.
@@ -40,6 +42,51 @@ async fn nothing_runs_while_a_databases_clock_is_wrong() {
     world.test.run("DROP SCHEMA fast CASCADE").await;
     looks.now += jiff::SignedDuration::from_mins(10);
     looks.until_rest(Onlooker::Quiet).await;
+    assert_eq!(world.titles().await, ["Home", "Spring"]);
+    world.prod.remove().await;
+    world.test.remove().await;
+}
+
+/// Whether what a session says of the time counts for `sysdate()` as well.
+async fn has_movable_clocks(place: &Place) -> bool {
+    let mut connection = sqlx::MySqlConnection::connect(&place.url).await.unwrap();
+    sqlx::query("SET timestamp = 86400").execute(&mut connection).await.unwrap();
+    let year = sqlx::query_scalar::<_, i64>("SELECT CAST(year(sysdate()) AS SIGNED)");
+    year.fetch_one(&mut connection).await.unwrap() == 1970
+}
+
+#[tokio::test]
+async fn nothing_runs_while_the_clock_of_a_mariadb_is_wrong() {
+    let nothing = "SELECT 1";
+    let (Some(prod), Some(test)) = (Place::mariadb(nothing).await, Place::mariadb(nothing).await)
+    else {
+        return;
+    };
+    if !has_movable_clocks(&test).await {
+        say_skipped("a wrong clock on MariaDB; the server wasn't started with --sysdate-is-now");
+        return;
+    }
+    let world = World::new(prod, test, "manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("");
+    world.approve();
+    // Every session of this account, and of no other, is five minutes ahead.
+    let (name, account) = (world.test.name(), format!("{}_limited", world.test.name()));
+    let fast = format!(
+        "CREATE USER {account}@'%'; GRANT ALL ON {name}.* TO {account}@'%'; \
+         SET GLOBAL init_connect = 'SET timestamp = IF(current_user() = \"{account}@%\", \
+         unix_timestamp() + 300, 0)'"
+    );
+    world.test.run(&fast).await;
+    let file = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    let file = file.replace(&world.test.url, &world.test.as_account(&account));
+    fs::write(world.path("reconcile.yaml"), file).unwrap();
+    let said = world.reconcile(&["spring"]).ends_with(1);
+    assert!(said.out.contains("TEST's clock says"), "{}", said.out);
+    assert!(said.out.contains("nothing is written until they are set right"), "{}", said.out);
+    assert_eq!(world.titles().await, ["Home"]);
+    world.test.run("SET GLOBAL init_connect = ''").await;
+    world.reconcile(&["spring"]).ends_with(0);
     assert_eq!(world.titles().await, ["Home", "Spring"]);
     world.prod.remove().await;
     world.test.remove().await;

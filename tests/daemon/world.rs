@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use reconcile::database::{Access, Session};
 
 use crate::places::Place;
+use crate::process::Start;
+pub use crate::process::{Daemon, LIMIT, eventually};
 use crate::shop::{self, Said};
-
-/// Whatever the daemon does in these tests, it does within seconds; a machine under load may take
-/// longer.
-pub const LIMIT: Duration = Duration::from_secs(90);
 
 const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) NOT NULL UNIQUE, \
                      title varchar(50) NOT NULL);";
@@ -25,17 +22,13 @@ pub struct World {
     pub folder: tempfile::TempDir,
     pub prod: Place,
     pub test: Place,
-}
-
-/// A daemon that is stopped when the test ends, however it ends.
-pub struct Daemon {
-    pub child: Child,
-    log: PathBuf,
+    /// Where several daemons could share their state; else it is a file of the one.
+    pub state: Option<Place>,
 }
 
 impl World {
     pub async fn new(prod: Place, test: Place, more: &str) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test };
+        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test, state: None };
         world.prod.run(&format!("{TABLE} INSERT INTO page VALUES (1, 'home', 'Home');")).await;
         world
             .test
@@ -55,6 +48,18 @@ impl World {
 
     pub async fn sqlite(more: &str) -> Self {
         Self::new(Place::sqlite("").await, Place::sqlite("").await, more).await
+    }
+
+    /// On PostgreSQL, with a job and a state that several could share.
+    pub async fn sharing() -> Option<Self> {
+        let (prod, test) = (Place::postgres("").await?, Place::postgres("").await?);
+        let state = Place::postgres("").await?;
+        let more = format!("manifests: manifests\nstate: \"{}\"\n", state.url);
+        let mut world = Self::new(prod, test, &more).await;
+        world.manifest("pages.yaml", MODULE);
+        world.job("");
+        world.state = Some(state);
+        Some(world)
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -134,34 +139,20 @@ impl World {
         self.started(starter, &[])
     }
 
-    fn started(&self, starter: &[&str], variables: &[(&str, &str)]) -> Daemon {
+    fn started(&self, by: &[&str], variables: &[(&str, &str)]) -> Daemon {
         // Daemons of several operator's files may run at once.
         let of = variables.iter().find(|(name, _)| *name == "RECONCILE_CONFIG");
-        let log = self.path(&format!("{}.log", of.map_or("daemon", |(_, file)| file)));
-        let command =
-            [starter, &[env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"]].concat();
-        let child = Command::new(command[0])
-            .args(&command[1..])
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(
-                ["PATH", "TMPDIR"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
-            .envs(variables.iter().copied())
-            .stderr(fs::File::create(&log).unwrap())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Daemon { child, log }
+        let log = format!("{}.log", of.map_or("daemon", |(_, file)| file));
+        Daemon::start(self.folder.path(), &Start { by, variables, ..Start::default() }, &log)
     }
 
     /// Everything as it was before any daemon ran.
     pub async fn begin_again(&self) {
-        let tables = tables_of(&self.prod.url).await;
-        let ledger = tables.iter().filter(|name| name.starts_with("reconcile_"));
-        let drops: String = ledger.map(|name| format!("DROP TABLE {name};")).collect();
         let rows = "DELETE FROM page WHERE id <> 1; UPDATE page SET title = 'Home' WHERE id = 1;";
-        self.prod.run(&(drops + rows)).await;
+        self.prod.run(&(drops(&self.prod.url).await + rows)).await;
+        if let Some(state) = &self.state {
+            state.run(&drops(&state.url).await).await;
+        }
         for name in ["state", "results", "mails", "effects"] {
             let path = self.path(name);
             if path.is_dir() {
@@ -181,53 +172,12 @@ impl World {
     }
 }
 
-impl Daemon {
-    pub async fn says(&self, what: &str) {
-        eventually(&format!("the daemon says {what}"), || self.said().contains(what).then_some(()))
-            .await;
-    }
-
-    pub fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-
-    pub async fn ends(mut self) -> String {
-        self.signal("-TERM");
-        let code = eventually("the daemon ends", || self.child.try_wait().unwrap()).await;
-        assert_eq!(code.code(), Some(0), "{}", self.said());
-        self.said()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("{}", self.said());
-        }
-    }
-}
-
-pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn tables_of(url: &str) -> Vec<String> {
+/// Removes everything of ours from a database.
+async fn drops(url: &str) -> String {
     let mut session = Session::open(url, "PROD", Access::ReadOnly).await.unwrap();
-    session.catalog().await.unwrap().tables.into_keys().collect()
+    let tables = session.catalog().await.unwrap().tables.into_keys();
+    let ours = tables.filter(|name| name.starts_with("reconcile_"));
+    ours.map(|name| format!("DROP TABLE {name};")).collect()
 }
 
 /// Columns of all rows of a table as texts, in the order of its key; nothing where there is no such

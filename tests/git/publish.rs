@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use reconcile::git::{Error, Published, Results};
+use reconcile::git::{Error, Published, Results, Which};
 
 use super::JOB;
 use super::world::{World, git};
@@ -20,6 +20,7 @@ fn results(world: &World, files: &[(&str, &str)]) -> Results {
     }
     Results {
         folder,
+        which: Which::All,
         message: "spring: applied run 1".into(),
         author_name: "reconcile".into(),
         author_email: "reconcile@shop.example".into(),
@@ -40,17 +41,21 @@ async fn the_branch_is_made_and_grows_only_by_what_changed() {
     fs::write(first.folder.join("spring/.status.yaml.1"), "half").unwrap();
     fs::write(first.folder.join("spring/status.1.tmp"), "half").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", first.folder.join("spring/link")).unwrap();
-    let Published::Pushed(commit) = mirror.publish(&first).await.unwrap() else { panic!() };
+    let Published::Pushed(commit) = mirror.publish(&first, &mut || true).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(world.log(BRANCH), [commit.as_str()]);
     assert_eq!(world.git(&["ls-tree", "-r", "--name-only", BRANCH]), "results/spring/status.yaml");
     let raw = world.git(&["cat-file", "commit", BRANCH]);
     assert!(raw.ends_with("spring: applied run 1\n\nReconciled-By: reconcile"), "{raw}");
     assert!(raw.contains("\nauthor reconcile <reconcile@shop.example> "), "{raw}");
     // Nothing new, also for a process that knows nothing of the first.
-    assert_eq!(mirror.publish(&first).await.unwrap(), Published::Nothing);
-    assert_eq!(world.mirror().publish(&first).await.unwrap(), Published::Nothing);
+    assert_eq!(mirror.publish(&first, &mut || true).await.unwrap(), Published::Nothing);
+    assert_eq!(world.mirror().publish(&first, &mut || true).await.unwrap(), Published::Nothing);
     let second = results(&world, &[("spring/runs/1.yaml", "x\r\n"), ("spring/status.yaml", "b\n")]);
-    let Published::Pushed(second) = mirror.publish(&second).await.unwrap() else { panic!() };
+    let Published::Pushed(second) = mirror.publish(&second, &mut || true).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(world.log(BRANCH), [second.as_str(), commit.as_str()]);
     assert_eq!(
         world.git(&["cat-file", "-s", &format!("{BRANCH}:results/spring/runs/1.yaml")]),
@@ -67,13 +72,13 @@ async fn other_files_of_the_branch_stay() {
     let world = World::new();
     let before = world.change(BRANCH, "README.md", "about");
     let files = results(&world, &[("spring/status.yaml", "a")]);
-    world.mirror().publish(&files).await.unwrap();
+    world.mirror().publish(&files, &mut || true).await.unwrap();
     assert_eq!(show(&world, "README.md"), "about");
     assert_eq!(world.log(BRANCH)[1..], [before.to_string()]);
     // A job that was a file and is a folder now.
     fs::remove_dir_all(files.folder.join("spring")).unwrap();
     fs::write(files.folder.join("spring"), "b").unwrap();
-    world.mirror().publish(&files).await.unwrap();
+    world.mirror().publish(&files, &mut || true).await.unwrap();
     assert_eq!(show(&world, "results/spring"), "b");
 }
 
@@ -81,21 +86,24 @@ async fn other_files_of_the_branch_stay() {
 async fn a_clone_that_lost_the_branch_is_fetched_anew() {
     let world = World::new();
     let mut mirror = world.mirror();
-    mirror.publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+    mirror.publish(&results(&world, &[("a/status.yaml", "1")]), &mut || true).await.unwrap();
     let tree = world.git(&["rev-parse", &format!("{BRANCH}:results")]);
     let path = world.clone_folder().join("objects").join(&tree[..2]).join(&tree[2..]);
     fs::remove_file(&path).unwrap();
     let files = results(&world, &[("b/status.yaml", "2")]);
-    let error = mirror.publish(&files).await.unwrap_err();
+    let error = mirror.publish(&files, &mut || true).await.unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
-    assert!(matches!(mirror.publish(&files).await.unwrap(), Published::Pushed(_)));
+    assert!(matches!(mirror.publish(&files, &mut || true).await.unwrap(), Published::Pushed(_)));
     assert_eq!(world.log(BRANCH).len(), 2);
     assert_eq!(show(&world, "results/a/status.yaml"), "1");
 }
 
 /// Somebody's commit comes between our fetch and our push.
 fn overtaken_after_fetch(world: &World) {
-    let theirs = theirs(world);
+    overtaken_by(world, &theirs(world));
+}
+
+fn overtaken_by(world: &World, theirs: &str) {
     let marker = world.folder.path().join("once");
     let text = format!(
         "git-upload-pack \"$@\" || exit; test -e '{m}' && exit 0;\n\
@@ -130,11 +138,15 @@ fn theirs(world: &World) -> String {
 async fn whoever_was_quicker_stays_below_our_commit() {
     for overtake in [overtaken_after_fetch, overtaken_in_push] {
         let world = World::new();
-        world.mirror().publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+        world
+            .mirror()
+            .publish(&results(&world, &[("a/status.yaml", "1")]), &mut || true)
+            .await
+            .unwrap();
         let before = world.log(BRANCH);
         overtake(&world);
         let files = results(&world, &[("a/status.yaml", "2")]);
-        let published = world.mirror().publish(&files).await.unwrap();
+        let published = world.mirror().publish(&files, &mut || true).await.unwrap();
         assert!(world.folder.path().join("once").exists());
         let Published::Pushed(ours) = published else { panic!("{published:?}") };
         let log = world.log(BRANCH);
@@ -143,6 +155,49 @@ async fn whoever_was_quicker_stays_below_our_commit() {
         assert_eq!(show(&world, "theirs.txt"), "theirs");
         assert_eq!(show(&world, "results/a/status.yaml"), "2");
     }
+}
+
+/// A person's pass beside a daemon elsewhere: what it has of other jobs may be older.
+#[tokio::test]
+async fn only_the_files_that_are_meant_go_out() {
+    let world = World::new();
+    let newer = results(&world, &[("b/status.yaml", "2"), ("b/runs/1.yaml", "1")]);
+    world.mirror().publish(&newer, &mut || true).await.unwrap();
+    let all = [("a/status.yaml", "1"), ("b/status.yaml", "1"), ("b/runs/2.yaml", "2")];
+    let mut files = results(&world, &all);
+    files.which = Which::Below(["a", "b/runs/2.yaml"].map(PathBuf::from).into());
+    world.mirror().publish(&files, &mut || true).await.unwrap();
+    for (name, text) in [
+        ("a/status.yaml", "1"),
+        ("b/status.yaml", "2"),
+        ("b/runs/1.yaml", "1"),
+        ("b/runs/2.yaml", "2"),
+    ] {
+        assert_eq!(show(&world, &format!("results/{name}")), text, "{name}");
+    }
+}
+
+/// A daemon that was stopped between its fetch and its push, while another one took over.
+#[tokio::test]
+async fn who_no_longer_leads_pushes_nothing_older() {
+    let world = World::new();
+    for status in ["1", "3"] {
+        let files = results(&world, &[("a/status.yaml", status)]);
+        world.mirror().publish(&files, &mut || true).await.unwrap();
+    }
+    let [newer, older] = world.log(BRANCH).try_into().unwrap();
+    world.git(&["update-ref", &format!("refs/heads/{BRANCH}"), &older]);
+    overtaken_by(&world, &newer);
+    let files = results(&world, &[("a/status.yaml", "2")]);
+    let mut asked = 0;
+    let mut leads = || {
+        asked += 1;
+        asked == 1
+    };
+    let published = world.mirror().publish(&files, &mut leads).await.unwrap();
+    assert_eq!((published, asked), (Published::NotOurs, 2));
+    assert_eq!(world.log(BRANCH)[0], newer);
+    assert_eq!(show(&world, "results/a/status.yaml"), "3");
 }
 
 #[tokio::test]
@@ -156,7 +211,11 @@ async fn two_orphans_of_one_branch_become_one_history() {
         m = marker.display()
     );
     world.script(&hooks.join("pre-receive"), &text);
-    world.mirror().publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+    world
+        .mirror()
+        .publish(&results(&world, &[("a/status.yaml", "1")]), &mut || true)
+        .await
+        .unwrap();
     assert_eq!(world.log(BRANCH)[1..], [theirs.to_string()]);
 }
 
@@ -170,7 +229,7 @@ async fn a_protected_branch_refuses_and_takes_it_later() {
     world.script(&hook, &text);
     let files = results(&world, &[("a/status.yaml", "1")]);
     let mut mirror = world.mirror();
-    let error = mirror.publish(&files).await.unwrap_err();
+    let error = mirror.publish(&files, &mut || true).await.unwrap_err();
     assert!(matches!(error, Error::Rejected { .. }) && error.is_passing(), "{error:?}");
     assert!(error.to_string().contains("protected: ask Jo"), "{error}");
     assert!(fs::read_to_string(&count).unwrap().lines().count() <= 5);
@@ -178,7 +237,7 @@ async fn a_protected_branch_refuses_and_takes_it_later() {
     mirror.fetch().await.unwrap();
     fs::remove_file(hook).unwrap();
     fs::write(files.folder.join("a/later.yaml"), "2").unwrap();
-    assert!(matches!(mirror.publish(&files).await.unwrap(), Published::Pushed(_)));
+    assert!(matches!(mirror.publish(&files, &mut || true).await.unwrap(), Published::Pushed(_)));
     assert_eq!(world.log(BRANCH).len(), 1);
     assert_eq!(show(&world, "results/a/status.yaml"), "1");
     assert_eq!(show(&world, "results/a/later.yaml"), "2");
@@ -187,7 +246,11 @@ async fn a_protected_branch_refuses_and_takes_it_later() {
 #[tokio::test]
 async fn a_branch_that_is_always_quicker_ends_in_an_error() {
     let world = World::new();
-    world.mirror().publish(&results(&world, &[("a/status.yaml", "1")])).await.unwrap();
+    world
+        .mirror()
+        .publish(&results(&world, &[("a/status.yaml", "1")]), &mut || true)
+        .await
+        .unwrap();
     // Each push finds another commit that came meanwhile.
     let text = format!(
         "unset GIT_QUARANTINE_PATH; export GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t GIT_AUTHOR_NAME=t GIT_AUTHOR_EMAIL=t\n\
@@ -197,7 +260,7 @@ async fn a_branch_that_is_always_quicker_ends_in_an_error() {
     );
     world.script(&world.remote().join("hooks/pre-receive"), &text);
     let files = results(&world, &[("a/status.yaml", "2")]);
-    let error = world.mirror().publish(&files).await.unwrap_err();
+    let error = world.mirror().publish(&files, &mut || true).await.unwrap_err();
     assert!(error.to_string().contains("tried 5 times"), "{error}");
     let count = fs::read_to_string(Path::new(&world.folder.path().join("count"))).unwrap();
     assert_eq!(count.lines().count(), 5);

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use reconcile::config::SigningKey;
-use reconcile::git::{Commit, Error, Mirror, Published, Results};
+use reconcile::git::{Commit, Error, Mirror, Published, Results, Which};
 
 use super::JOB;
 use super::world::{World, git};
@@ -148,11 +148,12 @@ async fn results_are_signed_where_the_users_settings_say_so() {
     fs::write(folder.join("status.yaml"), "a").unwrap();
     let results = Results {
         folder,
+        which: Which::All,
         message: "spring".into(),
         author_name: "reconcile".into(),
         author_email: "jo@shop.example".into(),
     };
-    let published = mirror.publish(&results).await.unwrap();
+    let published = mirror.publish(&results, &mut || true).await.unwrap();
     let Published::Pushed(made) = published else { panic!("{published:?}") };
     assert_eq!(found(&mirror, None, &made).await, None);
 }

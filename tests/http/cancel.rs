@@ -22,7 +22,7 @@ fn status(world: &World) -> String {
 async fn the_link_in_the_message_cancels_by_its_button_alone() {
     let world = scheduled().await;
     let daemon = world.start();
-    let (link, client) = (world.cancel_link(), daemon.client());
+    let (link, client) = (world.cancel_link().await, daemon.client().await);
     let state = world.path("state/reconcile.db");
     let before = everything(&state).await;
     // Scanners follow links, in each of their ways.
@@ -51,12 +51,12 @@ async fn the_link_in_the_message_cancels_by_its_button_alone() {
     assert!(status(&world).contains("spring: Scheduled"));
     // Whoever has the message may, from wherever the button is pressed.
     client.ask("POST", &link, &[], "").is(200).says("spring is cancelled");
-    daemon.says("spring: Cancelled: cancelled by the link in the message");
-    let told = world.message("Cancelled: Synchronization process (spring)");
+    daemon.says("spring: Cancelled: cancelled by the link in the message").await;
+    let told = world.message("Cancelled: Synchronization process (spring)").await;
     assert!(told.contains("cancelled by the link in the message"), "{told}");
     client.get(&link).is(200).says("spring was cancelled already");
     client.ask("POST", &link, &[], "").is(409).says("spring was cancelled already");
-    daemon.ends();
+    daemon.ends().await;
     let file = std::fs::read_to_string(world.path("results/spring/status.yaml")).unwrap();
     assert!(file.contains("phase: Cancelled"), "{file}");
 }
@@ -66,8 +66,8 @@ async fn whoever_comes_late_is_told_what_happened() {
     let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
     world.job("");
     let daemon = world.start();
-    daemon.says("spring: AwaitingApproval");
-    let client = daemon.client();
+    daemon.says("spring: AwaitingApproval").await;
+    let client = daemon.client().await;
     // The run can't write as long as somebody else does.
     let mut writer = connect(&world.prod.url).await;
     sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut writer).await.unwrap();
@@ -90,7 +90,7 @@ async fn whoever_comes_late_is_told_what_happened() {
     client.get(&link(now)).is(200).says("spring has started").says("goes to its end");
     client.ask("POST", &link(now), &[], "").is(409).says("spring has started");
     sqlx::raw_sql("ROLLBACK").execute(&mut writer).await.unwrap();
-    daemon.says("spring: Succeeded");
+    daemon.says("spring: Succeeded").await;
     client.get(&link(now)).is(200).says("spring is over").says("is committed");
     client.ask("POST", &link(now), &[], "").is(409).says("spring is over");
     let page =
@@ -99,7 +99,7 @@ async fn whoever_comes_late_is_told_what_happened() {
     let long_ago = now - SignedDuration::from_hours(48);
     client.get(&link(long_ago)).is(410).says("this link ended at");
     client.ask("POST", &link(long_ago), &[], "").is(410);
-    daemon.ends();
+    daemon.ends().await;
 }
 
 /// Links are signed by the store's key, and asked about in the store.
@@ -111,21 +111,22 @@ async fn a_link_of_one_daemon_works_at_another_that_shares_its_store() {
     world.job(FAR_AWAY);
     world.approve();
     let leader = world.start();
-    let link = world.cancel_link();
-    leader.says("spring: Scheduled");
+    let link = world.cancel_link().await;
+    leader.says("spring: Scheduled").await;
     let other = world.start_beside("state-of-another");
-    other.says("standing by");
-    let client = other.client();
+    other.says("standing by").await;
+    let client = other.client().await;
     eventually("the other one knows the manifests", || {
         (client.get(&link).status == 200).then_some(())
-    });
+    })
+    .await;
     client.get("/readyz").is(200).says("standing by");
     client.get_as("/metrics", JO).is(200).says("reconcile_leader 0\n");
-    leader.client().get_as("/metrics", JO).is(200).says("reconcile_leader 1\n");
+    leader.client().await.get_as("/metrics", JO).is(200).says("reconcile_leader 1\n");
     client.ask("POST", &link, &[], "").is(200).says("spring is cancelled");
-    leader.client().get(&link).is(200).says("spring was cancelled already");
-    other.ends();
-    leader.ends();
+    leader.client().await.get(&link).is(200).says("spring was cancelled already");
+    other.ends().await;
+    leader.ends().await;
     state.remove().await;
 }
 
@@ -133,35 +134,35 @@ async fn a_link_of_one_daemon_works_at_another_that_shares_its_store() {
 async fn another_request_is_not_what_the_link_means() {
     let world = scheduled().await;
     let daemon = world.start();
-    let (link, client) = (world.cancel_link(), daemon.client());
+    let (link, client) = (world.cancel_link().await, daemon.client().await);
     let file = world.path("manifests/spring.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     let later = text.replace("mode: all", "mode: all\n  request: 2").replace("2999-", "2998-");
     std::fs::write(&file, later).unwrap();
-    daemon.says("spring: Scheduled: next run 2998-12-01");
+    daemon.says("spring: Scheduled: next run 2998-12-01").await;
     client.get(&link).is(200).says("asks for something else by now");
     client.ask("POST", &link, &[], "").is(409).says("asks for something else by now");
     assert!(status(&world).contains("spring: Scheduled"));
     // Once its manifest is gone, too.
     std::fs::remove_file(&file).unwrap();
-    daemon.says("its manifest was deleted");
+    daemon.says("its manifest was deleted").await;
     client.ask("POST", &link, &[], "").is(409).says("no manifest names this job");
-    daemon.ends();
+    daemon.ends().await;
 }
 
 #[tokio::test]
 async fn a_page_cancels_for_those_who_may_schedule() {
     let world = scheduled().await;
     let daemon = world.start();
-    daemon.says("spring: Scheduled");
-    let client = daemon.client();
+    daemon.says("spring: Scheduled").await;
+    let client = daemon.client().await;
     let (jo, kim) = (client.sign_in(JO), client.sign_in(KIM));
     let page = jo.get("/jobs/spring").is(200).says("Cancel this run");
     let request = page.body.split_once("name=\"request\" value=\"").unwrap().1;
     let request = format!("request={}", request.split('"').next().unwrap());
     // Who may view sees neither the button nor a link that does the same.
     assert!(!kim.get("/jobs/spring").is(200).body.contains("Cancel this run"));
-    let link = world.cancel_link();
+    let link = world.cancel_link().await;
     assert!(jo.get("/messages").is(200).body.contains(&link));
     let messages = kim.get("/messages").is(200).says("(a link for those who may cancel)");
     assert!(!messages.body.contains("/cancel/"), "{}", messages.body);
@@ -175,10 +176,10 @@ async fn a_page_cancels_for_those_who_may_schedule() {
         jo.post("/jobs/spring/cancel", &request).is(303).header("Location"),
         Some("/jobs/spring")
     );
-    daemon.says("spring: Cancelled: cancelled by jo");
+    daemon.says("spring: Cancelled: cancelled by jo").await;
     jo.get("/jobs/spring").is(200).says("cancelled by jo");
     jo.post("/jobs/spring/cancel", &request).is(409).says("was cancelled already");
-    daemon.ends();
+    daemon.ends().await;
 }
 
 async fn connect(url: &str) -> SqliteConnection {

@@ -34,8 +34,8 @@ async fn a_hook_makes_the_daemon_look_now() {
     };
     commit(1);
     let daemon = world.start();
-    daemon.says("stop 1");
-    let client = daemon.client();
+    daemon.says("stop 1").await;
+    let client = daemon.client().await;
     let body = "{\"ref\": \"refs/heads/main\"}";
     let github = format!("sha256={}", signature(body));
     let gitea = signature(body);
@@ -46,7 +46,7 @@ async fn a_hook_makes_the_daemon_look_now() {
     ] {
         commit(request);
         client.ask("POST", "/hooks/git", &[header], body).is(202);
-        daemon.says(&format!("stop {request}"));
+        daemon.says(&format!("stop {request}")).await;
     }
     client.ask("POST", "/hooks/git", &[("X-Hub-Signature-256", &github)], "{}").is(401);
     client.ask("POST", "/hooks/git", &[("X-Gitlab-Token", "another-secret-000")], body).is(401);
@@ -58,7 +58,7 @@ async fn a_hook_makes_the_daemon_look_now() {
     assert_ne!(file, without);
     fs::write(world.path("reconcile.yaml"), without).unwrap();
     daemon.signal("-HUP");
-    daemon.says("the operator's file was read again");
+    daemon.says("the operator's file was read again").await;
     client.ask("POST", "/hooks/git", &[("X-Gitlab-Token", HOOK)], body).is(404);
-    daemon.ends();
+    daemon.ends().await;
 }

@@ -56,7 +56,7 @@ async fn click_after(delay: Duration) -> bool {
     let click = async {
         tokio::time::sleep(delay).await;
         loop {
-            match desk.cancel(&context, job, Which::Request(&key), "the link", at).await {
+            match desk.cancel(&context, job.into(), Which::Request(&key), "the link", at).await {
                 Err(NotCancelled::State(state::Error::Changed { .. })) => {}
                 said => break said,
             }

@@ -13,15 +13,15 @@ async fn without_tokens_only_this_host_may_come() {
     let world = World::new(&format!("{MANIFESTS}http: {{listen: \"127.0.0.1:0\"}}\n")).await;
     world.job("");
     let daemon = world.start();
-    let client = daemon.client();
+    let client = daemon.client().await;
     client.get("/healthz").is(200).says("alive");
     // The one line that says where to go holds the token of this start.
     let said = daemon.said();
     let token = said.split_once("/sign-in?token=").unwrap().1.lines().next().unwrap().to_owned();
     client.get(&format!("/sign-in?token={token}")).is(200).says(&token);
     let somebody = client.sign_in(&token);
-    eventually("a job is shown", || somebody.get("/").body.contains("spring").then_some(()));
-    daemon.ends();
+    eventually("a job is shown", || somebody.get("/").body.contains("spring").then_some(())).await;
+    daemon.ends().await;
 
     for (http, why) in [
         ("http: {listen: \"127.0.0.1:0\", publicUrl: \"https://shop.example\"}", "others come"),
@@ -39,8 +39,8 @@ async fn ready_means_that_looks_work_and_the_state_store_answers() {
     let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
     world.job("");
     let daemon = world.start();
-    let client = daemon.client();
-    eventually("it is ready", || (client.get("/readyz").status == 200).then_some(()));
+    let client = daemon.client().await;
+    eventually("it is ready", || (client.get("/readyz").status == 200).then_some(())).await;
     // Also under another name, and by HEAD.
     client.ask("GET", "/readyz", &[("Host", "10.0.0.7:8080")], "").is(200);
     assert_eq!(client.ask("HEAD", "/healthz", &[], "").is(200).body, "");
@@ -50,17 +50,18 @@ async fn ready_means_that_looks_work_and_the_state_store_answers() {
     client.get("/readyz").is(503).says("the state store can't be reached");
     client.get("/healthz").is(200);
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
-    eventually("it is ready again", || (client.get("/readyz").status == 200).then_some(()));
+    eventually("it is ready again", || (client.get("/readyz").status == 200).then_some(())).await;
     std::fs::rename(world.path("manifests"), world.path("elsewhere")).unwrap();
     eventually("it isn't ready", || {
         let answer = client.get("/readyz");
         (answer.status == 503).then(|| answer.says("the latest look failed"))
-    });
+    })
+    .await;
     let numbers = client.get_as("/metrics", JO).is(200);
     let numbers = numbers.says("reconcile_last_look_success 0\n");
     numbers.says("reconcile_state_store_up 1\n");
     client.get("/healthz").is(200);
-    daemon.ends();
+    daemon.ends().await;
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn the_operators_file_counts_as_it_was_read_last() {
     let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
     world.job("");
     let daemon = world.start();
-    let client = daemon.client();
+    let client = daemon.client().await;
     client.get_as("/metrics", JO).is(200);
     let session = client.sign_in(JO);
     session.get("/").is(200);
@@ -77,7 +78,8 @@ async fn the_operators_file_counts_as_it_was_read_last() {
     daemon.signal("-HUP");
     eventually("the new token counts", || {
         (client.get_as("/metrics", "jo-has-another-one-2").status == 200).then_some(())
-    });
+    })
+    .await;
     client.get_as("/metrics", JO).is(401);
     session.get("/").is(401);
     // An address that is taken is refused, and the old one stays.
@@ -85,19 +87,19 @@ async fn the_operators_file_counts_as_it_was_read_last() {
     let taken = other.local_addr().unwrap().to_string();
     world.operator(&format!("{MANIFESTS}{}", HTTP.replace("127.0.0.1:0", &taken)));
     daemon.signal("-HUP");
-    daemon.says(&format!("the old one stays: can't listen on {taken}"));
+    daemon.says(&format!("the old one stays: can't listen on {taken}")).await;
     client.get_as("/metrics", "jo-has-another-one-2").is(200);
     // One that is free is taken, and the old one left.
     drop(other);
     daemon.signal("-HUP");
-    daemon.says(&format!("http: listening on {taken}"));
-    daemon.client().get_as("/metrics", JO).is(200);
-    eventually("the old address is left", || TcpStream::connect(client.address).err());
+    daemon.says(&format!("http: listening on {taken}")).await;
+    daemon.client().await.get_as("/metrics", JO).is(200);
+    eventually("the old address is left", || TcpStream::connect(client.address).err()).await;
     // Without `http` nobody listens.
     world.operator(MANIFESTS);
     daemon.signal("-HUP");
-    eventually("nobody listens", || TcpStream::connect(&taken).err());
-    daemon.ends();
+    eventually("nobody listens", || TcpStream::connect(&taken).err()).await;
+    daemon.ends().await;
 }
 
 #[tokio::test]
@@ -105,7 +107,7 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
     let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
     world.job("");
     let daemon = world.start();
-    let client = daemon.client();
+    let client = daemon.client().await;
     let mut half = TcpStream::connect(client.address).unwrap();
     let head = format!(
         "POST /sign-in HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nContent-Type: \
@@ -124,7 +126,7 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
         })
         .collect();
     let begun = Instant::now();
-    daemon.says("spring: AwaitingApproval");
+    daemon.says("spring: AwaitingApproval").await;
     client.get("/healthz").is(200);
     // Heads and bodies that are too large.
     let long = "x".repeat(20_000);
@@ -150,6 +152,6 @@ async fn slow_and_large_clients_are_ended_and_hold_nothing_up() {
     assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
     // One that is open holds up no end.
     let open = TcpStream::connect(client.address).unwrap();
-    daemon.ends();
+    daemon.ends().await;
     drop(open);
 }

@@ -4,14 +4,11 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::places::Place;
+pub use crate::process::{Daemon, eventually};
+use crate::process::{LIMIT, Start};
 use crate::shop::{self, Said};
-
-/// A machine under load may take long for what takes milliseconds.
-const LIMIT: Duration = Duration::from_secs(60);
 
 const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) NOT NULL UNIQUE, \
                      title varchar(50) NOT NULL);";
@@ -96,23 +93,12 @@ impl World {
     }
 
     fn start_with(&self, config: &str, log: &str) -> Daemon {
-        let log = self.path(log);
-        let child = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-            .args(["watch", "--grace", "20", "--config", config])
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(
-                ["PATH", "TMPDIR"].iter().filter_map(|name| Some((name, std::env::var_os(name)?))),
-            )
-            .stderr(fs::File::create(&log).unwrap())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        Daemon { child, log }
+        let start = Start { arguments: &["--config", config], ..Start::default() };
+        Daemon::start(self.folder.path(), &start, log)
     }
 
     /// The words of a message, once it is there.
-    pub fn message(&self, subject: &str) -> String {
+    pub async fn message(&self, subject: &str) -> String {
         eventually(&format!("a message `{subject}`"), || {
             let said = self.reconcile(&["messages", "--format", "json"]);
             let all: serde_json::Value = serde_json::from_str(&said.out).ok()?;
@@ -121,34 +107,21 @@ impl World {
             })?;
             Some(found["text"].as_str()?.to_owned())
         })
+        .await
     }
 
     /// The path of the link by which the run can be cancelled.
-    pub fn cancel_link(&self) -> String {
-        let text = self.message("Synchronization process");
+    pub async fn cancel_link(&self) -> String {
+        let text = self.message("Synchronization process").await;
         let link = text.lines().find_map(|line| line.strip_prefix(ORIGIN)).unwrap();
         assert!(link.starts_with("/cancel/"), "{link}");
         link.to_owned()
     }
 }
 
-/// A daemon that is stopped when the test ends, however it ends.
-pub struct Daemon {
-    pub child: Child,
-    log: PathBuf,
-}
-
 impl Daemon {
-    pub fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap()
-    }
-
-    pub fn says(&self, what: &str) {
-        eventually(&format!("the daemon says {what}"), || self.said().contains(what).then_some(()));
-    }
-
     /// Where it listens, once it does.
-    pub fn address(&self) -> SocketAddr {
+    pub async fn address(&self) -> SocketAddr {
         eventually("the daemon listens", || {
             let said = self.said();
             ["http: listening on ", "open http://"].iter().find_map(|before| {
@@ -156,43 +129,11 @@ impl Daemon {
                 rest.split(['/', '\n']).next()?.parse().ok()
             })
         })
+        .await
     }
 
-    pub fn client(&self) -> Client {
-        Client { address: self.address(), cookie: None }
-    }
-
-    pub fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
-    }
-
-    pub fn ends(mut self) -> String {
-        self.signal("-TERM");
-        let code = eventually("the daemon ends", || self.child.try_wait().unwrap());
-        assert_eq!(code.code(), Some(0), "{}", self.said());
-        self.said()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        if std::thread::panicking() {
-            eprintln!("{}", self.said());
-        }
-    }
-}
-
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let begun = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(begun.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(30));
+    pub async fn client(&self) -> Client {
+        Client { address: self.address().await, cookie: None }
     }
 }
 

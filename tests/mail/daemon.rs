@@ -1,11 +1,11 @@
 //! Mail as the binary sends it: beside runs, never before them.
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::server::{Behaviour, Server};
 use super::{JO, parsed};
+use crate::process::{Daemon, Start};
 use crate::shop::Shop;
 
 const JOB: &str = "spring-campaign";
@@ -34,31 +34,8 @@ fn approve(shop: &Shop) {
     shop.reconcile(&[&["approve", JOB][..], &which].concat()).ends_with(0);
 }
 
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(shop: &Shop) -> Self {
-        let watch = Command::new(env!("CARGO_BIN_EXE_reconcile"))
-            .arg("watch")
-            .current_dir(shop.path())
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(watch.unwrap())
-    }
-
-    fn end(mut self) {
-        let pid = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn watch(shop: &Shop) -> Daemon {
+    Daemon::start(shop.path(), &Start::default(), "daemon.log")
 }
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {
@@ -75,13 +52,13 @@ async fn a_stalled_mail_server_holds_no_run_back() {
     let shop = shop(&server);
     let status = shop.path().join("results").join(JOB).join("status.yaml");
     let says = |word: &str| fs::read_to_string(&status).is_ok_and(|text| text.contains(word));
-    let daemon = Daemon::start(&shop);
+    let daemon = watch(&shop);
     until("the server is spoken with", || server.connections() > 0).await;
     approve(&shop);
     until("the run is over", || says("phase: Succeeded") || says("phase: Failed")).await;
     assert!(says("phase: Succeeded"), "{}", fs::read_to_string(&status).unwrap());
     assert_eq!(server.mails().len(), 0);
-    daemon.end();
+    daemon.ends().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

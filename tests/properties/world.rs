@@ -145,7 +145,10 @@ impl Shop {
         let context = Context::new(&self.config, &manifests);
         let mut passing =
             Passing::open(&self.config, Source::of(&self.config), wish).await.unwrap();
-        passing.job(&context, &manifests.jobs["sync"], Timestamp::now(), watch).await.unwrap()
+        passing
+            .job(&context, (&manifests.jobs["sync"]).into(), Timestamp::now(), watch)
+            .await
+            .unwrap()
     }
 
     /// Writes the manifest and makes one pass.

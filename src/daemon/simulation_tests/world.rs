@@ -24,6 +24,7 @@ use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::Order;
 use crate::job::{self, Context};
 use crate::manifest::SyncJob;
+use crate::manifest::job::Job;
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Class, Plan};
 use crate::plan::render::sample;
@@ -82,12 +83,12 @@ pub struct Inner {
     lease: Option<(Process, i64)>,
     terms: i64,
     pub dead: BTreeSet<Process>,
-    /// Processes that were stopped for longer than a lease lasts.
-    pub lapsed: BTreeSet<Process>,
     /// Requests whose cancellation was confirmed to somebody.
     pub cancelled: BTreeSet<String>,
     /// What differs is what the reviewer saw.
     pub is_stale: bool,
+    /// Grows with whatever outlives a process.
+    pub changes: u64,
 }
 
 /// What all processes share.
@@ -111,9 +112,9 @@ impl World {
             lease: None,
             terms: 0,
             dead: BTreeSet::new(),
-            lapsed: BTreeSet::new(),
             cancelled: BTreeSet::new(),
             is_stale: false,
+            changes: 0,
         })))
     }
 
@@ -125,6 +126,14 @@ impl World {
     pub fn trace(&self, process: Process, what: impl FnOnce() -> String) {
         if std::env::var_os("RECONCILE_TEST_TRACE").is_some() {
             println!("{} process {process}: {}", self.lock().now, what());
+        }
+    }
+
+    /// The program may have a mistake here.
+    fn mistake(&self) {
+        if self.fault(10) {
+            // As a panic, and nothing is printed.
+            std::panic::resume_unwind(Box::new("an assertion doesn't hold"));
         }
     }
 
@@ -144,11 +153,15 @@ impl Inner {
         }
     }
 
-    /// The server ends the transactions of processes that are gone or idle for long.
+    /// The server ends the transactions of processes that are gone.
     fn tidy(&mut self) {
-        if self.transaction.is_some_and(|it| self.dead.contains(&it) || self.lapsed.contains(&it)) {
-            self.transaction = None;
-        }
+        self.transaction = self.transaction.filter(|it| !self.dead.contains(it));
+    }
+
+    /// Processes were stopped for longer than a lease lasts, and a server lets a transaction idle.
+    pub fn lapse(&mut self, stopped: &[Process]) {
+        self.transaction = self.transaction.filter(|it| !stopped.contains(it));
+        self.lease = self.lease.filter(|(holder, _)| !stopped.contains(holder));
     }
 }
 
@@ -205,6 +218,7 @@ impl Store for SimulatedStore {
             if version != remembered.version() {
                 return Err(state::Error::Changed { job: job.to_owned() });
             }
+            world.changes += 1;
             world.memories.insert(job.to_owned(), (remembered.memory.clone(), version + 1));
             if let Some((key, ended)) = change.ended {
                 let key = (job.to_owned(), key.to_owned());
@@ -231,7 +245,6 @@ impl Store for SimulatedStore {
         if let Some((holder, _)) = world.lease
             && holder != self.process
             && !world.dead.contains(&holder)
-            && !world.lapsed.contains(&holder)
         {
             return Ok(Taken::Theirs(None));
         }
@@ -259,6 +272,8 @@ impl Holding for SimulatedLease {
     fn term(&self) -> Option<&Term> {
         Some(&self.term)
     }
+
+    fn count_from(&self, _: i64) {}
 
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), state::Error>> {
         let mut world = self.world.lock();
@@ -341,12 +356,13 @@ impl SimulatedHands {
             return Transacted::TestImport;
         }
         let row = row(job, order);
-        assert!(has_approvals(&job.spec), "nothing was approved");
+        assert!(has_approvals((&job.spec).into()), "nothing was approved");
         assert!(!world.cancelled.contains(order.key), "{} was cancelled", order.key);
         assert!(!world.is_stale, "what was written isn't what the reviewer saw");
         assert!(world.ledger.iter().all(|it| it.request != row.request), "{} twice", order.key);
         assert!(world.written.insert(row.run.clone()));
         world.ledger.push(row.clone());
+        world.changes += 1;
         Transacted::Committed(Box::new(row))
     }
 }
@@ -388,10 +404,11 @@ impl Hands for SimulatedHands {
     async fn pass(
         &mut self,
         _: &Context<'_>,
-        job: &SyncJob,
+        job: Job<'_>,
         mut order: Order<'_>,
         watch: &mut dyn Watch,
     ) -> Report {
+        let Job::Sync(job) = job else { panic!("only what is compared is simulated") };
         point().await;
         let failed = |error: &str| Outcome::Failed { error: error.to_owned() };
         if self.world.fault(60) {
@@ -407,7 +424,7 @@ impl Hands for SimulatedHands {
             Some(Ended { phase, run, why, at })
         };
         let report = |outcome, ended| Report { plan, ended, ..Report::new(&job.name, outcome) };
-        if !has_approvals(&job.spec) {
+        if !has_approvals((&job.spec).into()) {
             return report(Outcome::AwaitingApproval, None);
         }
         let stale = || {
@@ -423,10 +440,12 @@ impl Hands for SimulatedHands {
             return report(instead, None);
         }
         point().await;
+        self.world.mistake();
         let written = self.transact(job, &order, watch).await;
         let what = written.word();
         self.world.trace(self.process, || format!("{what} {} for {}", order.run, order.key));
         point().await;
+        self.world.mistake();
         match written {
             Transacted::Found(row) => Report::of_ledger(*row),
             Transacted::Failed(error) => report(failed(error), None),
@@ -469,7 +488,7 @@ impl Hands for SimulatedHands {
         Ok(world.ledger.iter().find(|row| row.run == run).cloned())
     }
 
-    async fn last_change(&mut self, _: &Source, _: &SyncJob) -> Option<LastChange> {
+    async fn last_change(&mut self, _: &Source, _: Job<'_>) -> Option<LastChange> {
         let author = Some("jo@shop.example".to_owned());
         Some(LastChange { at: self.world.lock().now, commit: None, author })
     }
@@ -486,9 +505,14 @@ impl Hands for SimulatedHands {
             let source = io::Error::other("the disk is full");
             return Err(files::Error { path: Path::new(&path).to_owned(), source });
         }
-        match self.world.lock().files.insert(path, text.to_owned()) {
+        let mut world = self.world.lock();
+        match world.files.get(&path) {
             Some(before) if before == text => Ok(Written::AsBefore),
-            _ => Ok(Written::Anew),
+            _ => {
+                world.files.insert(path, text.to_owned());
+                world.changes += 1;
+                Ok(Written::Anew)
+            }
         }
     }
 

@@ -313,7 +313,7 @@ fn written<'a>(part: &Part<'a>) -> Vec<(&'a str, [Step<'a>; 2])> {
     keep.chain(references).collect()
 }
 
-fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
+pub(super) fn bad_constant(column: &Column, condition: &Condition) -> Option<Problem> {
     let values = match condition {
         Condition::Equals(value) => std::slice::from_ref(value),
         Condition::In(values) | Condition::NotIn(values) => values.as_slice(),

@@ -28,8 +28,8 @@ const MOST_OPENINGS: usize = 2_000;
 pub fn coming_year(context: &Context<'_>, now: Timestamp) -> Vec<Problem> {
     let mut problems = Vec::new();
     let windows = context.config.map_or(&[][..], |config| &config.windows);
-    for (document, job) in context.jobs() {
-        let Some(schedule) = &job.schedule else { continue };
+    for (document, job) in context.scheduled() {
+        let Some(schedule) = job.schedule else { continue };
         let Ok(zone) = time_zone(&schedule.time_zone) else { continue };
         problems.extend(closed(document, schedule, windows, now, &zone));
         if let Some(Ok(cron)) = schedule.cron.as_deref().map(parse_cron) {

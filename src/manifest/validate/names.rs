@@ -1,4 +1,4 @@
-//! Names of modules and jobs.
+//! Names of modules, jobs and resources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,21 @@ use crate::manifest::{Document, Spec, Step};
 
 const NAME: [Step<'static>; 2] = [Step::Key("metadata"), Step::Key("name")];
 
-/// A name stands for one document of its kind. The same name in two files is how one would replace
+/// A name stands for one document of its kind, and among jobs for one of either kind: commands,
+/// state and result files know a job by its name alone. The same name in two files is how one would replace
 /// the other unseen.
 pub fn given_once(context: &Context<'_>, problems: &mut Vec<Problem>) {
     let mut first: BTreeMap<(&str, &str), &Document> = BTreeMap::new();
     for document in &context.manifests.documents {
-        let kind = kind_of(document);
-        let Some(other) = first.get(&(kind, document.name.as_str())) else {
-            first.insert((kind, &document.name), document);
+        let space = match kind_of(document) {
+            "RepublishJob" => "SyncJob",
+            kind => kind,
+        };
+        let Some(other) = first.get(&(space, document.name.as_str())) else {
+            first.insert((space, &document.name), document);
             continue;
         };
+        let kind = kind_of(other);
         let line = other.origin.locate_value(&NAME).line;
         let message = format!("there is another {kind} with the name `{}`", document.name);
         problems.push(
@@ -34,7 +39,8 @@ pub fn given_once(context: &Context<'_>, problems: &mut Vec<Problem>) {
 
 /// `reconcile plan` must mean the command.
 pub fn no_commands(context: &Context<'_>, problems: &mut Vec<Problem>) {
-    for (document, _) in context.jobs() {
+    let jobs = context.manifests.documents.iter().filter(|document| is_job(document));
+    for document in jobs {
         if COMMANDS.contains(&document.name.as_str()) {
             let message = format!(
                 "`{0}` can't be the name of a job: `reconcile {0}` is a command",
@@ -63,10 +69,15 @@ pub fn operators_modules(context: &Context<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+fn is_job(document: &Document) -> bool {
+    matches!(document.spec, Spec::SyncJob(_) | Spec::RepublishJob(_))
+}
+
 fn kind_of(document: &Document) -> &'static str {
     match &document.spec {
         Spec::Module(_) => "Module",
         Spec::SyncJob(_) => "SyncJob",
-        Spec::Later(kind) => kind,
+        Spec::Resource(_) => "Resource",
+        Spec::RepublishJob(_) => "RepublishJob",
     }
 }

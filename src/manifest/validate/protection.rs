@@ -61,7 +61,7 @@ fn is_system_config(part: &Part<'_>) -> bool {
     part.document.name == SYSTEM_CONFIG && matches!(part.role, Role::Root(_))
 }
 
-fn refusal(what: &str, class: Class) -> Problem {
+pub(super) fn refusal(what: &str, class: Class) -> Problem {
     let problem =
         Problem::error("never-synchronized", format!("{what} is never synchronized: {class}"));
     match class {
@@ -76,7 +76,7 @@ fn refusal(what: &str, class: Class) -> Problem {
     }
 }
 
-fn not_allowed(what: &str) -> Problem {
+pub(super) fn not_allowed(what: &str) -> Problem {
     Problem::error("table-not-allowed", format!("the operator doesn't allow {what}"))
         .help("the operator's reconcile.yaml lists what manifests may reach under `tables.allow`")
 }

@@ -44,17 +44,17 @@ pub(super) fn at(document: &Document, keys: &[&str], problem: Problem) -> Proble
 /// Zones, times and expressions can be read; local times that clocks skip or repeat are pointed
 /// out with what becomes of them.
 pub fn valid(context: &Context<'_>, problems: &mut Vec<Problem>) {
-    for (document, job) in context.jobs() {
-        if let Some(schedule) = &job.schedule {
+    for (document, job) in context.scheduled() {
+        if let Some(schedule) = job.schedule {
             check(document, schedule, problems);
         }
-        if let Err(error) = job.suspend.until(job.schedule.as_ref())
+        if let Err(error) = job.suspend.until(job.schedule)
             && error != ScheduleError::TimeZone
         {
             let problem = Problem::error("bad-until", format!("`spec.suspend.until`: {error}"));
             problems.push(at(document, &["suspend", "until"], problem));
         }
-        if let Suspend::Because { reason, .. } = &job.suspend
+        if let Suspend::Because { reason, .. } = job.suspend
             && reason.is_empty()
         {
             let problem = Problem::error("no-value", "`spec.suspend.reason` is empty");

@@ -41,7 +41,7 @@ fn missing_table(
     let missing = environments_without(context, |catalog| catalog.table(table).is_some())?;
     let kind = context.catalogs.values().find_map(|catalog| catalog.no_tables.get(table));
     if let Some(kind) = kind {
-        return Some(part.problem(place, no_table(table, *kind)));
+        return Some(part.problem(place, no_table(table, *kind, "synchronized")));
     }
     let names = context.catalogs.values().flat_map(|catalog| catalog.tables.keys());
     let help = suggestion(table, names.map(String::as_str).collect::<Vec<_>>())
@@ -58,7 +58,7 @@ fn missing_table(
     Some(part.problem(place, problem))
 }
 
-fn no_table(name: &str, kind: NoTable) -> Problem {
+pub(super) fn no_table(name: &str, kind: NoTable, verb: &str) -> Problem {
     let (kind, help) = match kind {
         NoTable::View => ("a view", "name the tables it reads"),
         NoTable::MaterializedView => ("a materialized view", "name the tables it reads"),
@@ -66,7 +66,7 @@ fn no_table(name: &str, kind: NoTable) -> Problem {
         NoTable::Partition => ("a partition of another table", "name the partitioned table"),
         NoTable::VirtualTable => ("a virtual table", "name the table it is filled from"),
     };
-    let message = format!("`{name}` is {kind}: only tables can be synchronized");
+    let message = format!("`{name}` is {kind}: only tables can be {verb}");
     Problem::error("no-table", message).help(help)
 }
 

@@ -52,9 +52,24 @@ impl Holder {
         }
     }
 
+    /// Another process of this machine, as it would write itself down.
+    #[cfg(test)]
+    pub fn of_process(process: u32) -> Self {
+        Self { process, started: started(process).known(), ..Self::this() }
+    }
+
+    /// Whether it is this very process.
+    pub fn is_this(&self) -> bool {
+        let this = Self::this();
+        self.process == this.process
+            && self.boot == this.boot
+            && self.space == this.space
+            && self.started == this.started
+    }
+
     /// Whether it was a process of this machine, seen from here by the same number, that isn't there
     /// any more. Of another machine's nobody here knows.
-    pub(super) fn is_dead(&self) -> bool {
+    pub fn is_dead(&self) -> bool {
         let is_here = self.boot.is_some()
             && self.boot == boot()
             && self.space.is_some()
@@ -122,10 +137,11 @@ mod tests {
     #[test]
     fn a_process_that_ended_is_dead_and_of_others_nobody_knows() {
         let this = Holder::this();
-        assert!(!this.is_dead());
+        assert!(!this.is_dead() && this.is_this());
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let process = child.id();
         let ended = Holder { process, started: started(process).known(), ..this.clone() };
+        assert!(!ended.is_this());
         child.wait().unwrap();
         assert!(Holder { started: Some("1".into()), ..ended.clone() }.is_dead());
         let elsewhere = Holder { boot: Some("another".into()), ..ended.clone() };

@@ -1,7 +1,8 @@
 //! A lease as a row of a server, which its holder renews.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -50,7 +51,13 @@ pub struct Renewed {
     /// When it was last known to be ours, in milliseconds since the machine started.
     known: Arc<AtomicI64>,
     task: JoinHandle<()>,
+    /// The term that is left behind.
+    counted: AtomicI64,
+    dropped: Dropped,
 }
+
+/// Leases that were held to the end of what was dropped in the midst, by their terms.
+pub(in crate::state) type Dropped = Arc<Mutex<BTreeMap<Office, i64>>>;
 
 /// What a lease that was lost says in place of a moment.
 const LOST: i64 = i64::MIN;
@@ -100,6 +107,15 @@ async fn observe(state: &mut State, office: Office) -> Result<(), Error> {
 }
 
 impl State {
+    /// Gives back what was still held when a look was dropped.
+    pub async fn give_back_dropped(&mut self) -> Result<(), Error> {
+        let dropped = self.dropped.lock().map(|mut it| std::mem::take(&mut *it));
+        for (office, term) in dropped.unwrap_or_default() {
+            give_back(self.place.clone(), office, term, term).await?;
+        }
+        Ok(())
+    }
+
     /// Waits while a lease's holder gives no sign of life, until it does or its time is over: only
     /// then can somebody who asks once take it from a holder that died elsewhere.
     pub async fn outwait(&mut self, office: Office) -> Result<(), Error> {
@@ -160,8 +176,10 @@ async fn grab(state: &mut State, office: Office, seen: &Seen, asked: i64) -> Res
     let known = Arc::new(AtomicI64::new(asked));
     let place = state.place.clone();
     let task = tokio::spawn(renew(place.clone(), office, number, Arc::clone(&known)));
-    let term = Term { store, number };
-    Ok(Taken::Ours(Lease::of(Renewed { office, term, place, known, task })))
+    let (term, counted) = (Term { store, number }, AtomicI64::new(number));
+    let dropped = Arc::clone(&state.dropped);
+    let lease = Renewed { office, term, place, known, task, counted, dropped };
+    Ok(Taken::Ours(Lease::of(lease)))
 }
 
 /// Whether exactly that row was changed; another process may have been quicker.
@@ -225,22 +243,37 @@ impl Holding for Renewed {
         Some(&self.term)
     }
 
+    fn count_from(&self, seen: i64) {
+        self.counted.fetch_max(seen, Ordering::SeqCst);
+    }
+
     fn release(self: Box<Self>) -> BoxFuture<'static, Result<(), Error>> {
-        async move {
-            self.task.abort();
-            let mut state = State::open_at(self.place.clone()).await?;
-            let (name, term) = (text(self.office.name()), Value::Integer(self.term.number));
-            let nobody = text(NOBODY);
-            let (key, set) = ([("office", &name), ("term", &term)], [("holder", &nobody)]);
-            changed(state.session.update(&state.tables.leases, &key, &set).await)?;
-            state.close().await
-        }
-        .boxed()
+        self.task.abort();
+        self.known.store(LOST, Ordering::SeqCst);
+        let (place, office, term) = (self.place.clone(), self.office, self.term.number);
+        let counted = self.counted.load(Ordering::SeqCst);
+        give_back(place, office, term, counted).boxed()
     }
 }
 
 impl Drop for Renewed {
     fn drop(&mut self) {
         self.task.abort();
+        if self.is_held()
+            && let Ok(mut dropped) = self.dropped.lock()
+        {
+            dropped.insert(self.office, self.term.number);
+        }
     }
+}
+
+/// Over a session of its own: what was dropped may have left the others in the midst of something.
+async fn give_back(place: Place, office: Office, term: i64, counted: i64) -> Result<(), Error> {
+    let mut state = State::open_at(place).await?;
+    let (name, term) = (text(office.name()), Value::Integer(term));
+    let (nobody, counted) = (text(NOBODY), Value::Integer(counted));
+    let key = [("office", &name), ("term", &term)];
+    let set = [("holder", &nobody), ("term", &counted)];
+    changed(state.session.update(&state.tables.leases, &key, &set).await)?;
+    state.close().await
 }

@@ -1,0 +1,225 @@
+//! What publishing works with: one environment's database, queues and stores, and its resources.
+//!
+//! Answers for sending messages, and for what the tables say of a key right now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::current::{Asked, current};
+use super::message::{Message, Packing, bodies};
+use super::model::{Model, Outlet, OutletKind};
+use super::publisher::Published;
+use super::versions::Versions;
+use super::{Counts, Error, trigger};
+use crate::apply::work::{self, Republish, to_republish};
+use crate::catalog::Catalog;
+use crate::config::target::Part;
+use crate::config::{Config, Environment, MessageFormat};
+use crate::database::{Access, Session};
+use crate::manifest::Manifests;
+use crate::manifest::words::did_you_mean;
+use crate::queue::Broker;
+use crate::store::Store;
+
+/// One environment, open for publishing.
+pub struct Shop<'c> {
+    pub config: &'c Config,
+    pub environment: Environment,
+    pub session: Session,
+    pub versions: Versions,
+    pub broker: Box<dyn Broker>,
+    /// Opened when they are needed first.
+    stores: BTreeMap<(Part, Option<String>), Box<dyn Store>>,
+    pub models: Vec<Model>,
+    packing: Packing,
+    /// Records that runs touched and that wait to be published.
+    to_republish: Vec<Republish>,
+    pub counts: Counts,
+}
+
+/// Whether storage and search tables that are missing are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreateTables {
+    Yes,
+    No,
+}
+
+/// The resources named, or all, in the order of their names.
+pub fn selected(manifests: &Manifests, names: &[String]) -> Result<Vec<String>, Error> {
+    let unknown = names.iter().find(|name| !manifests.resources.contains_key(*name));
+    if let Some(name) = unknown {
+        let known: Vec<&str> = manifests.resources.keys().map(String::as_str).collect();
+        let hint = did_you_mean(name, known.iter().copied()).map(|hint| format!("; {hint}"));
+        let all = || match known.is_empty() {
+            true => "; no manifest describes one".to_owned(),
+            false => format!("; there are {}", known.join(", ")),
+        };
+        let name = crate::escape::visible(name).to_string();
+        return Err(Error::NoResource { name, hint: hint.unwrap_or_else(all) });
+    }
+    let all = manifests.resources.keys();
+    Ok(all.filter(|name| names.is_empty() || names.contains(name)).cloned().collect())
+}
+
+impl<'c> Shop<'c> {
+    /// Opens everything for the resources named.
+    pub async fn open(
+        config: &'c Config,
+        environment: Environment,
+        manifests: &Manifests,
+        names: &[String],
+        create: CreateTables,
+    ) -> Result<Self, Error> {
+        let broker = crate::queue::open(config, environment, None).await?;
+        let url = config.environment(environment).database.expose();
+        let mut session = Session::open(url, environment.as_str(), Access::Write).await?;
+        let catalog = session.catalog().await?;
+        let to_republish = to_republish(&mut session, &catalog).await?;
+        let mut models = resolve(&catalog, manifests, names)?;
+        let mut made = false;
+        for model in &models {
+            for outlet in model.outlets.iter().filter(|outlet| outlet.is_missing) {
+                if create == CreateTables::No {
+                    let (resource, table) = (model.name.clone(), outlet.table.name.clone());
+                    return Err(Error::NotMade { resource, table });
+                }
+                session.create_table_if_missing(&outlet.table).await?;
+                made = true;
+            }
+        }
+        if made {
+            models = resolve(&session.catalog().await?, manifests, names)?;
+        }
+        let versions = Versions::open(&mut session).await?;
+        let format = config.environment(environment).publish.as_ref();
+        let format = format.and_then(|publish| publish.queue.as_ref()?.format);
+        let packing = match format {
+            Some(MessageFormat::Spryker) => Packing::One,
+            Some(MessageFormat::Batch) | None => Packing::Many,
+        };
+        let mut shop = Self {
+            config,
+            environment,
+            session,
+            versions,
+            broker,
+            stores: BTreeMap::new(),
+            models,
+            packing,
+            to_republish,
+            counts: Counts::default(),
+        };
+        for queue in shop.queues() {
+            shop.broker.declare(&queue).await?;
+        }
+        Ok(shop)
+    }
+
+    /// The queues of the resources: events first, since they bring what the others carry.
+    pub fn queues(&self) -> Vec<String> {
+        let events = self.models.iter().map(|model| events_of(&model.name));
+        let mut queues: Vec<String> = events.collect();
+        for outlet in self.models.iter().flat_map(|model| &model.outlets) {
+            if !queues.contains(&outlet.queue) {
+                queues.push(outlet.queue.clone());
+            }
+        }
+        queues
+    }
+
+    pub async fn store(
+        &mut self,
+        part: Part,
+        shop_store: Option<&str>,
+    ) -> Result<&mut Box<dyn Store>, Error> {
+        let of = self.config.stores_of(self.environment, part)?;
+        let own = if of == [None] { None } else { shop_store };
+        let key = (part, own.map(str::to_owned));
+        if !self.stores.contains_key(&key) {
+            let opened = crate::store::open(self.config, self.environment, part, own).await?;
+            self.stores.insert(key.clone(), opened);
+        }
+        Ok(self.stores.get_mut(&key).expect("it was just opened"))
+    }
+
+    /// Puts messages into their queue.
+    pub async fn send(&mut self, queue: &str, messages: &[Message]) -> Result<(), Error> {
+        let bodies = bodies(messages, self.packing);
+        self.broker.send(queue, &bodies).await?;
+        self.counts.sent += messages.len() as u64;
+        Ok(())
+    }
+
+    /// Sends what was published; then it needn't be noted any longer.
+    pub async fn send_published(&mut self, published: &Published) -> Result<(), Error> {
+        for (queue, messages) in &published.messages {
+            self.send(queue, messages).await?;
+        }
+        self.versions.sent(&mut self.session, &published.notes).await
+    }
+
+    /// Takes up what others left: what runs touched is put into the queues of events, and what was
+    /// published and perhaps never sent is sent.
+    pub async fn take_up(&mut self) -> Result<(), Error> {
+        let all = std::mem::take(&mut self.to_republish);
+        for model in &self.models {
+            let of: Vec<&Republish> = all.iter().filter(|it| it.resource == model.name).collect();
+            let ids: BTreeSet<&String> = of.iter().map(|it| &it.id).collect();
+            let ids: Vec<String> = ids.into_iter().cloned().collect();
+            if ids.is_empty() {
+                continue;
+            }
+            let bodies = trigger::bodies(model, trigger::in_parts(&ids));
+            self.broker.send(&events_of(&model.name), &bodies).await?;
+            work::done(&mut self.session, &of).await?;
+        }
+        self.send_unsent().await
+    }
+
+    /// Sends what a process noted that ended before it was sent: as it is now.
+    pub async fn send_unsent(&mut self) -> Result<(), Error> {
+        for note in self.versions.unsent(&mut self.session).await? {
+            let outlets = self.models.iter().flat_map(|model| &model.outlets);
+            let Some(outlet) = outlets.clone().find(|it| it.table.name == note.place) else {
+                continue;
+            };
+            let queue = outlet.queue.clone();
+            let asked = note.keys.into_iter().map(Asked::from).collect::<Vec<_>>();
+            let messages = current(&mut self.session, &self.versions, outlet, &asked).await?;
+            self.send(&queue, &messages).await?;
+            self.versions.sent(&mut self.session, &[note.id]).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn close(self) -> Result<(), Error> {
+        for store in self.stores.into_values() {
+            store.close().await?;
+        }
+        self.broker.close().await?;
+        Ok(self.session.close().await?)
+    }
+}
+
+/// The queue of a resource's events.
+pub fn events_of(resource: &str) -> String {
+    format!("publish.{resource}")
+}
+
+/// The resources named, as the database has them.
+pub fn resolve(
+    catalog: &Catalog,
+    manifests: &Manifests,
+    names: &[String],
+) -> Result<Vec<Model>, Error> {
+    let resources = selected(manifests, names)?;
+    let model = |name: &String| Model::new(name, &manifests.resources[name].spec, catalog);
+    resources.iter().map(model).collect()
+}
+
+/// Which part of the read stores an outlet leads to.
+pub fn part_of(outlet: &Outlet) -> Part {
+    match outlet.kind {
+        OutletKind::Storage => Part::Storage,
+        OutletKind::Search { .. } => Part::Search,
+    }
+}

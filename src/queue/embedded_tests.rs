@@ -1,0 +1,302 @@
+//! The embedded queue, used by several sessions and processes at once.
+
+use std::path::PathBuf;
+
+use super::*;
+
+const NOW: Duration = Duration::ZERO;
+const SOON: Duration = Duration::from_secs(20);
+
+struct File {
+    folder: tempfile::TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("PROD/queue.db")
+    }
+
+    async fn open(&self) -> Embedded {
+        let mut queue = Embedded::open(&self.path(), Environment::Prod).await.unwrap();
+        queue.declare("sync").await.unwrap();
+        queue
+    }
+}
+
+fn bodies(from: usize, to: usize) -> Vec<String> {
+    (from..to).map(|number| format!("{{\"write\":{number}}}")).collect()
+}
+
+fn told(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries.iter().map(|delivery| delivery.body.as_str()).collect()
+}
+
+fn tags(deliveries: &[Delivery]) -> Vec<u64> {
+    deliveries.iter().map(|delivery| delivery.tag).collect()
+}
+
+async fn depth(queue: &mut Embedded) -> (u64, u64, u64) {
+    let list = queue.list().await.unwrap();
+    assert_eq!(list.len(), 1, "{list:?}");
+    (list[0].ready, list[0].unacknowledged, list[0].failed)
+}
+
+#[tokio::test]
+async fn messages_come_in_their_order_once_to_each_session() {
+    let file = File::new();
+    let (mut one, mut two) = (file.open().await, file.open().await);
+    one.send("sync", &bodies(0, 1_203)).await.unwrap();
+    let first = one.take("sync", 500, NOW).await.unwrap();
+    let second = two.take("sync", 5_000, NOW).await.unwrap();
+    assert_eq!(told(&first), bodies(0, 500));
+    assert_eq!(told(&second), bodies(500, 1_203));
+    assert!(first.iter().all(|it| it.sent.is_some() && !it.again));
+    assert_eq!(two.take("sync", 10, NOW).await.unwrap(), []);
+    assert_eq!(depth(&mut one).await, (0, 1_203, 0));
+    // Another's are never acknowledged.
+    one.acknowledge("sync", &tags(&second)).await.unwrap();
+    assert_eq!(depth(&mut one).await, (0, 1_203, 0));
+    one.acknowledge("sync", &tags(&first)).await.unwrap();
+    two.acknowledge("sync", &tags(&second)).await.unwrap();
+    assert_eq!(depth(&mut one).await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn what_is_given_back_comes_first_again() {
+    let file = File::new();
+    let (mut one, mut two) = (file.open().await, file.open().await);
+    one.send("sync", &bodies(0, 6)).await.unwrap();
+    let taken = one.take("sync", 4, NOW).await.unwrap();
+    one.give_back("sync", &tags(&taken)[1..3]).await.unwrap();
+    let taken = two.take("sync", 9, NOW).await.unwrap();
+    assert_eq!(told(&taken), [&bodies(1, 3)[..], &bodies(4, 6)[..]].concat());
+    let again: Vec<_> = taken.iter().map(|it| it.again).collect();
+    assert_eq!(again, [true, true, false, false]);
+}
+
+#[tokio::test]
+async fn what_a_closed_or_dropped_session_had_comes_again_at_once() {
+    let file = File::new();
+    let mut other = file.open().await;
+    other.send("sync", &bodies(0, 3)).await.unwrap();
+    for end in ["close", "drop"] {
+        let mut one = file.open().await;
+        assert_eq!(one.take("sync", 9, NOW).await.unwrap().len(), 3, "{end}");
+        assert_eq!(other.take("sync", 9, NOW).await.unwrap(), []);
+        match end {
+            "close" => Box::new(one).close().await.unwrap(),
+            _ => drop(one),
+        }
+        assert_eq!(depth(&mut other).await, (3, 0, 0), "{end}");
+    }
+    assert_eq!(other.take("sync", 9, NOW).await.unwrap().len(), 3);
+    assert_eq!(other.session.takers().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lease_that_ended_hands_out_again_and_its_former_holder_acknowledges_nothing() {
+    let file = File::new();
+    let (mut slow, mut quick) = (file.open().await, file.open().await);
+    slow.lease = Duration::ZERO;
+    slow.send("sync", &bodies(0, 2)).await.unwrap();
+    let late = slow.take("sync", 9, NOW).await.unwrap();
+    let again = quick.take("sync", 9, SOON).await.unwrap();
+    assert_eq!(told(&again), told(&late));
+    assert!(again.iter().all(|it| it.again));
+    slow.acknowledge("sync", &tags(&late)).await.unwrap();
+    slow.give_back("sync", &tags(&late)).await.unwrap();
+    assert_eq!(depth(&mut quick).await, (0, 2, 0));
+    quick.acknowledge("sync", &tags(&again)).await.unwrap();
+    assert_eq!(depth(&mut quick).await, (0, 0, 0));
+}
+
+#[tokio::test]
+async fn messages_of_a_process_that_was_killed_come_again_at_once() {
+    let file = File::new();
+    let mut queue = file.open().await;
+    queue.send("sync", &bodies(0, 2)).await.unwrap();
+    // A child stands for the process that took them.
+    let mut child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let holder = Holder::of_process(child.id());
+    let ready = queue.session.ready_messages(1, 9, no_time()).await.unwrap();
+    let held: Vec<i64> = ready.iter().map(|message| message.id).collect();
+    queue.session.note_taker(77, &serde_json::to_string(&holder).unwrap()).await.unwrap();
+    queue.session.hold_messages(&held, 77, i64::MAX).await.unwrap();
+    assert_eq!(queue.take("sync", 9, NOW).await.unwrap(), []);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let again = queue.take("sync", 9, NOW).await.unwrap();
+    assert_eq!(told(&again), bodies(0, 2));
+    assert!(again.iter().all(|it| it.again));
+}
+
+#[tokio::test]
+async fn a_take_waits_for_the_first_message_and_no_longer() {
+    let file = File::new();
+    let (mut one, mut two) = (file.open().await, file.open().await);
+    let sending = async {
+        tokio::task::yield_now().await;
+        two.send("sync", &bodies(0, 2)).await.unwrap();
+    };
+    let (taken, ()) = tokio::join!(one.take("sync", 9, SOON), sending);
+    assert_eq!(taken.unwrap().len(), 2);
+    let begun = Instant::now();
+    assert_eq!(one.take("sync", 9, Duration::from_millis(30)).await.unwrap(), []);
+    assert!(begun.elapsed() >= Duration::from_millis(30));
+}
+
+/// A worker waits beside other things, and gives the waiting up when one of them happens.
+#[tokio::test]
+async fn a_take_that_is_given_up_loses_nothing() {
+    let file = File::new();
+    let (mut queue, mut other) = (file.open().await, file.open().await);
+    queue.send("sync", &bodies(0, 5)).await.unwrap();
+    for polls in 1..60 {
+        let mut taking = queue.take("sync", 2, NOW);
+        let mut done = None;
+        for _ in 0..polls {
+            done = taking.as_mut().now_or_never();
+            if done.is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        drop(taking);
+        if let Some(taken) = done {
+            queue.give_back("sync", &tags(&taken.unwrap())).await.unwrap();
+        }
+        other.list().await.unwrap();
+    }
+    assert_eq!(told(&queue.take("sync", 9, SOON).await.unwrap()), bodies(0, 5));
+}
+
+#[tokio::test]
+async fn failures_wait_beside_the_queue_until_they_are_replayed() {
+    let file = File::new();
+    let mut queue = file.open().await;
+    queue.send("sync", &bodies(0, 3)).await.unwrap();
+    let taken = queue.take("sync", 2, NOW).await.unwrap();
+    for one in &taken {
+        queue.fail("sync", &one.body, one.sent, "no such store").await.unwrap();
+    }
+    queue.fail("sync", "not JSON", None, "isn't JSON").await.unwrap();
+    queue.acknowledge("sync", &tags(&taken)).await.unwrap();
+    assert_eq!(depth(&mut queue).await, (1, 0, 3));
+    let failed = queue.peek("sync.error", 2).await.unwrap();
+    assert_eq!(failed[0].body, taken[0].body);
+    assert_eq!(failed[1].reason.as_deref(), Some("no such store"));
+    assert_eq!(queue.replay("sync").await.unwrap(), 3);
+    assert_eq!(depth(&mut queue).await, (4, 0, 0));
+    let all = queue.take("sync", 9, NOW).await.unwrap();
+    let told = told(&all);
+    assert_eq!(told, [&bodies(2, 3)[0], &bodies(0, 1)[0], &bodies(1, 2)[0], "not JSON"]);
+    assert_eq!((all[1].sent, all[3].sent), (taken[0].sent, None));
+    assert_eq!(queue.replay("sync").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn purging_leaves_what_is_handed_out() {
+    let file = File::new();
+    let mut queue = file.open().await;
+    queue.send("sync", &bodies(0, 900)).await.unwrap();
+    let taken = queue.take("sync", 100, NOW).await.unwrap();
+    assert_eq!(queue.purge("sync").await.unwrap(), 800);
+    assert_eq!(depth(&mut queue).await, (0, 100, 0));
+    queue.give_back("sync", &tags(&taken)).await.unwrap();
+    assert_eq!(queue.take("sync", 999, NOW).await.unwrap().len(), 100);
+    queue.fail("sync", "{}", None, "no").await.unwrap();
+    assert_eq!(queue.purge("sync.error").await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn large_messages_are_handed_out_few_at_a_time() {
+    let file = File::new();
+    let mut queue = file.open().await;
+    let large = |kibibytes: usize| "x".repeat(kibibytes << 10);
+    queue.send("sync", &[large(20 << 10), large(9 << 10), large(9 << 10)]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(queue.take("sync", 9, NOW).await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_queue_is_answered_with_the_nearest_name() {
+    let file = File::new();
+    let mut queue = file.open().await;
+    for (name, hint) in [
+        ("snyc", "; did you mean sync?"),
+        ("sync.eror", "; did you mean sync.error?"),
+        ("publish.cms_block", "; there are sync"),
+    ] {
+        let error = queue.peek(name, 1).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("PROD has no queue {name}{hint}"));
+        assert!(queue.send(name, &[]).await.is_err());
+    }
+    assert!(
+        Embedded::look(&file.folder.path().join("no.db"), Environment::Prod)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let mut look = Embedded::look(&file.path(), Environment::Prod).await.unwrap().unwrap();
+    assert_eq!(depth(&mut look).await, (0, 0, 0));
+    assert!(look.send("sync", &bodies(0, 1)).await.is_err());
+}
+
+/// Several processes that begin at once find a file without tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_that_open_a_new_file_at_once_share_it() {
+    for _ in 0..10 {
+        let file = File::new();
+        let path = file.path();
+        let opening = (0..6).map(|number| {
+            let path = path.clone();
+            tokio::spawn(async move {
+                let mut queue = Embedded::open(&path, Environment::Prod).await.unwrap();
+                queue.declare("sync").await.unwrap();
+                queue.send("sync", &bodies(number, number + 1)).await.unwrap();
+            })
+        });
+        for opened in futures_util::future::join_all(opening).await {
+            opened.unwrap();
+        }
+        assert_eq!(depth(&mut file.open().await).await, (6, 0, 0));
+    }
+}
+
+/// 100,000 messages of 600 bytes: sent in batches of 10,000, taken and acknowledged 1,000 at once.
+#[tokio::test]
+async fn a_full_round_is_quick() {
+    let file = File::new();
+    let (mut sender, mut worker) = (file.open().await, file.open().await);
+    let body = format!("{{\"write\":\"{}\"}}", "x".repeat(588));
+    let batch = vec![body; 10_000];
+    let begun = Instant::now();
+    for _ in 0..10 {
+        sender.send("sync", &batch).await.unwrap();
+    }
+    let sent = begun.elapsed();
+    let mut count = 0;
+    loop {
+        let taken = worker.take("sync", 1_000, NOW).await.unwrap();
+        if taken.is_empty() {
+            break;
+        }
+        count += taken.len();
+        worker.acknowledge("sync", &tags(&taken)).await.unwrap();
+    }
+    let rest = begun.elapsed().saturating_sub(sent);
+    println!("sent in {sent:?}, taken and acknowledged in {rest:?}");
+    assert_eq!(count, 100_000);
+    assert_eq!(depth(&mut worker).await, (0, 0, 0));
+    // Debug builds on a loaded machine take a few seconds.
+    assert!(begun.elapsed() < Duration::from_mins(1), "{sent:?} {rest:?}");
+}
+
+fn no_time() -> Now<'static> {
+    Now { at: 0, gone: &[] }
+}

@@ -1,0 +1,163 @@
+//! Queues of messages: durable, handed out under a lease, with an error queue beside each.
+//!
+//! Answers for one trait that every kind of queue stands behind. What a message says, and who makes
+//! and consumes it, is `publish`'s.
+
+pub mod embedded;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use crate::config::target::{NoPlace, Part, Place, kind_of};
+use crate::config::{Config, Environment};
+use crate::escape::visible;
+pub use embedded::Embedded;
+
+/// Why a queue can't be used. What was sent or taken before stands.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] crate::database::Error),
+    /// The operator's file names none, or one for each of the shop's stores.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// A queue of a kind that this program doesn't speak to.
+    #[error(
+        "the queue of {environment}: {kind} is not supported; `embedded` is, and `amqp://…` will be \
+         by a later release"
+    )]
+    Unsupported { environment: Environment, kind: String },
+    /// The file of an embedded queue can't be made.
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    /// Nobody declared a queue of that name.
+    #[error("{environment} has no queue {queue}{hint}", queue = visible(queue))]
+    Unknown { environment: Environment, queue: String, hint: String },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Opens the queues of an environment. Where the operator's file names one broker for each of the
+/// shop's stores, `store` says which one; where it names one for all, it is that one. For which stores
+/// there is one each tells [`Config::stores_of`].
+pub async fn open(
+    config: &Config,
+    environment: Environment,
+    store: Option<&str>,
+) -> Result<Box<dyn Broker>> {
+    let path = path(config, environment, store)?;
+    Ok(Box::new(Embedded::open(&path, environment).await?))
+}
+
+/// The same for looking alone: neither file nor folder is made. `None` where nothing was ever sent.
+pub async fn look(
+    config: &Config,
+    environment: Environment,
+    store: Option<&str>,
+) -> Result<Option<Box<dyn Broker>>> {
+    let looked = Embedded::look(&path(config, environment, store)?, environment).await?;
+    Ok(looked.map(|queue| Box::new(queue) as Box<dyn Broker>))
+}
+
+fn path(config: &Config, environment: Environment, store: Option<&str>) -> Result<PathBuf> {
+    match config.place_of(environment, Part::Queue, store)? {
+        Place::Embedded(path) => Ok(path),
+        Place::Url(url) => Err(Error::Unsupported { environment, kind: kind_of(url) }),
+    }
+}
+
+fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { path, source }
+}
+
+/// What follows a queue's name for the messages that couldn't be carried out.
+pub const ERROR_SUFFIX: &str = ".error";
+
+/// A message as it is handed out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// By which it is acknowledged; of this session alone.
+    pub tag: u64,
+    pub body: String,
+    /// When it was sent first, in microseconds since 1970; unknown of other programs' messages.
+    pub sent: Option<i64>,
+    /// It was handed out before, and not acknowledged.
+    pub again: bool,
+}
+
+/// A message that is looked at and stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peeked {
+    pub body: String,
+    pub sent: Option<i64>,
+    /// Of a message in an error queue: why it is there.
+    pub reason: Option<String>,
+}
+
+/// How many messages wait in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Depth {
+    pub queue: String,
+    /// To be handed out.
+    pub ready: u64,
+    /// Handed out, and not yet acknowledged.
+    pub unacknowledged: u64,
+    /// In the error queue beside it.
+    pub failed: u64,
+}
+
+/// A session with the queues of one environment.
+pub trait Broker: Send {
+    /// Makes a queue and its error queue where they are missing.
+    fn declare<'a>(&'a mut self, queue: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Appends messages, in their order.
+    ///
+    /// # Guarantees
+    /// On `Ok` all of them outlive a crash of this process and of the queue's server.
+    fn send<'a>(&'a mut self, queue: &'a str, bodies: &'a [String]) -> BoxFuture<'a, Result<()>>;
+
+    /// Hands out at most `most` messages, the oldest first; waits for the first one for at most
+    /// `wait`. They come again, here or elsewhere, unless they are acknowledged.
+    fn take<'a>(
+        &'a mut self,
+        queue: &'a str,
+        most: usize,
+        wait: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Delivery>>>;
+
+    /// Acknowledges messages: they never come again. One whose lease has ended meanwhile may have
+    /// gone to somebody else; that is no error.
+    fn acknowledge<'a>(&'a mut self, queue: &'a str, tags: &'a [u64]) -> BoxFuture<'a, Result<()>>;
+
+    /// Hands messages back at once, for whoever takes them next.
+    fn give_back<'a>(&'a mut self, queue: &'a str, tags: &'a [u64]) -> BoxFuture<'a, Result<()>>;
+
+    /// Moves a message to the error queue, with the reason: the copy lasts before the original is
+    /// acknowledged. `body` may be a part of what was taken; the rest is the caller's to handle.
+    fn fail<'a>(
+        &'a mut self,
+        queue: &'a str,
+        body: &'a str,
+        sent: Option<i64>,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Every queue that was declared, by name; error queues stand beside theirs.
+    fn list(&mut self) -> BoxFuture<'_, Result<Vec<Depth>>>;
+
+    /// The oldest messages, which stay where they are. `queue` may name an error queue.
+    fn peek<'a>(&'a mut self, queue: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<Peeked>>>;
+
+    /// Sends the messages of the error queue again, with the time they were sent first; returns how
+    /// many.
+    fn replay<'a>(&'a mut self, queue: &'a str) -> BoxFuture<'a, Result<u64>>;
+
+    /// Drops every message that isn't handed out; returns how many. `queue` may name an error queue.
+    fn purge<'a>(&'a mut self, queue: &'a str) -> BoxFuture<'a, Result<u64>>;
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
+}

@@ -1,0 +1,176 @@
+//! Read stores: what the shop's front end reads, kept by key or searched by words.
+//!
+//! Answers for one trait that every kind of store stands behind, and for the last write winning by
+//! its version, in whatever order writes arrive. What is stored is `publish`'s.
+
+pub mod embedded;
+mod newest;
+mod words;
+
+use std::path::PathBuf;
+
+use futures_util::future::BoxFuture;
+
+use crate::config::target::{NoPlace, Part, Place, kind_of};
+use crate::config::{Config, Environment};
+pub use embedded::Embedded;
+
+/// Why a store can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Database(#[from] crate::database::Error),
+    /// The operator's file names none, or one for each of the shop's stores.
+    #[error(transparent)]
+    NoPlace(#[from] NoPlace),
+    /// A store of a kind that this program doesn't speak to.
+    #[error(
+        "the {part} of {environment}: {kind} is not supported; `embedded` is, and {later} will be by \
+         a later release",
+        part = .part.as_str(), later = later(*.part)
+    )]
+    Unsupported { environment: Environment, part: Part, kind: String },
+    /// The file of an embedded store can't be made.
+    #[error("{path}: {source}", path = path.display())]
+    File { path: PathBuf, source: std::io::Error },
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+fn later(part: Part) -> &'static str {
+    match part {
+        Part::Storage => "`redis://…`",
+        Part::Queue | Part::Search => "`http://…`",
+    }
+}
+
+/// Opens the storage of an environment. Where the operator's file names one for each of the shop's
+/// stores, `shop_store` says which one; where it names one for all, it is that one. For which stores
+/// there is one each tells [`Config::stores_of`].
+pub async fn open_storage(
+    config: &Config,
+    environment: Environment,
+    shop_store: Option<&str>,
+) -> Result<Box<dyn Store>> {
+    open(config, environment, Part::Storage, shop_store).await
+}
+
+/// The same of the search store.
+pub async fn open_search(
+    config: &Config,
+    environment: Environment,
+    shop_store: Option<&str>,
+) -> Result<Box<dyn Store>> {
+    open(config, environment, Part::Search, shop_store).await
+}
+
+/// Opens a read store, making what is missing.
+pub async fn open(
+    config: &Config,
+    environment: Environment,
+    part: Part,
+    shop_store: Option<&str>,
+) -> Result<Box<dyn Store>> {
+    let path = path(config, environment, part, shop_store)?;
+    Ok(Box::new(Embedded::open(&path, environment, part).await?))
+}
+
+/// The same for looking alone: neither file nor folder is made. `None` where nothing was ever written.
+pub async fn look(
+    config: &Config,
+    environment: Environment,
+    part: Part,
+    shop_store: Option<&str>,
+) -> Result<Option<Box<dyn Store>>> {
+    let path = path(config, environment, part, shop_store)?;
+    let looked = Embedded::look(&path, environment, part).await?;
+    Ok(looked.map(|store| Box::new(store) as Box<dyn Store>))
+}
+
+fn path(
+    config: &Config,
+    environment: Environment,
+    part: Part,
+    shop_store: Option<&str>,
+) -> Result<PathBuf> {
+    match config.place_of(environment, part, shop_store)? {
+        Place::Embedded(path) => Ok(path),
+        Place::Url(url) => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
+    }
+}
+
+/// One write or deletion, and when it became true.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// The index of a search store; empty in a storage, which has one space of keys.
+    pub index: String,
+    pub key: String,
+    /// Microseconds since 1970 by the database's clock; the greatest one of a key wins, and of two
+    /// equal ones the later arrival.
+    pub version: i64,
+    /// The document as JSON text; none: the key is deleted.
+    pub value: Option<String>,
+}
+
+/// What became of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The store says so from now on.
+    Done,
+    /// A later one stands there already; it was dropped.
+    Outdated,
+    /// The store will never take it, and why.
+    Refused(String),
+}
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub value: String,
+    /// As it was given; unknown of other programs' writes.
+    pub version: Option<i64>,
+}
+
+/// A document that was found by its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    pub key: String,
+    pub value: String,
+}
+
+/// A session with one store.
+pub trait Store: Send {
+    /// Carries operations out, in any number and order; of several on one key the greatest version
+    /// wins. Returns what became of each, in their order.
+    fn apply<'a>(&'a mut self, operations: &'a [Operation]) -> BoxFuture<'a, Result<Vec<Fate>>>;
+
+    /// What stands under keys, in their order.
+    fn get<'a>(
+        &'a mut self,
+        index: &'a str,
+        keys: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<Option<Stored>>>>;
+
+    /// A page of the keys of an index that begin with `prefix`, in their order, after the key given;
+    /// none after the last.
+    fn keys<'a>(
+        &'a mut self,
+        index: &'a str,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<String>>>;
+
+    /// The indexes there are; of a storage one without a name.
+    fn indexes(&mut self) -> BoxFuture<'_, Result<Vec<String>>>;
+
+    /// Documents of an index that hold all words, the best first. Empty in a storage.
+    fn search<'a>(
+        &'a mut self,
+        index: &'a str,
+        words: &'a str,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<Hit>>>;
+
+    fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
+}
