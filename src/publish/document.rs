@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::load::{Entity, Node};
 use super::model::{Child, Model, Shape};
 use crate::database::Value;
+use crate::put::put;
 
 /// Whose document it is.
 #[derive(Debug, Clone, Copy)]
@@ -79,13 +80,22 @@ pub fn value(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(number) => out.push_str(&number.to_string()),
+        Value::Integer(number) => put!(out, "{number}"),
+        Value::Decimal(digits) if is_number(digits) => out.push_str(digits),
         Value::Text(text) | Value::Other(text) => string(out, text),
         Value::Json(text) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             out.push_str(text.trim());
         }
         other => out.push_str(&other.to_json().to_string()),
     }
+}
+
+/// Whether digits are a number of JSON as they stand.
+fn is_number(digits: &str) -> bool {
+    let digits = digits.strip_prefix('-').unwrap_or(digits);
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
+    are_digits(whole) && are_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
 }
 
 fn string(out: &mut String, text: &str) {

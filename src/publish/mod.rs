@@ -7,6 +7,7 @@
 
 mod current;
 pub mod document;
+mod events;
 pub mod export;
 pub mod key;
 pub mod load;
@@ -63,6 +64,9 @@ pub enum Error {
     /// An ID that isn't one of this resource.
     #[error("{id} is no ID of {resource}: its IDs are whole numbers")]
     NoId { resource: String, id: String },
+    /// Comparing rows ended without an answer.
+    #[error("comparing rows broke off: this is a bug in reconcile")]
+    Judging,
     /// Other workers hold messages and don't get on.
     #[error(
         "{left} messages are held by other workers and weren't acknowledged for {seconds} seconds; \

@@ -207,6 +207,14 @@ pub fn difference<'a>(
 }
 
 impl Difference<'_> {
+    /// The entities whose rows differ; of a row that goes over to another entity, both.
+    pub fn entities(&self) -> impl Iterator<Item = String> {
+        let deleted = self.deleted.iter().map(|row| &row.entity);
+        let updated = self.updated.iter().flat_map(|(row, wanted)| [&row.entity, &wanted.entity]);
+        let inserted = self.inserted.iter().map(|wanted| &wanted.entity);
+        deleted.chain(updated).chain(inserted).map(|id| id.display().into_owned())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.deleted.is_empty() && self.updated.is_empty() && self.inserted.is_empty()
     }

@@ -3,6 +3,7 @@
 //! Answers for sending messages, and for what the tables say of a key right now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::current::{Asked, current};
 use super::message::{Message, Packing, bodies};
@@ -29,7 +30,9 @@ pub struct Shop<'c> {
     pub broker: Box<dyn Broker>,
     /// Opened when they are needed first.
     stores: BTreeMap<(Part, Option<String>), Box<dyn Store>>,
-    pub models: Vec<Model>,
+    pub models: Vec<Arc<Model>>,
+    /// Resources of which the last part differed for the most part.
+    pub(super) changing: BTreeSet<String>,
     packing: Packing,
     /// Records that runs touched and that wait to be published.
     to_republish: Vec<Republish>,
@@ -104,6 +107,7 @@ impl<'c> Shop<'c> {
             broker,
             stores: BTreeMap::new(),
             models,
+            changing: BTreeSet::new(),
             packing,
             to_republish,
             counts: Counts::default(),
@@ -210,9 +214,9 @@ pub fn resolve(
     catalog: &Catalog,
     manifests: &Manifests,
     names: &[String],
-) -> Result<Vec<Model>, Error> {
+) -> Result<Vec<Arc<Model>>, Error> {
     let resources = selected(manifests, names)?;
-    let model = |name: &String| Model::new(name, &manifests.resources[name].spec, catalog);
+    let model = |name: &String| Model::new(name, &manifests.resources[name].spec, catalog).map(Arc::new);
     resources.iter().map(model).collect()
 }
 

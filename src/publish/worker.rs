@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::current::{Asked, current};
-use super::load::Wanted;
-use super::message::{Event, Message, Parsed, parse};
+use super::message::{Message, Parsed, parse};
 use super::model::Outlet;
 use super::shop::{Shop, part_of};
-use super::{Error, key, publisher};
+use super::{Error, key};
 use crate::config::target::Part;
 use crate::queue::Delivery;
 use crate::store::{self, Fate, Operation};
@@ -83,47 +82,7 @@ impl Shop<'_> {
         Ok(deliveries.len())
     }
 
-    async fn events(&mut self, queue: &str, deliveries: &[Delivery]) -> Result<(), Error> {
-        if deliveries.iter().any(|delivery| delivery.again) {
-            self.send_unsent().await?;
-        }
-        for delivery in deliveries {
-            self.event(queue, delivery).await?;
-            self.broker.acknowledge(queue, &[delivery.tag]).await?;
-        }
-        Ok(())
-    }
-
-    async fn event(&mut self, queue: &str, delivery: &Delivery) -> Result<(), Error> {
-        let event = match Event::parse(&delivery.body) {
-            Ok(event) => event,
-            Err(error) => {
-                return self.fail(queue, delivery, &delivery.body, &error.to_string()).await;
-            }
-        };
-        let Some(model) = self.models.iter().find(|model| model.name == event.resource) else {
-            let reason = format!("no manifest describes a resource {}", event.resource);
-            return self.fail(queue, delivery, &delivery.body, &reason).await;
-        };
-        let wanted = Wanted::of(&event.which, model.is_numbered());
-        let done = publisher::publish(&mut self.session, &self.versions, model, &wanted).await;
-        let published = match done {
-            Ok(published) => published,
-            Err(error) if publisher::is_of_the_event(&error) => {
-                return self.fail(queue, delivery, &delivery.body, &error.to_string()).await;
-            }
-            Err(error) => return Err(error),
-        };
-        self.counts += published.counts;
-        for fault in &published.faults {
-            let which = super::message::Which::Ids(vec![fault.id.clone()]);
-            let body = Event { resource: event.resource.clone(), which }.body();
-            self.broker.fail(queue, &body, delivery.sent, &fault.reason).await?;
-        }
-        self.send_published(&published).await
-    }
-
-    async fn fail(
+    pub(super) async fn fail(
         &mut self,
         queue: &str,
         delivery: &Delivery,
