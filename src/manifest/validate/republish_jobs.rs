@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::parts::parts;
 use super::{Context, MAX_ALIKE};
 use crate::catalog::Kind;
 use crate::config::{Config, Environment};
@@ -146,40 +147,28 @@ fn not_configured(
     Some(format!("{base}.{key}"))
 }
 
-/// What a module republishes are the Resources whose entities its records are.
+/// What a module republishes are the Resources whose entities its rows are.
 pub fn of_modules(context: &Context<'_>, problems: &mut Vec<Problem>) {
     let known = resources(context);
-    for (document, module) in context.modules() {
-        for (number, record) in module.records.iter().enumerate() {
-            let mut seen = BTreeSet::new();
-            for (index, name) in record.republish.iter().enumerate() {
-                let problem = match known.get(name.as_str()) {
-                    None => unknown(name, &known),
-                    Some(_) if !seen.insert(name) => {
-                        let message = format!("the resource `{name}` is named twice");
-                        Problem::error("named-twice", message)
-                    }
-                    Some(resource) if is_of_another(resource, &record.table) => {
-                        let entity = &resource.entity.table;
-                        let message = format!(
-                            "`{name}` publishes rows of `{entity}`, not of `{}`",
-                            record.table
-                        );
-                        Problem::error("other-entity", message)
-                            .help("after a run, the IDs of its records are published again")
-                    }
-                    Some(_) => continue,
-                };
-                let place = [
-                    Step::Key("spec"),
-                    Step::Key("records"),
-                    Step::Index(number),
-                    Step::Key("republish"),
-                    Step::Index(index),
-                ];
-                let span = document.origin.locate_value(&place);
-                problems.push(document.origin.problem(problem, span));
-            }
+    for part in parts(context) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in part.republish().iter().enumerate() {
+            let problem = match known.get(name.as_str()) {
+                None => unknown(name, &known),
+                Some(_) if !seen.insert(name) => {
+                    let message = format!("the resource `{name}` is named twice");
+                    Problem::error("named-twice", message)
+                }
+                Some(resource) if is_of_another(resource, part.table()) => {
+                    let entity = &resource.entity.table;
+                    let message =
+                        format!("`{name}` publishes rows of `{entity}`, not of `{}`", part.table());
+                    Problem::error("other-entity", message)
+                        .help("after a run, the IDs of this table's rows are published again")
+                }
+                Some(_) => continue,
+            };
+            problems.push(part.problem(&[Step::Key("republish"), Step::Index(index)], problem));
         }
     }
 }
