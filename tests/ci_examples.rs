@@ -39,7 +39,7 @@ impl Checkout {
         for name in ["reconcile.yaml", "comment-github.sh", "comment-gitlab.sh"] {
             fs::copy(example(name), it.path("repo/ci").join(name)).unwrap();
         }
-        it.shell("mkdir repo/manifests && cp -R manifests/modules manifests/jobs repo/manifests");
+        it.shell("mkdir repo/manifests && cp -R manifests/modules manifests/resources manifests/jobs repo/manifests");
         it.git("init --quiet -b main && git add . && git commit --quiet -m Manifests");
         it.git("clone --quiet --bare . ../origin && git remote add origin ../origin");
         it.git("fetch --quiet origin && git switch --quiet -c spring");

@@ -20,7 +20,7 @@ fn a_shop_in_order_has_nothing_in_the_way() {
     assert!(said.out.lines().all(|l| l.is_empty() || l.starts_with("ok ") || l.starts_with("Not")));
     for part in [
         "operator's file  reconcile.yaml",
-        "9 modules and 4 jobs are valid",
+        "9 modules, 4 resources and 4 jobs are valid",
         "two different databases",
         "the ledger is there",
         "the ledger is made by the first run",

@@ -16,6 +16,7 @@ mod crashes;
 mod daemon;
 mod database;
 mod demo;
+mod demo_published;
 mod doctor;
 mod git;
 mod http;

@@ -2,14 +2,17 @@
 
 use std::fs;
 
-use crate::shop::{Shop, change, rows};
+use crate::shop::{Shop, change, reconcile, rows};
 
-/// The shop as the demo makes it, approved but not yet applied: PROD before the run.
+/// PROD without the run, but with the rest of the demo's story.
 async fn prod_before() -> std::collections::BTreeMap<String, Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shop");
     let manifests = reconcile::demo::Manifests::FromFolder;
-    reconcile::demo::Shop::make(&folder.path().join("shop"), manifests).await.unwrap();
-    rows(&folder.path().join("shop/prod.db")).await
+    let shop = reconcile::demo::Shop::make(&path, manifests).await.unwrap();
+    shop.sell().await.unwrap();
+    reconcile(&path, &["publish:trigger-events", "-r", "availability"]).ends_with(0);
+    rows(&path.join("prod.db")).await
 }
 
 #[tokio::test]
@@ -26,6 +29,9 @@ async fn a_run_and_its_undo_leave_prod_as_it_was() {
     let said = shop.reconcile(&[&name]).ends_with(0);
     assert!(said.out.contains("Success: run "), "{}", said.out);
     pretty(&rows(&shop.prod()).await, &prod_before().await);
+    shop.reconcile(&["verify"]).ends_with(0);
+    let said = shop.reconcile(&["search", "page", "refill"]).ends_with(0);
+    assert_eq!(said.out, "nothing in page holds refill\n");
 
     // Twice is refused while the job is there, and finds nothing once it is gone.
     let said = shop.reconcile(&["undo", &shop.run]).ends_with(1);
@@ -77,7 +83,7 @@ async fn a_record_whose_rows_no_module_holds_any_more_is_not_restored_in_part() 
     let before = rows(&shop.prod()).await;
     let file = shop.path().join("manifests/modules/cms-pages.yaml");
     let module = fs::read_to_string(&file).unwrap();
-    let line = "        - {table: cms_page_block, identity: [position]}\n";
+    let line = "        - {table: cms_page_block, identity: [position], republish: [cms_block]}\n";
     assert!(module.contains(line));
     fs::write(&file, module.replace(line, "")).unwrap();
     let said = shop.reconcile(&["undo", &shop.run]).ends_with(0);

@@ -407,7 +407,7 @@ async fn record(
             }
         }
     }
-    ledger.insert_work(target, &run.run, &republish(model, placed)).await
+    ledger.insert_work(target, &run.run, &republish(model, placed, now)).await
 }
 
 /// Whoever gets the ID of a row that went isn't the partner of that row's partner. An undo also
@@ -451,16 +451,18 @@ fn renumbered<'m>(model: &'m Model, record: &Placed) -> Vec<(&'m str, Vec<Value>
     keys.filter(|(_, source, target)| source != target).collect()
 }
 
-/// The resources that the touched records are published as.
-fn republish(model: &Model, placed: &[Placed]) -> Vec<(String, String)> {
-    let mut work = Vec::new();
-    for record in placed {
-        for resource in &model.nodes[record.draft.root].republish {
-            let id = shown_key(&record.target_id(model));
-            work.push(("republish".to_owned(), format!("{resource} {id}")));
-        }
-    }
-    work
+/// What the touched records are published as: each of their rows, as they were and as they are. Also rows
+/// that the run left alone, since a document may hold what stands in the row above.
+fn republish(model: &Model, placed: &[Placed], now: &[Option<Record>]) -> Vec<(String, String)> {
+    let records = placed.iter().filter_map(Placed::current).chain(now.iter().flatten());
+    let rows = records.flat_map(|record| &record.rows);
+    let entities = rows.flat_map(|row| {
+        // An entity's ID is one column.
+        let id = row.key(model).first().map(|id| id.display().into_owned()).unwrap_or_default();
+        let resources = model.nodes[row.node].republish.iter();
+        resources.map(move |resource| ("republish".to_owned(), format!("{resource} {id}")))
+    });
+    entities.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn image_rows<'r>(model: &'r Model, record: &'r Record) -> Vec<NewImageRow<'r>> {

@@ -40,7 +40,7 @@ pub struct Args {
 const JOB: &str = "spring-campaign";
 /// The changes told in full: a text, an ID taken twice, and the two that need people.
 const TOLD: [&str; 4] = ["cms_page/1", "cms_page/12", "cms_page/41", "product/106"];
-const STEPS: usize = 6;
+const STEPS: usize = 7;
 
 impl Args {
     fn source(&self) -> Manifests {
@@ -112,6 +112,7 @@ impl<'a> Story<'a> {
         self.mend()?;
         self.approve()?;
         let run = self.apply()?;
+        self.read_as_customers_do()?;
         self.compare_again()?;
         Ok(run)
     }
@@ -125,7 +126,20 @@ impl<'a> Story<'a> {
              as well. {name}/manifests is a git repository: it says what can be synchronized \
              (modules) and what shall go where (jobs). {name}/reconcile.yaml, outside of it, is the \
              operator's: where the databases are, and what no manifest may reach."
-        ))
+        ))?;
+        self.teller.say(&format!(
+            "The shop's front end reads no tables, but documents made of them, which are found by a key or \
+             by words. Both environments are published, into files in {name}/state. Customers on PROD \
+             don't find the new page about refills yet:"
+        ))?;
+        self.search()
+    }
+
+    fn search(&self) -> Result<(), Error> {
+        let line = "reconcile search page refill";
+        self.teller.command(line)?;
+        self.teller.run(line)?;
+        output::print("\n")
     }
 
     fn compare(&mut self) -> Result<(), Error> {
@@ -205,6 +219,35 @@ impl<'a> Story<'a> {
         }
     }
 
+    fn read_as_customers_do(&mut self) -> Result<(), Error> {
+        self.teller.heading("What customers read now")?;
+        self.teller.say(
+            "The modules of pages and products say `republish`. So what the run touched was published \
+             anew as soon as it was committed, and nothing else: 6 pages with their blocks, and 4 products; \
+             the hand cream, which is no longer sold, was taken away. The page approved a moment ago is \
+             found:",
+        )?;
+        self.search()?;
+        self.teller.say("The read stores say what the tables say, and only that:")?;
+        self.teller.command("reconcile verify")?;
+        self.teller.run("reconcile verify")?;
+        output::print("\n")?;
+        self.teller.say(
+            "What is available belongs to PROD, and no run touches it. A customer has just put three jars \
+             of day cream into the basket, which the front end should know:",
+        )?;
+        let shop = self.teller.shop;
+        block_on(async { Ok(shop.sell().await?) })?;
+        for line in [
+            "reconcile publish:trigger-events -r availability -i 1,2",
+            "reconcile get availability:ab-101-50",
+        ] {
+            self.teller.command(line)?;
+            self.teller.run(line)?;
+        }
+        output::print("\n")
+    }
+
     fn compare_again(&mut self) -> Result<(), Error> {
         self.teller.heading("Compare again")?;
         let again = format!("reconcile plan {JOB}");
@@ -261,6 +304,7 @@ fn next(run: &str) -> String {
         ("less README.md".to_owned(), "what is here, and what the plan held"),
         ("git -C manifests show".to_owned(), "the approvals, as they were committed"),
         (format!("reconcile undo {run}"), "writes a job that takes the run back"),
+        ("reconcile search product cream".to_owned(), "what customers find"),
         ("reconcile plan refresh-test".to_owned(), "the other way: what TEST lacks of PROD"),
         ("reconcile doctor".to_owned(), "what reconcile sees of both databases"),
         ("reconcile --help".to_owned(), "everything else"),

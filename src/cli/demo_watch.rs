@@ -51,7 +51,7 @@ fn story(teller: &mut Teller<'_>, shop: &Shop) -> Result<(), Error> {
     teller.heading("At its time")?;
     teller.say(
         "The daemon fetches the branch once more, compares again, checks every pin inside the \
-         transaction, writes, reads everything back, and commits.",
+         transaction, writes, reads everything back, and commits; then it publishes what it touched.",
     )?;
     mail(teller, "Success", NEXT_MINUTE)?;
     results(teller, shop)

@@ -19,7 +19,7 @@ use crate::manifest::problem::{self, Problem};
 use crate::manifest::protected::Protection;
 use crate::manifest::validate::{Context, coming_year, unchecked, validate};
 use crate::manifest::{self, Manifests};
-use crate::plan::render::words::count;
+use crate::plan::render::words::number_of_manifests;
 
 type Catalogs = BTreeMap<Environment, Catalog>;
 
@@ -86,17 +86,6 @@ fn connect(config: &Config, args: &Args, manifests: &Path) -> Result<Catalogs, E
     Ok(catalogs)
 }
 
-/// "9 modules, 2 resources and 1 job".
-fn counted(manifests: &Manifests) -> String {
-    let modules = count(manifests.modules.len() as u64, "module", "modules");
-    let resources = match manifests.resources.len() as u64 {
-        0 => String::new(),
-        some => format!(", {}", count(some, "resource", "resources")),
-    };
-    let jobs = (manifests.jobs.len() + manifests.republish_jobs.len()) as u64;
-    format!("{modules}{resources} and {}", count(jobs, "job", "jobs"))
-}
-
 fn report(
     format: Format,
     manifests: &Manifests,
@@ -114,7 +103,7 @@ fn report(
         }
         if errors == 0 {
             super::show_problems(&problems);
-            print(&format!("{} are valid\n", counted(manifests)))?;
+            print(&format!("{} are valid\n", number_of_manifests(manifests)))?;
         }
     }
     let message = match errors {

@@ -446,7 +446,7 @@ impl<'a> Written<'a> {
             tree: None,
             derived: spec.derived,
             files: &spec.files,
-            republish: &[],
+            republish: &spec.republish,
         }
     }
 }

@@ -10,6 +10,8 @@ pub const PROD: &str = include_str!("prod.sql");
 pub const TEST: &str = include_str!("test.sql");
 /// What is done on TEST about what the first plan shows.
 pub const MENDED: &str = include_str!("mended.sql");
+/// What a customer does on PROD while the campaign is applied.
+pub const SOLD: &str = include_str!("sold.sql");
 
 macro_rules! manifests {
     ($($path:literal),* $(,)?) => {
@@ -26,7 +28,7 @@ macro_rules! manifests {
 }
 
 /// Path and text of every file beside the databases.
-pub const FILES: [(&str, &str); 16] = manifests![
+pub const FILES: [(&str, &str); 20] = manifests![
     "jobs/new-pages.yaml",
     "jobs/refresh-test-nightly.yaml",
     "jobs/refresh-test.yaml",
@@ -40,6 +42,10 @@ pub const FILES: [(&str, &str); 16] = manifests![
     "modules/products.yaml",
     "modules/sliders.yaml",
     "modules/system-config.yaml",
+    "resources/availability.yaml",
+    "resources/cms-block.yaml",
+    "resources/cms-page.yaml",
+    "resources/product.yaml",
 ];
 
 #[cfg(test)]
@@ -49,7 +55,7 @@ mod tests {
     #[test]
     fn every_default_manifest_is_embedded() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        for folder in ["manifests/jobs", "manifests/modules"] {
+        for folder in ["manifests/jobs", "manifests/modules", "manifests/resources"] {
             for entry in std::fs::read_dir(root.join(folder)).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
                 let path = format!("{folder}/{name}");

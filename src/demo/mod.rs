@@ -1,18 +1,21 @@
 //! A small shop to try the program on, embedded in the binary.
 //!
-//! Answers for making its folder: two databases, manifests in a git repository of their own, the
-//! operator's file. The story told with it is `cli::demo`'s.
+//! Answers for making its folder: two databases, published as any shop that is at work, manifests in a
+//! git repository of their own, the operator's file. The story told with it is `cli::demo`'s.
 
 pub mod files;
 pub mod git;
+mod published;
 
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use crate::database::{self, Access, Session};
+use crate::manifest::problem::Problem;
+use crate::publish;
 use crate::random::drawn;
-use files::{FILES, MENDED, PROD, SCHEMA, SHOP, TEST};
+use files::{FILES, MENDED, PROD, SCHEMA, SHOP, SOLD, TEST};
 
 /// Says that a folder was made here and may be made anew.
 const MARKER: &str = ".reconcile-demo";
@@ -30,6 +33,11 @@ pub enum Error {
     Database(#[from] database::Error),
     #[error(transparent)]
     Git(#[from] crate::git::Error),
+    #[error(transparent)]
+    Publish(#[from] publish::Error),
+    /// Files of the shop can't be read where it was made.
+    #[error("{}", .0.iter().map(Problem::one_line).collect::<Vec<_>>().join("\n"))]
+    Problems(Vec<Problem>),
 }
 
 /// A shop in a folder.
@@ -118,6 +126,7 @@ impl Shop {
             shop.run(name, &[SCHEMA, SHOP, own]).await?;
         }
         git::make_repository(&shop.path("manifests")).await?;
+        published::publish(&shop).await?;
         Ok(shop)
     }
 
@@ -128,6 +137,11 @@ impl Shop {
     /// What editors do on TEST about records that can't be approved or shouldn't be.
     pub async fn mend_test(&self) -> Result<(), Error> {
         self.run("test.db", &[MENDED]).await
+    }
+
+    /// What a customer does on PROD while the campaign is applied.
+    pub async fn sell(&self) -> Result<(), Error> {
+        self.run("prod.db", &[SOLD]).await
     }
 
     /// Removes the folder.

@@ -1,5 +1,6 @@
 -- A small shop for beauty products, the same on PROD and TEST. Written in the part of SQL that
--- SQLite and PostgreSQL share. First what people prepare and synchronize, then what never is.
+-- SQLite and PostgreSQL share. First what people prepare and synchronize, then what never is, then
+-- what is published.
 
 -- People who edit the shop. Never synchronized; pages only refer to them.
 CREATE TABLE auth_user (
@@ -206,6 +207,14 @@ CREATE TABLE system_config (
 -- Never synchronized
 -- ---------------------------------------------------------------------------------------------
 
+-- How much of each SKU can be bought right now: of a variant, or of a product that has none.
+CREATE TABLE availability (
+    id INTEGER PRIMARY KEY,
+    sku VARCHAR(20) NOT NULL UNIQUE,
+    quantity INTEGER NOT NULL DEFAULT 0,
+    never_out_of_stock BOOLEAN NOT NULL DEFAULT FALSE
+);
+
 CREATE TABLE title (
     id INTEGER PRIMARY KEY,
     name VARCHAR(20) NOT NULL UNIQUE
@@ -288,4 +297,71 @@ CREATE TABLE beauty_advisor_question (
     id INTEGER PRIMARY KEY,
     position INTEGER NOT NULL UNIQUE,
     question TEXT NOT NULL
+);
+
+-- ---------------------------------------------------------------------------------------------
+-- Published: documents, made of the tables above by `reconcile publish:trigger-events`
+-- ---------------------------------------------------------------------------------------------
+
+CREATE TABLE cms_page_storage (
+    id_cms_page_storage INTEGER PRIMARY KEY,
+    fk_cms_page INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_cms_page, "key")
+);
+
+CREATE TABLE cms_page_search (
+    id_cms_page_search INTEGER PRIMARY KEY,
+    fk_cms_page INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    structured_data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_cms_page, "key")
+);
+
+CREATE TABLE cms_block_storage (
+    id_cms_block_storage INTEGER PRIMARY KEY,
+    fk_cms_page_block INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_cms_page_block, "key")
+);
+
+CREATE TABLE product_storage (
+    id_product_storage INTEGER PRIMARY KEY,
+    fk_product INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    alias_keys TEXT,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_product, "key")
+);
+
+CREATE TABLE product_search (
+    id_product_search INTEGER PRIMARY KEY,
+    fk_product INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    structured_data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_product, "key")
+);
+
+CREATE TABLE availability_storage (
+    id_availability_storage INTEGER PRIMARY KEY,
+    fk_availability INTEGER NOT NULL,
+    data TEXT NOT NULL,
+    "key" VARCHAR(255) NOT NULL UNIQUE,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    UNIQUE (fk_availability, "key")
 );

@@ -158,6 +158,17 @@ INSERT INTO system_config (id, path, value) VALUES
     (3, 'integrations/mobile_app/home_screen', '{"hero": "mobile_app/autumn.png", "tiles": ["creams", "lips"]}'),
     (4, 'integrations/mobile_app/onboarding', '{"steps": 3}');
 
+INSERT INTO availability (id, sku, quantity, never_out_of_stock) VALUES
+    (1, 'AB-101-50', 90, FALSE),
+    (2, 'AB-101-100', 40, FALSE),
+    (3, 'AB-102', 85, FALSE),
+    (4, 'AB-103', 64, FALSE),
+    (5, 'AB-104-R', 300, FALSE),
+    (6, 'AB-104-C', 110, FALSE),
+    (7, 'AB-105', 22, TRUE),
+    (8, 'AB-106-75', 9, FALSE),
+    (9, 'AB-107', 48, FALSE);
+
 INSERT INTO title (id, name) VALUES (1, 'Ms'), (2, 'Mr');
 
 INSERT INTO customer (id, title_id, email, name) VALUES

@@ -132,3 +132,7 @@ INSERT INTO "order" (id, customer_id, payment_type_id, delivery_type_id, total, 
 INSERT INTO order_line (id, order_id, product_id, variant_id, quantity, price) VALUES
     (7003, 5003, 101, 202, 10, 0);
 UPDATE product SET stock = 5 WHERE id = 102;
+UPDATE availability SET quantity = 5 WHERE id = 3;
+INSERT INTO availability (id, sku, quantity, never_out_of_stock) VALUES
+    (10, 'AB-108-15', 500, FALSE),
+    (11, 'AB-108-30', 499, FALSE);

@@ -18,7 +18,7 @@ use crate::database::{Access, Session, same_database};
 use crate::manifest::module::OwnedSpec;
 use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests};
-use crate::plan::render::words::count;
+use crate::plan::render::words::{count, number_of_manifests};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -157,10 +157,8 @@ fn checked(
     let mut problems = manifests.problems.clone();
     problems.extend(validate_by(config, manifests, catalogs));
     let errors = problems.iter().filter(|problem| problem.is_error()).count() as u64;
-    let modules = count(manifests.modules.len() as u64, "module", "modules");
-    let jobs = count(manifests.job_names().len() as u64, "job", "jobs");
     match errors {
-        0 => Finding::ok("manifests", format!("{modules} and {jobs} are valid")),
+        0 => Finding::ok("manifests", format!("{} are valid", number_of_manifests(manifests))),
         errors => Finding::broken("manifests", count(errors, "error", "errors"))
             .advice("`reconcile validate --connect` shows where, and what would be right"),
     }

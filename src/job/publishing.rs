@@ -4,10 +4,13 @@
 //! events are in their queue, so whoever opens the environment for publishing next takes up what a process
 //! left when it ended. A run that committed has succeeded, whatever becomes of this.
 
+use std::collections::BTreeSet;
+
 use super::Context;
 use super::open::environments;
 use crate::config::Environment;
 use crate::manifest::SyncJob;
+use crate::manifest::module::OwnedSpec;
 use crate::manifest::sync_job::Direction;
 use crate::publish::{CreateTables, Error, Shop};
 
@@ -19,11 +22,19 @@ fn resources(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
         Some(_) => modules.values().collect(),
         None => context.selected(job).iter().filter_map(|name| modules.get(name)).collect(),
     };
-    let records = selected.into_iter().flat_map(|module| &module.spec.records);
-    let mut names: Vec<String> = records.flat_map(|it| it.republish.iter().cloned()).collect();
-    names.sort();
-    names.dedup();
-    names
+    let mut names = BTreeSet::new();
+    for record in selected.into_iter().flat_map(|module| &module.spec.records) {
+        names.extend(record.republish.iter().cloned());
+        of_owned(&record.owns, &mut names);
+    }
+    names.into_iter().collect()
+}
+
+fn of_owned(owns: &[OwnedSpec], names: &mut BTreeSet<String>) {
+    for owned in owns {
+        names.extend(owned.republish.iter().cloned());
+        of_owned(&owned.owns, names);
+    }
 }
 
 /// What a run leaves out since the operator's file names no read stores.

@@ -101,6 +101,9 @@ pub struct OwnedSpec {
     /// Rows the application makes again; never compared or copied.
     #[serde(default)]
     pub derived: bool,
+    /// Republished to the read stores for the rows of touched records after a committed run.
+    #[serde(default)]
+    pub republish: Vec<String>,
     #[serde(default)]
     pub rows: BTreeMap<String, Condition>,
     #[serde(default)]

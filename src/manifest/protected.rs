@@ -188,8 +188,16 @@ fn covers(globs: &[String], name: &str) -> bool {
 
 /// Tables that no operator can spare.
 fn own_table(name: &str) -> Option<Class> {
-    const LEDGER: [&str; 7] =
-        ["run", "before_image", "work", "pair", "fence", "written", "publish_version"];
+    const LEDGER: [&str; 8] = [
+        "run",
+        "before_image",
+        "work",
+        "pair",
+        "fence",
+        "written",
+        "publish_version",
+        "publish_pending",
+    ];
     let lower = name.to_ascii_lowercase();
     if lower.strip_prefix("reconcile_").is_some_and(|rest| LEDGER.contains(&rest)) {
         return Some(Class::Ledger);
@@ -427,7 +435,9 @@ mod tests {
             protected: ProtectedRules { allow: vec!["*".into()], ..ProtectedRules::default() },
         };
         let protection = Protection::of(rules);
-        assert_eq!(protection.class_of("reconcile_run"), Some(Class::Ledger));
+        for own in ["reconcile_run", "reconcile_publish_version", "reconcile_publish_pending"] {
+            assert_eq!(protection.class_of(own), Some(Class::Ledger), "{own}");
+        }
         assert_eq!(protection.class_of("SQLITE_master"), Some(Class::Engine));
         assert_eq!(protection.class_of("pg_authid"), Some(Class::Engine));
         assert_eq!(protection.class_of("order"), None);

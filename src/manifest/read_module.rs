@@ -77,6 +77,7 @@ fn owned(at: &At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
     let by = fields.get("by", problems, owned_by);
     let identity = fields.get("identity", problems, list_of(name));
     let derived = fields.get("derived", problems, boolean).unwrap_or_default();
+    let republish = fields.get("republish", problems, list_of(name));
     let rows = Rows::read(&mut fields, problems);
     fields.close(problems);
     Some(OwnedSpec {
@@ -84,6 +85,7 @@ fn owned(at: &At<'_>, problems: &mut Problems) -> Option<OwnedSpec> {
         by,
         identity: identity.unwrap_or_default(),
         derived,
+        republish: republish.unwrap_or_default(),
         rows: rows.filter,
         ignore: rows.ignore,
         keep: rows.keep,

@@ -71,6 +71,7 @@ impl<'a> Part<'a> {
     shared! {
         table: str;
         identity: [String];
+        republish: [String];
         rows: BTreeMap<String, Condition>;
         ignore: [String];
         keep: BTreeMap<String, KeepRule>;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::parts::{Part, Role, parts};
 use super::{Context, MAX_ALIKE};
 use crate::catalog::Kind;
 use crate::config::{Config, Environment};
@@ -146,42 +147,58 @@ fn not_configured(
     Some(format!("{base}.{key}"))
 }
 
-/// What a module republishes are the Resources whose entities its records are.
+/// What a module republishes are the Resources whose entities its rows are, by the same IDs.
 pub fn of_modules(context: &Context<'_>, problems: &mut Vec<Problem>) {
     let known = resources(context);
-    for (document, module) in context.modules() {
-        for (number, record) in module.records.iter().enumerate() {
-            let mut seen = BTreeSet::new();
-            for (index, name) in record.republish.iter().enumerate() {
-                let problem = match known.get(name.as_str()) {
-                    None => unknown(name, &known),
-                    Some(_) if !seen.insert(name) => {
-                        let message = format!("the resource `{name}` is named twice");
-                        Problem::error("named-twice", message)
-                    }
-                    Some(resource) if is_of_another(resource, &record.table) => {
-                        let entity = &resource.entity.table;
-                        let message = format!(
-                            "`{name}` publishes rows of `{entity}`, not of `{}`",
-                            record.table
-                        );
-                        Problem::error("other-entity", message)
-                            .help("after a run, the IDs of its records are published again")
-                    }
-                    Some(_) => continue,
-                };
-                let place = [
-                    Step::Key("spec"),
-                    Step::Key("records"),
-                    Step::Index(number),
-                    Step::Key("republish"),
-                    Step::Index(index),
-                ];
-                let span = document.origin.locate_value(&place);
-                problems.push(document.origin.problem(problem, span));
-            }
+    for part in parts(context) {
+        let mut seen = BTreeSet::new();
+        for (index, name) in part.republish().iter().enumerate() {
+            let problem = match known.get(name.as_str()) {
+                None => Some(unknown(name, &known)),
+                Some(_) if !seen.insert(name) => {
+                    let message = format!("the resource `{name}` is named twice");
+                    Some(Problem::error("named-twice", message))
+                }
+                Some(resource) => misnamed(context, &part, name, resource),
+            };
+            let place = [Step::Key("republish"), Step::Index(index)];
+            problems.extend(problem.map(|problem| part.problem(&place, problem)));
         }
     }
+}
+
+/// Why the IDs that a run knows aren't those of the resource's entities.
+fn misnamed(
+    context: &Context<'_>,
+    part: &Part<'_>,
+    name: &str,
+    resource: &ResourceSpec,
+) -> Option<Problem> {
+    let (entity, table) = (&resource.entity.table, part.table());
+    if is_of_another(resource, table) {
+        let message = format!("`{name}` publishes rows of `{entity}`, not of `{table}`");
+        return Some(
+            Problem::error("other-entity", message)
+                .help("after a run, the IDs of this table's rows are published again"),
+        );
+    }
+    let mut tables = context.catalogs.values().filter_map(|catalog| catalog.table(table));
+    let primary = tables.next().map(|table| table.primary_key.as_slice());
+    let key = match part.role {
+        Role::Root(record) if !record.key.is_empty() => Some(record.key.as_slice()),
+        _ => primary,
+    };
+    let id = resource.entity.id.as_ref().map(std::slice::from_ref).or(primary);
+    let (key, id) = key.zip(id).filter(|(key, id)| key != id)?;
+    let message = format!(
+        "`{name}` is published by `{}`, but a run knows rows of `{table}` by `{}`",
+        id.join(", "),
+        key.join(", ")
+    );
+    Some(
+        Problem::error("other-id", message)
+            .help("one column for both: the Resource names it in `entity.id`, the record in `key`"),
+    )
 }
 
 /// Tables that couldn't be read are told already.

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::difference::literal;
 use super::outline::change_name;
 use crate::escape::{harmless, shortened, visible, visible_name};
+use crate::manifest::Manifests;
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Class, ConflictKind, Counts, Plan};
 
@@ -124,6 +125,17 @@ pub fn number_of_each<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Stri
 /// `1 record was`, `2 records were`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+/// "9 modules, 2 resources and 1 job".
+pub fn number_of_manifests(manifests: &Manifests) -> String {
+    let modules = count(manifests.modules.len() as u64, "module", "modules");
+    let resources = match manifests.resources.len() as u64 {
+        0 => String::new(),
+        some => format!(", {}", count(some, "resource", "resources")),
+    };
+    let jobs = count(manifests.job_names().len() as u64, "job", "jobs");
+    format!("{modules}{resources} and {jobs}")
 }
 
 /// The changes module by module, in the plan's order. Those whose target was edited after the source
