@@ -216,7 +216,8 @@ pub fn resolve(
     names: &[String],
 ) -> Result<Vec<Arc<Model>>, Error> {
     let resources = selected(manifests, names)?;
-    let model = |name: &String| Model::new(name, &manifests.resources[name].spec, catalog).map(Arc::new);
+    let model =
+        |name: &String| Model::new(name, &manifests.resources[name].spec, catalog).map(Arc::new);
     resources.iter().map(model).collect()
 }
 
