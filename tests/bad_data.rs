@@ -222,6 +222,7 @@ fn steady(text: &str) -> String {
         (r"\b\d{8}-\d{6}-[0-9a-z]{6}\b", "RUN"),
         (r"\b20\d\d-\d\d-\d\dT[0-9:.]+Z", "TIME"),
         (r"reconcile_test_\d+_\d+", "DATABASE"),
+        (r"\b(PostgreSQL|MariaDB|SQLite) \d[^,\n]*,", "$1 VERSION,"),
     ];
     masks.iter().fold(text.to_owned(), |text, (mask, word)| {
         Regex::new(mask).unwrap().replace_all(&text, *word).into_owned()

@@ -12,12 +12,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::time::Instant;
 
 use crate::daemon::world::{Daemon, LIMIT, MODULE, World};
+use crate::mail::server::{Behaviour, Server};
 use crate::places::Place;
 
 /// What happens to the daemon, at which of its effects.
 #[derive(Clone, Copy)]
 struct Fault {
     what: &'static str,
+    /// The only kind of effects that are counted, as the log names it.
+    kind: Option<&'static str>,
     /// Files that aren't on the disk yet are lost with it.
     power: Power,
 }
@@ -40,10 +43,12 @@ enum End {
     InTrouble,
 }
 
-const KILL: Fault = Fault { what: "kill", power: Power::Stays };
-const POWER_FAILS: Fault = Fault { what: "kill", power: Power::Fails };
-const FAIL: Fault = Fault { what: "fail", power: Power::Stays };
-const FAIL_FROM: Fault = Fault { what: "fail-from", power: Power::Stays };
+const KILL: Fault = Fault { what: "kill", kind: None, power: Power::Stays };
+const POWER_FAILS: Fault = Fault { power: Power::Fails, ..KILL };
+const FAIL: Fault = Fault { what: "fail", ..KILL };
+const FAIL_FROM: Fault = Fault { what: "fail-from", ..KILL };
+const KILL_AT_MAIL: Fault = Fault { kind: Some("mail"), ..KILL };
+const FAIL_AT_MAIL: Fault = Fault { kind: Some("mail"), ..FAIL };
 /// Effects that fail before a daemon of which all fail is stopped.
 const FAILURES: usize = 40;
 /// A lease that couldn't be given back ends soon.
@@ -53,8 +58,14 @@ const HOURS_LATER: &str = "86400";
 
 /// A job that is approved and due, of two records.
 async fn due(prod: Place, test: Place, source: &str) -> World {
-    let mail = "mail: {transport: \"file:mails\", from: reconcile@shop.example, recipients: \
-                [\"*@shop.example\"]}\n";
+    due_with_mail(prod, test, source, "file:mails").await
+}
+
+async fn due_with_mail(prod: Place, test: Place, source: &str, transport: &str) -> World {
+    let mail = format!(
+        "mail: {{transport: \"{transport}\", from: reconcile@shop.example, recipients: \
+         [\"*@shop.example\"]}}\n"
+    );
     let world = World::new(prod, test, &format!("{source}{mail}")).await;
     world.manifest("pages.yaml", MODULE);
     world.job("  notify: [jo@shop.example]\n");
@@ -79,7 +90,7 @@ async fn sweep(world: &World, fault: Fault, stride: usize) -> usize {
     let mut faults = 0;
     for at in (first..).step_by(stride) {
         world.begin_again().await;
-        let told = format!("{}:{at}", fault.what);
+        let told = fault.told(at);
         let effects = world.path("effects");
         let unsynced = [("RECONCILE_TEST_UNSYNCED", "1")];
         let mut variables = vec![
@@ -93,7 +104,7 @@ async fn sweep(world: &World, fault: Fault, stride: usize) -> usize {
         let mut daemon = world.watch_with(&variables);
         let end = ended(world, &mut daemon, fault, at).await;
         drop(daemon);
-        let is_over = end == End::AtRest && effects_of(world).len() < at;
+        let is_over = end == End::AtRest && counted(world, fault) < at;
         if is_over {
             break;
         }
@@ -109,6 +120,14 @@ async fn sweep(world: &World, fault: Fault, stride: usize) -> usize {
         std::mem::forget(context);
     }
     faults
+}
+
+impl Fault {
+    /// For the daemon, which it shall happen to at this effect.
+    fn told(self, at: usize) -> String {
+        let only = self.kind.map_or_else(String::new, |kind| format!(":{kind}"));
+        format!("{}:{at}{only}", self.what)
+    }
 }
 
 /// Says where it was when a check fails.
@@ -132,6 +151,12 @@ fn effects_of(world: &World) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// How many effects there were of those that the fault counts.
+fn counted(world: &World, fault: Fault) -> usize {
+    let effects = effects_of(world);
+    effects.iter().filter(|line| fault.kind.is_none_or(|kind| line.starts_with(kind))).count()
+}
+
 async fn ended(world: &World, daemon: &mut Daemon, fault: Fault, at: usize) -> End {
     let (begun, mut end) = (Instant::now(), None);
     while end.is_none() {
@@ -145,7 +170,7 @@ async fn ended(world: &World, daemon: &mut Daemon, fault: Fault, at: usize) -> E
             None if said.contains("spring: Succeeded") && verdict::is_at_rest(world).await => {
                 Some(End::AtRest)
             }
-            None if fault.what == "fail-from" && effects_of(world).len() > at + FAILURES => {
+            None if fault.what == "fail-from" && counted(world, fault) > at + FAILURES => {
                 Some(End::InTrouble)
             }
             None => None,
@@ -204,6 +229,17 @@ async fn a_power_failure_at_any_step() {
 async fn a_kill_at_any_step_with_manifests_and_results_in_git() {
     let world = due(Place::sqlite("").await, Place::sqlite("").await, GIT).await;
     tell("killed with git", sweep(&world, KILL, 61).await);
+}
+
+/// Each step of a conversation: before it the message is nobody's, after it perhaps the server's.
+#[tokio::test]
+async fn kills_and_failures_at_any_step_of_a_mail() {
+    let server = Server::start(Behaviour::Fine).await;
+    let (prod, test) = (Place::sqlite("").await, Place::sqlite("").await);
+    let mut world = due_with_mail(prod, test, FOLDER, &server.url()).await;
+    world.mail_server = Some(server);
+    tell("killed while it mailed", sweep(&world, KILL_AT_MAIL, 1).await);
+    tell("a step of a mail failed", sweep(&world, FAIL_AT_MAIL, 1).await);
 }
 
 async fn on_servers(name: &str, prod: Option<Place>, test: Option<Place>) {

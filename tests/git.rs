@@ -158,10 +158,17 @@ async fn a_remote_that_never_answers_is_given_up_with_all_that_was_started() {
     let mut source = world.source();
     source.url = Secret::new("ssh://git@h.example/a.git");
     let mut mirror = Mirror::new(&source, &world.state());
-    mirror.remote_time_limit = Duration::from_secs(4);
-    let error = mirror.fetch().await.unwrap_err();
-    assert!(matches!(error, Error::TimeLimit { .. }) && error.is_passing(), "{error:?}");
-    assert!(error.to_string().contains("`git fetch` had no answer within 4s"), "{error}");
+    // On a machine under load the shortest may end before the script has begun.
+    for seconds in [2, 8, 32] {
+        mirror.remote_time_limit = Duration::from_secs(seconds);
+        let error = mirror.fetch().await.unwrap_err();
+        assert!(matches!(error, Error::TimeLimit { .. }) && error.is_passing(), "{error:?}");
+        let told = format!("`git fetch` had no answer within {seconds}s");
+        assert!(error.to_string().contains(&told), "{error}");
+        if fs::read_to_string(&pid).is_ok_and(|pid| pid.ends_with('\n')) {
+            break;
+        }
+    }
     ended(&fs::read_to_string(pid).unwrap());
 }
 
@@ -170,8 +177,8 @@ fn ended(pid: &str) {
     let begun = Instant::now();
     let path = format!("/proc/{}/stat", pid.trim());
     while fs::read_to_string(&path).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{path}");
-        std::thread::yield_now();
+        assert!(begun.elapsed() < Duration::from_secs(60), "{path}");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -187,7 +194,7 @@ async fn a_call_that_is_dropped_ends_its_processes_and_the_next_one_works() {
     let mut mirror = world.mirror();
     tokio::select! {
         fetched = mirror.fetch() => panic!("{fetched:?}"),
-        () = async { while fs::read_to_string(&pid).unwrap_or_default().is_empty() {
+        () = async { while !fs::read_to_string(&pid).unwrap_or_default().ends_with('\n') {
             tokio::time::sleep(Duration::from_millis(10)).await;
         } } => {}
     }

@@ -140,5 +140,6 @@ async fn until_asleep(shop: &mut world::Shop) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !shop.prod.has_sleeper().await {
         assert!(Instant::now() < deadline, "the run never wrote");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

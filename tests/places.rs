@@ -38,9 +38,9 @@ impl Place {
         };
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("reconcile_test_{}_{number}", std::process::id());
-        run_postgres(&server, &format!("CREATE DATABASE {name}")).await;
+        run_postgres(&server, &[&format!("CREATE DATABASE {name}")]).await;
         let place = Self { url: beside(&server, &name), directory: None };
-        run_postgres(&place.url, script).await;
+        run_postgres(&place.url, &[script]).await;
         Some(place)
     }
 
@@ -100,7 +100,7 @@ impl Place {
             return run_mariadb(&self.url, script).await;
         }
         if self.directory.is_none() {
-            return run_postgres(&self.url, script).await;
+            return run_postgres(&self.url, &[script]).await;
         }
         let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
@@ -117,8 +117,9 @@ impl Place {
         if self.directory.is_none() {
             let server = std::env::var("RECONCILE_TEST_POSTGRES").unwrap();
             let name = self.name();
-            run_postgres(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
-            run_postgres(&server, &format!("DROP ROLE IF EXISTS {name}_limited")).await;
+            let database = format!("DROP DATABASE {name} WITH (FORCE)");
+            let role = format!("DROP ROLE IF EXISTS {name}_limited");
+            run_postgres(&server, &[&database, &role]).await;
         }
     }
 }
@@ -160,11 +161,13 @@ fn beside(server: &str, name: &str) -> String {
 }
 
 /// `CURRENT_DB` stands for the database's own name, for statements that don't know it otherwise.
-async fn run_postgres(url: &str, script: &str) {
+async fn run_postgres(url: &str, scripts: &[&str]) {
     let name = url.split(['/', '?']).nth(3).unwrap();
-    let script = script.replace("CURRENT_DB", name);
     let mut connection = PgConnection::connect(url).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+    for script in scripts {
+        let script = script.replace("CURRENT_DB", name);
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
+    }
     connection.close().await.unwrap();
 }
 

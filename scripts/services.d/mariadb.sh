@@ -25,10 +25,12 @@ CREATE USER IF NOT EXISTS reconcile@'127.0.0.1';
 GRANT ALL ON *.* TO reconcile@'127.0.0.1' WITH GRANT OPTION;
 SQL
     # `sysdate()` heeds a session's own time, so that a test can have a clock that is wrong.
+    # What is asked of the information schema goes through temporary tables in files.
     # Without a strict mode, as some servers still run: the sessions under test must insist on theirs.
     for try in 1 2 3 4 5; do
         port=$(free_port)
         spawn "$dir" "$server" --no-defaults --datadir="$dir/data" --socket="$dir/socket" --pid-file="$dir/pid" \
+            --tmpdir="$dir" \
             --bind-address=127.0.0.1 --port="$port" --skip-name-resolve --init-file="$dir/init.sql" \
             --default-time-zone=+00:00 --character-set-server=utf8mb4 --max-connections=200 \
             --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-flush-method=nosync \

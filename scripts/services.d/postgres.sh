@@ -30,6 +30,7 @@ shared_buffers = '128MB'
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+max_wal_size = '256MB'
 timezone = 'UTC'
 log_timezone = 'UTC'
 datestyle = 'ISO, MDY'

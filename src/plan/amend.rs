@@ -106,19 +106,17 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
     }
     let Choosing { chosen, target_newer, mut refused, .. } = choosing;
     let mut approved = current.clone();
-    let added: Vec<Item> = chosen
-        .iter()
-        .map(|(at, heading)| put(&mut approved, &plan.changes[*at], *heading))
-        .collect();
+    let chosen = chosen.into_iter().map(|(at, heading)| (&plan.changes[at], heading));
+    let added = put(&mut approved, chosen.collect());
     let mut dependencies = Vec::new();
     if wish.dependencies == Dependencies::Add {
         let closure = with_dependencies(plan, &selected(plan, &approved), &plan.done);
         refused.extend(closure.unanswered.into_iter().map(Refusal::Unanswered));
-        for at in closure.added {
+        let fitting = closure.added.into_iter().filter_map(|at| {
             let change = &plan.changes[at];
-            let heading = Heading::fitting(change).first().copied();
-            dependencies.extend(heading.map(|heading| put(&mut approved, change, heading)));
-        }
+            Some((change, *Heading::fitting(change).first()?))
+        });
+        dependencies = put(&mut approved, fitting.collect());
     }
     if !refused.is_empty() {
         return Err(refused);
@@ -165,17 +163,19 @@ pub fn take_back(
         return Err(refused);
     }
     let mut approved = current.clone();
-    let mut removed = Vec::new();
-    for (table, heading, entry) in entries {
-        let name = entry_name(table, entry);
-        if gone.contains(&name) {
-            if let Some(approvals) = approved.get_mut(table) {
-                heading.entries_mut(approvals).retain(|other| other != entry);
-            }
-            removed.push(Item { heading: heading.word(), name, entry: entry.to_string() });
+    for (table, approvals) in &mut approved {
+        for heading in Heading::ALL {
+            heading
+                .entries_mut(approvals)
+                .retain(|entry| !gone.contains(&entry_name(table, entry)));
         }
     }
-    Ok((approved, removed))
+    let items = entries.into_iter().map(|(table, heading, entry)| Item {
+        heading: heading.word(),
+        name: entry_name(table, entry),
+        entry: entry.to_string(),
+    });
+    Ok((approved, items.filter(|item| gone.contains(&item.name)).collect()))
 }
 
 fn not_approved(pattern: Pattern<'_>, names: &BTreeSet<String>) -> Refusal {
@@ -300,23 +300,45 @@ fn unfit(heading: Heading, change: &Change) -> Refusal {
     }
 }
 
-/// Writes a change's pin under a heading, in the place of an older one.
-fn put(approved: &mut ApprovalMap, change: &Change, heading: Heading) -> Item {
-    let approvals = approved.entry(change.table.clone()).or_default();
-    let is_same = |entry: &Approval| match entry {
-        Approval::Id(id) | Approval::Pinned { id, .. } => *id == change.id,
-        Approval::All | Approval::AllOfPlan(_) => false,
-    };
-    for other in Heading::ALL.into_iter().filter(|other| *other != heading) {
-        other.entries_mut(approvals).retain(|entry| !is_same(entry));
+/// Writes changes' pins under headings, each in the place of an older one. Both may be as many as a
+/// manifest holds, so nothing is looked for among all entries.
+fn put(approved: &mut ApprovalMap, chosen: Vec<(&Change, Heading)>) -> Vec<Item> {
+    let mut tables: BTreeMap<&str, BTreeMap<&str, (Heading, Option<Approval>)>> = BTreeMap::new();
+    for (change, heading) in &chosen {
+        let records = tables.entry(&change.table).or_default();
+        records.insert(&change.id, (*heading, Some(pin(change))));
     }
-    let entry = pin(change);
-    let entries = heading.entries_mut(approvals);
-    match entries.iter().position(is_same) {
-        Some(at) => entries[at] = entry,
-        None => entries.push(entry),
+    for (table, records) in &mut tables {
+        let approvals = approved.entry((*table).to_owned()).or_default();
+        for heading in Heading::ALL {
+            heading.entries_mut(approvals).retain_mut(|entry| keep(entry, heading, records));
+        }
     }
-    Item { heading: heading.word(), name: name(change), entry: change.pin.clone() }
+    let placed = chosen.into_iter().map(|(change, heading)| {
+        let records = tables.get_mut(change.table.as_str());
+        let new = records.and_then(|records| records.get_mut(change.id.as_str())?.1.take());
+        let approvals = approved.entry(change.table.clone()).or_default();
+        heading.entries_mut(approvals).extend(new);
+        Item { heading: heading.word(), name: name(change), entry: change.pin.clone() }
+    });
+    placed.collect()
+}
+
+/// Whether an entry stays under its heading; where the record's pin is to stand here, it takes the
+/// entry's place.
+fn keep(
+    entry: &mut Approval,
+    heading: Heading,
+    records: &mut BTreeMap<&str, (Heading, Option<Approval>)>,
+) -> bool {
+    let (Approval::Id(id) | Approval::Pinned { id, .. }) = &*entry else { return true };
+    let Some((chosen, new)) = records.get_mut(id.as_str()) else { return true };
+    if *chosen == heading
+        && let Some(pin) = new.take()
+    {
+        *entry = pin;
+    }
+    *chosen == heading
 }
 
 fn pin(change: &Change) -> Approval {

@@ -293,8 +293,8 @@ async fn a_full_round_is_quick() {
     println!("sent in {sent:?}, taken and acknowledged in {rest:?}");
     assert_eq!(count, 100_000);
     assert_eq!(depth(&mut worker).await, (0, 0, 0));
-    // Debug builds on a loaded machine take a few seconds.
-    assert!(begun.elapsed() < Duration::from_mins(1), "{sent:?} {rest:?}");
+    // Debug builds on a loaded machine take half a minute.
+    assert!(begun.elapsed() < Duration::from_mins(3), "{sent:?} {rest:?}");
 }
 
 fn no_time() -> Now<'static> {

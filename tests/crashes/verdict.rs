@@ -70,11 +70,7 @@ fn files(world: &World, run: &str) {
 }
 
 fn mails(world: &World, run: &str) {
-    let mails: Vec<String> = below(&world.path("mails"))
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|name| name == "eml"))
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let mails = mails_of(world);
     let told = |subject: &str| {
         let told = mails.iter().filter(|mail| mail.contains(&format!("Subject: {subject}")));
         told.map(|mail| line(mail, "Message-ID: ")).collect::<BTreeSet<_>>()
@@ -84,6 +80,19 @@ fn mails(world: &World, run: &str) {
         assert!(told(never).is_empty(), "{mails:#?}");
     }
     assert!(mails.iter().any(|mail| mail.contains(run)), "{mails:#?}");
+}
+
+/// What the mail server has, or the folder.
+fn mails_of(world: &World) -> Vec<String> {
+    if let Some(server) = &world.mail_server {
+        let mails = server.mails().into_iter();
+        return mails.map(|mail| String::from_utf8(mail.bytes).unwrap()).collect();
+    }
+    let files = below(&world.path("mails")).into_iter();
+    files
+        .filter(|path| path.extension().is_some_and(|name| name == "eml"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 fn line<'t>(text: &'t str, begins: &str) -> &'t str {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use reconcile::database::{Access, Session};
 
+use crate::mail::server::Server;
 use crate::places::Place;
 use crate::process::Start;
 pub use crate::process::{Daemon, LIMIT, eventually};
@@ -24,11 +25,14 @@ pub struct World {
     pub test: Place,
     /// Where several daemons could share their state; else it is a file of the one.
     pub state: Option<Place>,
+    /// Where mails may go; else into a folder.
+    pub mail_server: Option<Server>,
 }
 
 impl World {
     pub async fn new(prod: Place, test: Place, more: &str) -> Self {
-        let world = Self { folder: tempfile::tempdir().unwrap(), prod, test, state: None };
+        let folder = tempfile::tempdir().unwrap();
+        let world = Self { folder, prod, test, state: None, mail_server: None };
         world.prod.run(&format!("{TABLE} INSERT INTO page VALUES (1, 'home', 'Home');")).await;
         world
             .test
@@ -152,6 +156,9 @@ impl World {
         self.prod.run(&(drops(&self.prod.url).await + rows)).await;
         if let Some(state) = &self.state {
             state.run(&drops(&state.url).await).await;
+        }
+        if let Some(server) = &self.mail_server {
+            server.forget();
         }
         for name in ["state", "results", "mails", "effects"] {
             let path = self.path(name);

@@ -77,6 +77,12 @@ impl Server {
         self.shared.mails.lock().unwrap().clone()
     }
 
+    /// Everything that it was sent.
+    pub fn forget(&self) {
+        self.shared.mails.lock().unwrap().clear();
+        self.shared.heard.lock().unwrap().clear();
+    }
+
     /// Every command so far.
     pub fn heard(&self) -> Vec<String> {
         self.shared.heard.lock().unwrap().clone()

@@ -20,6 +20,9 @@ use super::world::{Job, World};
 const LEDGER: [&str; 4] =
     ["reconcile_run", "reconcile_before_image", "reconcile_work", "reconcile_fence"];
 
+/// Looks without a pause would take the time of whom they wait for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
 /// How many writes lie between two that are made to fail.
 #[derive(Clone, Copy)]
 pub struct Stride(pub usize);
@@ -282,11 +285,14 @@ async fn written(world: &mut World<'_>, child: &mut Child) -> bool {
         if inside {
             return true;
         }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
     panic!("the process neither wrote nor ended");
 }
 
 /// Waits until the server has noticed that the process is gone.
 async fn alone(world: &mut World<'_>) {
-    while world.target().has_sleeper().await {}
+    while world.target().has_sleeper().await {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
 }
