@@ -6,6 +6,7 @@ mod host;
 mod leases;
 mod passes;
 mod refusals;
+mod republish;
 pub mod world;
 
 use std::collections::BTreeMap;
