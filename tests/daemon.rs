@@ -5,6 +5,7 @@ mod ending;
 mod host;
 mod leases;
 mod passes;
+mod publishing;
 mod refusals;
 mod republish;
 pub mod world;

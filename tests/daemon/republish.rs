@@ -35,10 +35,11 @@ pub async fn publishing(prod: Place, test: Place, more: &str) -> World {
     world
 }
 
-fn job(world: &World, name: &str, spec: &str) {
+pub fn job(world: &World, name: &str, spec: &str) {
     let heading =
         format!("apiVersion: reconcile/v1\nkind: RepublishJob\nmetadata: {{name: {name}}}");
-    let spec = format!("action: trigger-events, resources: [page], {spec}");
+    let comma = if spec.is_empty() { "" } else { ", " };
+    let spec = format!("action: trigger-events, resources: [page]{comma}{spec}");
     world.manifest(&format!("{name}.yaml"), &format!("{heading}\nspec: {{{spec}}}\n"));
 }
 
@@ -131,6 +132,23 @@ async fn story(world: &World) {
     assert_eq!(told(world, "Success: Publishing (later)"), 0);
     // Each that had a time was announced.
     assert_eq!(told(world, "  Publishing ("), 3);
+}
+
+#[tokio::test]
+async fn results_of_a_republish_job_reach_their_branch() {
+    let world = publishing(Place::sqlite("").await, Place::sqlite("").await, "").await;
+    let operators = world.path("reconcile.yaml");
+    let text = fs::read_to_string(&operators).unwrap();
+    let git = "git: {url: remote.git, pollSeconds: 1}\n";
+    fs::write(&operators, text.replace("manifests: manifests\n", git)).unwrap();
+    job(&world, "night", "");
+    world.repository();
+    let daemon = world.watch();
+    let status = world.result("night/status.yaml", "phase: Succeeded").await;
+    let run = status.split("lastAttempted: ").nth(1).unwrap().lines().next().unwrap();
+    let run = format!("night/runs/{}.yaml", run.trim_matches('"'));
+    world.result(&run, "phase: Succeeded").await;
+    daemon.ends().await;
 }
 
 #[tokio::test]
