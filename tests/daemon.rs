@@ -5,7 +5,9 @@ mod ending;
 mod host;
 mod leases;
 mod passes;
+mod publishing;
 mod refusals;
+mod republish;
 pub mod world;
 
 use std::collections::BTreeMap;

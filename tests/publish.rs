@@ -1,5 +1,8 @@
 //! Publishing end to end, with the real binary: tables, queues and stores say the same on each engine.
 
+mod interrupt;
+mod progress;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;

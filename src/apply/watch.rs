@@ -21,10 +21,13 @@ pub enum Stage {
     /// The ledger.
     Recording,
     Committing,
+    /// What the run touched, or a job asks for, is brought to the read stores: nothing of it is ever
+    /// rolled back.
+    Publishing,
 }
 
 impl Stage {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Comparing,
         Self::Deciding,
         Self::ComparingAgain,
@@ -35,6 +38,7 @@ impl Stage {
         Self::ReadingBack,
         Self::Recording,
         Self::Committing,
+        Self::Publishing,
     ];
 
     pub fn word(self) -> &'static str {
@@ -49,6 +53,7 @@ impl Stage {
             Self::ReadingBack => "reading back",
             Self::Recording => "recording",
             Self::Committing => "committing",
+            Self::Publishing => "publishing",
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Now {
 /// first comparison depends on the tables, not on the records, so it says nothing.
 fn weight(stage: Stage) -> f64 {
     match stage {
-        Stage::Comparing | Stage::Deciding => 0.0,
+        Stage::Comparing | Stage::Deciding | Stage::Publishing => 0.0,
         Stage::ComparingAgain => 45.0,
         Stage::Locking | Stage::Placing => 5.0,
         Stage::Writing => 20.0,
@@ -44,6 +44,9 @@ fn weight(stage: Stage) -> f64 {
 
 /// The time left; `None` while it can't be known.
 pub fn left(course: &Course) -> Option<Duration> {
+    if let Some(now) = course.now.filter(|now| now.stage == Stage::Publishing) {
+        return straight(now);
+    }
     let now = course.now.filter(|now| weight(now.stage) > 0.0)?;
     let counted = course.past.iter().filter(|(stage, _)| weight(*stage) > 0.0);
     let mut time: f64 = counted.clone().map(|(_, took)| took.as_secs_f64()).sum();
@@ -66,6 +69,13 @@ pub fn left(course: &Course) -> Option<Duration> {
         None => (weight(now.stage) * time / weights - elapsed).max(0.0),
     };
     Some(Duration::from_secs_f64(remaining + later * time / weights))
+}
+
+/// What is left of a stage that is alone, and whose steps take equally long.
+fn straight(now: Now) -> Option<Duration> {
+    let elapsed = now.elapsed.as_secs_f64();
+    let part = now.part().filter(|_| now.elapsed >= SILENT)?;
+    Some(Duration::from_secs_f64(elapsed * (1.0 - part) / part))
 }
 
 impl Now {

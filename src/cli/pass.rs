@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::changed::changed_since;
+use super::interrupt::listen;
 use super::plan::Form;
 use super::prepare::{self, Prepared, block_on, prepare};
 use super::progress::Progress;
@@ -100,35 +101,6 @@ fn names(args: &Args, manifests: &Manifests) -> Result<Vec<String>, Error> {
     let mut seen = BTreeSet::new();
     Ok(args.jobs.iter().filter(|name| seen.insert(name.as_str())).cloned().collect())
 }
-
-/// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
-/// write and rolls back; a second Ctrl-C doesn't wait for that, and the database rolls back by
-/// itself.
-fn listen(signal: &Arc<Stop>) {
-    let signal = Arc::clone(signal);
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            let again = signal.ask();
-            let writing = signal.is_writing();
-            if writing && !again {
-                eprintln!("stopping: rolling back (once more to stop at once)");
-                if let Err(error) = signal.end_statement().await {
-                    eprintln!(
-                        "the statement under way can't be stopped and is waited for: {error}"
-                    );
-                }
-                continue;
-            }
-            let left =
-                if writing { "what isn't committed is rolled back" } else { "nothing was written" };
-            eprintln!("stopped; {left}");
-            std::process::exit(INTERRUPTED);
-        }
-    });
-}
-
-/// What a shell expects of a program that Ctrl-C ended.
-const INTERRUPTED: i32 = 130;
 
 fn show(args: &Args, manifests: &Manifests, reports: &[Report]) -> Result<(), Error> {
     if args.format == Form::Json {

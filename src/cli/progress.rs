@@ -1,48 +1,39 @@
-//! What a run shows while it is under way: a bar on a terminal, now and then a line elsewhere.
+//! What a run shows while it is under way, and where its time went.
 //!
-//! Answers for Ctrl-C reaching the run as well. How long it still takes is worked out in `estimate.rs`.
+//! Answers for Ctrl-C reaching the run as well. How it is shown is `display.rs`'s.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::display::Display;
 use super::estimate::{Course, Now, left};
 use crate::apply::{Error, Stage, Watch};
 use crate::daemon::stop::Stop;
 use crate::database::CancelHandle;
 
-/// Without a terminal, a line is written this often at most.
-const EVERY: Duration = Duration::from_secs(10);
 /// A run of fewer rows is over before anybody asks where its time went.
 const MANY: usize = 1000;
 
 pub(super) struct Progress {
-    bar: ProgressBar,
+    display: Display,
     job: String,
     signal: Arc<Stop>,
     course: Course,
     begun: Instant,
-    said: Instant,
     rows: usize,
 }
 
 impl Progress {
     pub(super) fn new(job: &str, signal: Arc<Stop>) -> Self {
-        let bar = match std::io::stderr().is_terminal() {
-            true => ProgressBar::new(0),
-            false => ProgressBar::hidden(),
-        };
-        let (course, now) = (Course::default(), Instant::now());
-        Self { bar, job: job.to_owned(), signal, course, begun: now, said: now, rows: 0 }
+        let (display, course, begun) = (Display::new(), Course::default(), Instant::now());
+        Self { display, job: job.to_owned(), signal, course, begun, rows: 0 }
     }
 
     /// Takes the bar away and says where the time of a large run went.
     pub(super) fn end(mut self) {
         self.next(None);
-        self.bar.finish_and_clear();
-        if self.rows >= MANY || self.said > self.begun {
+        self.display.end();
+        if self.rows >= MANY || self.display.has_said() {
             let took = self.course.past.iter();
             let took =
                 took.map(|(stage, took)| format!("{} {:.2} s", stage.word(), took.as_secs_f64()));
@@ -74,39 +65,7 @@ impl Progress {
     fn show(&mut self) {
         self.clock();
         let Some(now) = self.course.now else { return };
-        let left = left(&self.course).map_or_else(String::new, about);
-        if !self.bar.is_hidden() {
-            let template = match now.all {
-                0 => "{msg}",
-                _ => "{msg} {bar:40} {pos}/{len}{prefix}",
-            };
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                self.bar.set_style(style);
-            }
-            self.bar.set_message(format!("{}: {}", self.job, now.stage.word()));
-            self.bar.set_prefix(left);
-            self.bar.set_length(now.all as u64);
-            self.bar.set_position(now.done as u64);
-        } else if self.said.elapsed() >= EVERY {
-            self.said = Instant::now();
-            eprintln!("{}: {}", self.job, line(now, &left));
-        }
-    }
-}
-
-/// `writing, 4096 of 100000, about 12 s left`.
-fn line(now: Now, left: &str) -> String {
-    let part = match (now.done, now.all) {
-        (_, 0) => String::new(),
-        (done, all) => format!(", {done} of {all}"),
-    };
-    format!("{}{part}{left}", now.stage.word())
-}
-
-fn about(left: Duration) -> String {
-    match left.as_secs() {
-        seconds @ 0..=99 => format!(", about {} s left", seconds.max(1)),
-        seconds => format!(", about {} min left", seconds.div_ceil(60)),
+        self.display.show(&self.job, now.stage.word(), now, left(&self.course));
     }
 }
 
@@ -121,6 +80,9 @@ impl Watch for Progress {
     }
 
     fn begin(&mut self, stage: Stage, steps: usize) {
+        if stage == Stage::Publishing {
+            self.signal.publishing();
+        }
         self.next(Some((stage, steps)));
         self.show();
     }
@@ -133,7 +95,12 @@ impl Watch for Progress {
     }
 
     fn step(&mut self, done: usize, all: usize) -> Result<(), Error> {
-        self.rows = self.rows.max(all);
+        if let Some(now) = self.course.now.as_mut().filter(|it| it.stage == Stage::Publishing) {
+            // What it brings is known only on the way.
+            now.all = all;
+        } else {
+            self.rows = self.rows.max(all);
+        }
         self.advance(done);
         self.go_on()
     }
@@ -145,20 +112,5 @@ impl Progress {
             true => Err(Error::Interrupted),
             false => Ok(()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_what_is_done_and_what_is_left() {
-        let now = |done, all| Now { stage: Stage::Writing, elapsed: Duration::ZERO, done, all };
-        let left = about(Duration::from_millis(12_300));
-        assert_eq!(line(now(4096, 100_000), &left), "writing, 4096 of 100000, about 12 s left");
-        assert_eq!(line(now(0, 0), ""), "writing");
-        assert_eq!(about(Duration::from_millis(10)), ", about 1 s left");
-        assert_eq!(about(Duration::from_secs(150)), ", about 3 min left");
     }
 }

@@ -1,12 +1,9 @@
-//! What the commands that publish have in common: resources, progress, counts.
+//! What the commands that publish have in common: resources, counts.
 //!
 //! Answers for refusing resources with a problem before anything is read or sent.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
-use indicatif::{ProgressBar, ProgressStyle};
-
+use super::display::Publishing;
+use super::interrupt::{interrupted, unless_stopped};
 use super::place::Place;
 use super::{Error, ErrorKind, Format, Outcome, output, prepare};
 use crate::config::Config;
@@ -14,10 +11,7 @@ use crate::escape::visible;
 use crate::manifest::republish_job::Action;
 use crate::manifest::{Manifests, Spec};
 use crate::plan::render::words::count;
-use crate::publish::{self, Counts, CreateTables, Order, Wait};
-
-/// Without a terminal, a line is written this often at most.
-const EVERY: Duration = Duration::from_secs(10);
+use crate::publish::{self, Counts, CreateTables, Order, Pace, Wait};
 
 /// Options of both commands that fill queues.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,44 +59,12 @@ pub fn listed(words: &[String]) -> Vec<String> {
     words.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// A bar on a terminal, now and then a line elsewhere.
-pub struct Progress {
-    bar: ProgressBar,
-    said: Instant,
-}
-
-impl Progress {
-    pub fn begin() -> Self {
-        let bar = match std::io::stderr().is_terminal() {
-            true => ProgressBar::new_spinner().with_style(
-                ProgressStyle::with_template("{spinner} {msg}").expect("the template is fixed"),
-            ),
-            false => ProgressBar::hidden(),
-        };
-        Self { bar, said: Instant::now() }
-    }
-
-    pub fn tell(&mut self, text: impl FnOnce() -> String) {
-        if !self.bar.is_hidden() {
-            self.bar.set_message(text());
-            self.bar.tick();
-        } else if self.said.elapsed() > EVERY {
-            self.said = Instant::now();
-            eprintln!("{}", text());
-        }
-    }
-
-    pub fn end(self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 /// Carries an order out and says what was done.
 pub async fn carry_out(
     config: &Config,
     common: &Common,
     create: CreateTables,
-    (action, resources, ids): (crate::manifest::republish_job::Action, Vec<String>, Vec<String>),
+    (action, resources, ids): (Action, Vec<String>, Vec<String>),
 ) -> Result<Outcome, Error> {
     if !ids.is_empty() && resources.is_empty() {
         let message = "IDs mean entities of a resource, and none is named";
@@ -115,10 +77,19 @@ pub async fn carry_out(
     if common.dry_run {
         return would(config, &manifests, &order, common.place.format).await;
     }
-    let mut progress = Progress::begin();
-    let done =
-        publish::carry_out(config, &manifests, &order, &mut |it| progress.tell(|| told(it))).await;
+    let mut progress = Publishing::begin(match action {
+        Action::SyncData => "sync:data",
+        Action::TriggerEvents => "publish:trigger-events",
+    });
+    let mut so_far = Counts::default();
+    let mut tell = |pace: &Pace| {
+        so_far = pace.counts;
+        progress.tell(pace);
+    };
+    let carried = Box::pin(publish::carry_out(config, &manifests, &order, &mut tell));
+    let done = unless_stopped(carried).await;
     progress.end();
+    let Some(done) = done else { return Err(interrupted(&told(&so_far))) };
     let counts = done?;
     match common.place.format {
         Format::Json => output::json(&counts)?,

@@ -1,4 +1,4 @@
-//! `reconcile status [JOB…]`: where each job stands and why.
+//! `reconcile status [JOB…]`: where each job stands and why, and what waits to be published.
 //!
 //! Answers for how that is shown; how it is found out is `daemon::overview`'s.
 
@@ -17,9 +17,11 @@ use crate::daemon::pass::whole_second;
 use crate::daemon::turn::Desk;
 use crate::escape::{harmless, width};
 use crate::manifest::Manifests;
+use crate::plan::render::words::count;
 use crate::put::put;
+use crate::queue::{Depth, Depths, embedded_depths};
 use crate::report::Standing;
-use crate::report::conditions::conditions;
+use crate::report::conditions::{Condition, conditions};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,20 +35,66 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = Arc::new(global.config()?);
-    let lines = block_on(lines(args, &config))?;
+    let (lines, queues) =
+        block_on(async { Ok((lines(args, &config).await?, queues(args, &config).await)) })?;
     match args.format {
-        Format::Json => output::json(&json!({
-            "jobs": lines.iter().map(to_json).collect::<Vec<_>>()
-        }))?,
-        Format::Text if lines.is_empty() => output::print("there is no job in the manifests\n")?,
-        Format::Text if args.jobs.is_empty() => output::print(&table(&lines))?,
-        Format::Text => {
-            for line in &lines {
-                output::print(&in_full(line))?;
+        Format::Json => {
+            let mut told = json!({ "jobs": lines.iter().map(to_json).collect::<Vec<_>>() });
+            if !queues.is_empty() {
+                told["queues"] = queues.iter().map(queues_to_json).collect();
             }
+            output::json(&told)?;
+        }
+        Format::Text => {
+            let jobs = match (lines.as_slice(), args.jobs.is_empty()) {
+                ([], _) => "there is no job in the manifests\n".to_owned(),
+                (lines, true) => table(lines),
+                (lines, false) => lines.iter().map(in_full).collect(),
+            };
+            let queues: String = queues.iter().map(shown).collect();
+            output::print(&(jobs + &queues))?;
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// Who asks for jobs by name isn't told of queues, which belong to none.
+async fn queues(args: &Args, config: &Config) -> Vec<Depths> {
+    match args.jobs.is_empty() {
+        true => embedded_depths(config).await,
+        false => Vec::new(),
+    }
+}
+
+fn shown(depths: &Depths) -> String {
+    let Depths { environment, store, queues } = depths;
+    let store = store.as_deref().map_or_else(String::new, |store| format!(" {}", harmless(store)));
+    let about = format!("queues of {environment}{store}");
+    match (queues, depths.sums()) {
+        (Ok(_), Some([ready, taken, failed])) => {
+            let more = match failed {
+                0 => "",
+                _ => "; `reconcile queue list` shows where",
+            };
+            let ready = count(ready, "message waits", "messages wait");
+            format!("{about}: {ready}, {taken} handed out, {failed} failed{more}\n")
+        }
+        (Err(error), _) => format!("{about}: {}\n", harmless(error)),
+        (Ok(_), None) => String::new(),
+    }
+}
+
+fn queues_to_json(depths: &Depths) -> Json {
+    let Depths { environment, store, queues } = depths;
+    let depth = |depth: &Depth| {
+        let Depth { queue, ready, unacknowledged, failed } = depth;
+        json!({ "queue": queue, "ready": ready, "unacknowledged": unacknowledged, "failed": failed })
+    };
+    let (list, error) = match queues {
+        Ok(queues) => (queues.iter().map(depth).collect(), None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    json!({ "environment": environment, "store": store, "queues": list, "error": error })
 }
 
 async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
@@ -110,7 +158,13 @@ fn to_json(line: &Line) -> Json {
         "why": standing.why,
         "nextRun": standing.next_run.map(|at| at.to_string()),
         "plan": memory.compared.as_ref().map(|it| json!({ "digest": it.digest, "counts": it.counts })),
+        "conditions": conditions(memory, standing).iter().map(condition_to_json).collect::<Vec<_>>(),
         "runs": memory.runs,
         "warnings": warnings,
     })
+}
+
+fn condition_to_json(condition: &Condition) -> Json {
+    let Condition { kind, status, reason, message } = condition;
+    json!({ "type": kind, "status": status.as_str(), "reason": reason, "message": message })
 }

@@ -2,9 +2,11 @@
 
 use serde_json::json;
 
+use super::display::Publishing;
+use super::interrupt::{interrupted, unless_stopped};
 use super::place::Place;
 use super::prepare::block_on;
-use super::publish::{Progress, listed, resources, told};
+use super::publish::{listed, resources, told};
 use super::{Error, Format, Global, Outcome, output};
 use crate::config::Config;
 use crate::escape::visible;
@@ -38,13 +40,18 @@ async fn verify(args: &Args, config: &Config) -> Result<Outcome, Error> {
     let manifests = resources(config, &names).await?;
     let environment = args.place.environment(config);
     let mut shop = Shop::open(config, environment, &manifests, &names, CreateTables::No).await?;
-    let mut progress = Progress::begin();
-    let verified =
-        shop.verify(&mut |keys| progress.tell(|| format!("{keys} keys compared"))).await?;
+    let mut progress = Publishing::begin("verify");
+    let verified = shop.verify(&mut |shop| progress.tell(&shop.pace())).await?;
     let mended = match args.repair && !verified.found.is_empty() {
         true => {
-            shop.repair(&verified.found).await?;
-            shop.drain(&mut |shop| progress.tell(|| told(&shop.counts))).await?;
+            let mended = unless_stopped(async {
+                shop.repair(&verified.found).await?;
+                shop.drain(&mut |shop| progress.tell(&shop.pace())).await
+            });
+            match mended.await {
+                Some(mended) => mended?,
+                None => return Err(interrupted(&told(&shop.counts))),
+            }
             Some(shop.counts)
         }
         false => None,

@@ -12,16 +12,14 @@ use tokio::sync::Notify;
 
 use super::prepare::block_on;
 use super::{Error, Global, Outcome};
-use crate::apply::{Error as ApplyError, Watch};
 use crate::config::Config;
 use crate::daemon::hints::Hints;
 use crate::daemon::log::say;
 use crate::daemon::pass::whole_second;
 use crate::daemon::post::Post;
 use crate::daemon::record::Pushed;
-use crate::daemon::stop::Stop;
+use crate::daemon::stop::{Doing, Stop, Watching};
 use crate::daemon::watch::{self, Daemon, Look};
-use crate::database::CancelHandle;
 use crate::effect::clock;
 use crate::http::Server;
 use crate::report::files::Written;
@@ -178,9 +176,19 @@ impl Loop<'_> {
         let looked = tokio::select! {
             looked = &mut look => looked,
             () = self.signals.stop() => {
-                if !self.stop.is_writing() {
-                    say(DAEMON, "stopping; nothing was written");
-                    return None;
+                match self.stop.doing() {
+                    Doing::Reading => {
+                        say(DAEMON, "stopping; nothing was written");
+                        return None;
+                    }
+                    Doing::Publishing => {
+                        say(DAEMON, "stopping; what is published stays, the rest is taken up next time");
+                        self.stop.ask();
+                        // Whoever comes next would find out how far it came, too.
+                        let _ = tokio::time::timeout(self.grace, &mut look).await;
+                        return None;
+                    }
+                    Doing::Writing => {}
                 }
                 say(DAEMON, format!("stopping: the run may take {} s more", self.grace.as_secs()));
                 if tokio::time::timeout(self.grace, &mut look).await.is_ok() {
@@ -302,29 +310,6 @@ impl Loop<'_> {
         let given_way = Box::pin(self.daemon.give_way_to(renewed)).await;
         self.http.follow(renewal).await;
         given_way.map_err(|error| error.to_string())
-    }
-}
-
-/// A run of the daemon: nobody looks on, but it can be stopped.
-struct Watching {
-    stop: Arc<Stop>,
-}
-
-impl Watch for Watching {
-    fn writing(&mut self, statement: Option<CancelHandle>) -> Result<(), ApplyError> {
-        self.stop.writing(statement);
-        self.step(0, 0)
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.stop.is_asked()
-    }
-
-    fn step(&mut self, _done: usize, _all: usize) -> Result<(), ApplyError> {
-        match self.stop.is_asked() {
-            true => Err(ApplyError::Interrupted),
-            false => Ok(()),
-        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use super::display::Publishing;
+use super::interrupt::{interrupted, unless_stopped};
 use super::place::Place;
 use super::prepare::block_on;
-use super::publish::{Progress, failed, listed, resources, told};
+use super::publish::{failed, listed, resources, told};
 use super::{Error, Format, Global, Outcome, output};
 use crate::config::Config;
-use crate::publish::{CreateTables, Shop};
+use crate::publish::{Counts, CreateTables, Shop};
 
 /// How long a queue is asked before the next one is.
 const WAIT: Duration = Duration::from_millis(100);
@@ -44,24 +46,34 @@ async fn work(args: &Args, config: &Config) -> Result<Outcome, Error> {
         return Err(Error::new(super::ErrorKind::Usage, message).hint(hint));
     }
     shop.take_up().await?;
-    let mut progress = Progress::begin();
-    if args.stop_when_empty && queues.is_empty() {
-        shop.drain(&mut |shop| progress.tell(|| told(&shop.counts))).await?;
-    } else {
-        let queues = if queues.is_empty() { all } else { queues };
-        tokio::select! {
-            done = serve(&mut shop, &queues, args.stop_when_empty, &mut progress) => done?,
-            () = stopped() => {}
+    let mut progress = Publishing::begin("worker");
+    let carried = unless_stopped(async {
+        if args.stop_when_empty && queues.is_empty() {
+            let mut tell = |shop: &Shop<'_>| progress.tell(&shop.pace());
+            return Ok(shop.drain(&mut tell).await?);
         }
-    }
+        let queues = if queues.is_empty() { all } else { queues };
+        serve(&mut shop, &queues, args.stop_when_empty, &mut progress).await
+    });
+    let carried = carried.await;
     progress.end();
     let counts = shop.counts;
-    shop.close().await?;
-    match args.place.format {
-        Format::Json => output::json(&counts)?,
-        Format::Text => output::print(&format!("{}\n", told(&counts)))?,
+    match carried {
+        Some(carried) => carried?,
+        None if args.stop_when_empty => return Err(interrupted(&told(&counts))),
+        // It ends in no other way.
+        None => return end(args, &counts),
     }
-    failed(&counts)
+    shop.close().await?;
+    end(args, &counts)
+}
+
+fn end(args: &Args, counts: &Counts) -> Result<Outcome, Error> {
+    match args.place.format {
+        Format::Json => output::json(counts)?,
+        Format::Text => output::print(&format!("{}\n", told(counts)))?,
+    }
+    failed(counts)
 }
 
 /// What was taken and not acknowledged when it stops comes again, here or elsewhere.
@@ -69,7 +81,7 @@ async fn serve(
     shop: &mut Shop<'_>,
     queues: &[String],
     stop_when_empty: bool,
-    progress: &mut Progress,
+    progress: &mut Publishing,
 ) -> Result<(), Error> {
     let mut failing: Option<(Instant, Duration)> = None;
     loop {
@@ -79,6 +91,7 @@ async fn serve(
                 Ok(done) => {
                     handled += done;
                     failing = None;
+                    shop.took(done).await?;
                 }
                 Err(error) => {
                     let (since, pause) = failing.unwrap_or((Instant::now(), WAIT));
@@ -90,20 +103,10 @@ async fn serve(
                     failing = Some((since, (pause * 2).min(Duration::from_secs(30))));
                 }
             }
-            progress.tell(|| told(&shop.counts));
+            progress.tell(&shop.pace());
         }
         if stop_when_empty && handled == 0 && failing.is_none() {
             return Ok(());
         }
     }
-}
-
-async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
 }

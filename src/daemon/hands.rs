@@ -3,14 +3,17 @@
 //! Answers for a turn being the same whatever stands behind these: the simulation puts another world
 //! there.
 
+use std::collections::BTreeSet;
+
 use super::source::{LastChange, Source};
 use crate::apply::ledger::RunRow;
 use crate::apply::{Term, Watch};
 use crate::config::{Config, Environment};
+use crate::job::publishing::{self, Attempt};
 use crate::job::report::Report;
 use crate::job::republish;
 use crate::job::run::{self, Order};
-use crate::job::{self, Context, found, publishing};
+use crate::job::{self, Context, found};
 use crate::manifest::job::Job;
 use crate::plan::change::Plan;
 use crate::report::files::{self, Written};
@@ -64,8 +67,7 @@ pub trait Hands {
         order: Order<'_>,
         watch: &mut dyn Watch,
     ) -> Report;
-    /// What the ledger says of a run, see [`found::found`]. What one that committed touched is published, since
-    /// its own process may have ended before that.
+    /// What the ledger says of a run, see [`found::found`].
     async fn found(
         &mut self,
         context: &Context<'_>,
@@ -73,6 +75,14 @@ pub trait Hands {
         run: &str,
         term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error>;
+    /// Brings what runs touched to the read stores, see [`publishing::publish`].
+    async fn publish(
+        &mut self,
+        context: &Context<'_>,
+        what: (Environment, &BTreeSet<String>),
+        failed: u64,
+        watch: &mut dyn Watch,
+    ) -> Attempt;
     /// Who wrote a job as it is, see [`Source::last_change`].
     async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange>;
     /// Writes a result file, see [`files::write`].
@@ -100,7 +110,7 @@ impl Hands for Real {
         watch: &mut dyn Watch,
     ) -> Report {
         match job {
-            Job::Sync(job) => run::pass(context, job, order, watch).await,
+            Job::Sync(job) => Box::pin(run::pass(context, job, order, watch)).await,
             Job::Republish(job) => {
                 let carried = Box::pin(republish::carry_out(context, &job.spec, watch));
                 republish::pass(job, order, carried).await
@@ -115,13 +125,17 @@ impl Hands for Real {
         run: &str,
         term: Option<&Term>,
     ) -> Result<Option<RunRow>, job::Error> {
-        let mut found = found::found(context, target, run, term).await?;
-        if let Some(row) = &mut found
-            && let Some(job) = context.manifests.jobs.get(&row.job)
-        {
-            row.left_out.extend(publishing::publish(context, job, row.direction).await);
-        }
-        Ok(found)
+        found::found(context, target, run, term).await
+    }
+
+    async fn publish(
+        &mut self,
+        context: &Context<'_>,
+        what: (Environment, &BTreeSet<String>),
+        failed: u64,
+        watch: &mut dyn Watch,
+    ) -> Attempt {
+        publishing::publish(context, what, failed, watch).await
     }
 
     async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange> {

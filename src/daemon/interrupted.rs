@@ -12,6 +12,7 @@ use super::learn::{ATTEMPTS_BEFORE_TELLING, Asker, settled};
 use super::record::About;
 use super::turn::Desk;
 use crate::job::Context;
+use crate::job::publishing::of_ledger;
 use crate::job::report::Report;
 use crate::report::{Event, Phase, Standing};
 use crate::state::{self, Change, Lease, Office, Remembered, Running, Taken};
@@ -41,7 +42,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         if let Some(trouble) = trouble.filter(|trouble| patient && now < trouble.again) {
             return Ok(Begun::Open(unknown(running, &trouble.error)));
         }
-        match self.state.lease(Office::Run).await? {
+        match self.state.lease(running.office).await? {
             Taken::Theirs(holder) => {
                 let why = format!("since {since}, by {}", state::in_words(holder.as_ref()));
                 Ok(Begun::Open(Standing::new(Phase::Running, why)))
@@ -66,6 +67,12 @@ impl<S: Store, H: Hands> Desk<S, H> {
         // It may have ended while somebody else had the lease.
         *remembered = self.state.memory(job).await?;
         let Some(running) = remembered.memory.running.clone() else { return Ok(Begun::Over) };
+        if running.office == Office::Publish {
+            // What it published stays, and publishing again does no harm: the request is still open.
+            remembered.memory.running = None;
+            self.state.save(job, remembered, &Change::default()).await?;
+            return Ok(Begun::Over);
+        }
         let report =
             match self.hands.found(context, running.target, &running.run, lease.term()).await {
                 Ok(None) => {
@@ -73,7 +80,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
                     self.state.save(job, remembered, &Change::default()).await?;
                     return Ok(Begun::Over);
                 }
-                Ok(Some(row)) => Report::of_ledger(row),
+                Ok(Some(row)) => of_ledger(context, row),
                 Err(error) => {
                     if let Some(seen) = error.later_lease() {
                         lease.count_from(seen);

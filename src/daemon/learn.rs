@@ -7,10 +7,11 @@ use jiff::Timestamp;
 
 use super::decide::{Action, Step, on_error};
 use super::moment::{Due, Moment};
+use crate::job::publishing::{Attempt, Came};
 use crate::job::report::{Outcome, Report};
 use crate::manifest::job::Asked;
 use crate::report::{Event, Phase};
-use crate::state::{Compared, End, Ended, Held, Memory, RunLine, Running, Seen};
+use crate::state::{Compared, End, Ended, Held, Memory, Publishing, RunLine, Running, Seen};
 
 /// Who asked for the pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +96,9 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
     if is_run && !matches!(report.outcome, Outcome::Unknown { .. }) {
         memory.running = None;
     }
+    if let Some(attempt) = &report.publishing {
+        published(memory, attempt, lesson.now, lesson.jitter);
+    }
     compared(memory, lesson, report, learned);
     match &report.outcome {
         // What can't be compared today says nothing about a request whose time hasn't come.
@@ -123,6 +127,24 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
         }
         finish(memory, lesson, ended, learned);
     }
+}
+
+/// Takes in how far what runs touched is on its way to the read stores. What an earlier run left and
+/// what a later one touched get there together.
+pub fn published(memory: &mut Memory, attempt: &Attempt, now: Timestamp, jitter: f64) {
+    let before = memory.publishing.remove(&attempt.target).filter(|before| !before.is_done);
+    let before = before.unwrap_or_default();
+    let mut resources = before.resources;
+    resources.extend(attempt.resources.iter().cloned());
+    let (failed, is_done, trouble) = match &attempt.came {
+        Came::NotYet => (before.failed, false, None),
+        Came::There => (0, true, None),
+        Came::Short { why, failed } => {
+            let trouble = on_error(before.trouble.as_ref(), why.clone(), now, jitter);
+            (*failed, false, Some(trouble))
+        }
+    };
+    memory.publishing.insert(attempt.target, Publishing { resources, failed, is_done, trouble });
 }
 
 /// A daemon's attempt at a run ends the request, whatever came of it: the same approvals aren't tried
@@ -168,6 +190,9 @@ fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
 pub fn settled(memory: &mut Memory, running: &Running, report: &Report, now: Timestamp) -> Learned {
     let Some(ended) = &report.ended else { return Learned::default() };
     (memory.running, memory.trouble) = (None, None);
+    if let Some(attempt) = &report.publishing {
+        published(memory, attempt, now, 0.0);
+    }
     memory.add_run(line(ended, report, now));
     let due = match running.occurrence {
         Some(at) => Due::Occurrence { at, passed: 0 },

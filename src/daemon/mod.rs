@@ -20,9 +20,11 @@ pub mod overview;
 pub mod pass;
 pub mod post;
 pub mod record;
+mod republishing;
 #[cfg(test)]
 mod simulation_tests;
 pub mod source;
 pub mod stop;
 pub mod turn;
+mod unpublished;
 pub mod watch;

@@ -15,6 +15,7 @@ use crate::apply::Watch;
 use crate::config::Config;
 use crate::git::Which;
 use crate::job::Context;
+use crate::job::publishing::Attempt;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass};
 use crate::manifest::job::{Job, republished};
@@ -49,6 +50,7 @@ impl Passing {
         let mut behind = None;
         if desk.state.is_shared() {
             desk.state.outwait(Office::Run).await?;
+            desk.state.outwait(Office::Publish).await?;
             // Others may have published since this folder was written.
             behind = source.adopt(&config.results.directory).await.err().map(|it| it.to_string());
         }
@@ -95,6 +97,9 @@ impl Passing {
         let fit = turn.fit(source).await;
         let mut report = desk.carry_out(context, &mut turn, fit, now, watch).await?;
         report.left_out.append(&mut turn.troubles);
+        // What an earlier run of the job left.
+        let attempts = desk.publish_anew(context, job.name(), now, watch).await?;
+        report.left_out.extend(attempts.iter().filter_map(Attempt::pending));
         Ok(report)
     }
 }
@@ -135,7 +140,7 @@ async fn dry_run(
             let key = &request;
             let order = Order { wish, key, instead, run, installation, term, now };
             return match job {
-                Job::Sync(job) => pass(context, job, order, watch).await,
+                Job::Sync(job) => Box::pin(pass(context, job, order, watch)).await,
                 Job::Republish(job) => {
                     let what = republished(&job.spec);
                     let outcome = order.instead.unwrap_or(Outcome::WouldPublish { what });

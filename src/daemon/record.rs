@@ -28,7 +28,7 @@ use crate::report::{Event, conditions, files};
 use crate::state::{self, Change, Ended, Memory, Message, Posted, Remembered};
 
 /// Attempts at noting what happened while others write about the same job.
-const NOTING: usize = 5;
+pub(super) const NOTING: usize = 5;
 
 /// Why results can't be brought to where people find them. They stay where they are.
 #[derive(Debug, thiserror::Error)]

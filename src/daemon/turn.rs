@@ -22,6 +22,7 @@ use crate::apply::Watch;
 use crate::config::Config;
 use crate::job::Context;
 use crate::job::open::environments;
+use crate::job::publishing::of_ledger;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, run_name};
 use crate::manifest::job::Job;
@@ -220,7 +221,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
             return Ok(report);
         }
         let lease = match turn.action.step {
-            Step::Run => match self.state.lease(Office::Run).await? {
+            Step::Run => match self.state.lease(office_of(turn.job)).await? {
                 Taken::Ours(lease) => Some(lease),
                 Taken::Theirs(holder) => return Ok(locked(turn.job, holder.as_ref())),
             },
@@ -300,7 +301,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
         let running = turn.remembered.memory.running.as_ref();
         if let Some(running) = running.filter(|_| turn.action.step == Step::Run) {
             match self.hands.found(context, running.target, &running.run, term).await {
-                Ok(Some(row)) => return Report::of_ledger(row),
+                Ok(Some(row)) => return of_ledger(context, row),
                 Ok(None) => {}
                 Err(unknown) => {
                     let doubt = format!("; whether the run is committed isn't known: {unknown}");
@@ -337,7 +338,8 @@ impl<S: Store, H: Hands> Desk<S, H> {
                     Due::Occurrence { at, .. } => Some(at),
                     _ => None,
                 };
-                let running = Running { key, since: now, run, target, occurrence };
+                let office = office_of(turn.job);
+                let running = Running { key, since: now, run, target, occurrence, office };
                 turn.remembered.memory.running = Some(running);
             }
         }
@@ -378,6 +380,14 @@ impl<'a> Turn<'a> {
             Ok(false) => Fitness::rewritten(commit),
             Err(error) => Fitness::NotNow(error.to_string()),
         }
+    }
+}
+
+/// Publishing keeps no run waiting: publishers have locks of their own, and read what is committed.
+fn office_of(job: Job<'_>) -> Office {
+    match job {
+        Job::Sync(_) => Office::Run,
+        Job::Republish(_) => Office::Publish,
     }
 }
 

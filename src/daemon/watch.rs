@@ -2,7 +2,9 @@
 //!
 //! Answers for a look that depends on nothing but the manifests, the state store, the databases and
 //! the time given; for the most urgent jobs having their turns first, and a run never waiting for more
-//! than one comparison; and for an error of one job never keeping the others from their turns.
+//! than one comparison or attempt at publishing; and for an error of one job never keeping the others from their turns.
+
+mod publishing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use super::learn::Asker;
 use super::log::say;
 use super::moment::Due;
 use super::record::{self, Pushed};
+use super::republishing::Republishing;
 use super::source::{self, Snapshot, Source};
 use super::turn::{Desk, Fitness, Turn};
 use crate::apply::Watch;
@@ -23,8 +26,10 @@ use crate::config::Config;
 use crate::git::Which;
 use crate::job::Context;
 use crate::job::clocks::Clock;
+use crate::job::publishing::Attempt;
 use crate::job::report::Outcome;
 use crate::manifest::Manifests;
+use crate::manifest::job::Job;
 use crate::manifest::problem::Problem;
 use crate::manifest::validate::validate_by;
 use crate::report::files::Written;
@@ -83,6 +88,7 @@ pub struct Daemon {
     unpublished: BTreeMap<String, String>,
     board: Arc<Board>,
     session: Session,
+    republishing: Republishing,
 }
 
 /// Whether the state store can be spoken with as before.
@@ -128,6 +134,7 @@ impl Daemon {
             renewed.is_behind = renewed.desk.state.is_shared();
         }
         renewed.board = Arc::clone(&self.board);
+        renewed.republishing = std::mem::take(&mut self.republishing);
         std::mem::replace(self, renewed).end().await
     }
 
@@ -158,6 +165,7 @@ impl Daemon {
 
     /// Lets others work.
     pub async fn end(mut self) -> Result<(), Error> {
+        self.republishing.end().await;
         // A look that was ended in the midst may have held the lease of a run.
         let given = self.desk.state.give_back_dropped().await;
         if let Some(lease) = self.lease {
@@ -207,6 +215,7 @@ impl Daemon {
             unpublished: BTreeMap::new(),
             board: Arc::default(),
             session: Session::Sound,
+            republishing: Republishing::default(),
         })
     }
 
@@ -263,7 +272,9 @@ impl Daemon {
         let context = Context::new(&config, &checked.manifests);
         self.desk.hear_of_mail().await?;
         let mut memories = self.desk.state.memories().await?;
+        let unpublished = publishing::left(&memories);
         let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
+        let is_republishing = self.republished(&mut look);
         let mut urgent: Vec<(Urgency, Turn<'_>)> = Vec::new();
         for name in checked.manifests.job_names() {
             let remembered = memories.remove(&name).unwrap_or_default();
@@ -277,7 +288,10 @@ impl Daemon {
             let Some(mut turn) = taken(&name, turn)? else { continue };
             self.tell(&mut turn, &mut look);
             let wants = urgency(&turn, now);
-            look.again = turn.action.again.map_or(look.again, |again| look.again.min(again));
+            let publishes = turn.remembered.memory.publishes_at().map(|at| at.max(now));
+            for again in turn.action.again.into_iter().chain(publishes) {
+                look.again = look.again.min(again);
+            }
             urgent.extend(wants.map(|wants| (wants, turn)));
         }
         self.gone(&context, memories, &mut look, now).await?;
@@ -288,8 +302,15 @@ impl Daemon {
             if begun.elapsed() > WITHOUT_LOOKING {
                 break;
             }
-            if turn.action.step == Step::Run && runs == Carried::NotYet {
-                continue;
+            if turn.action.step == Step::Run {
+                let is_held = match turn.job {
+                    Job::Sync(_) => runs == Carried::NotYet,
+                    Job::Republish(_) => is_republishing || self.republishing.is_under_way(),
+                };
+                if is_held {
+                    look.again = look.again.min(now + LOCKED);
+                    continue;
+                }
             }
             // What follows from a turn is seen by looking.
             look.again = now;
@@ -302,6 +323,7 @@ impl Daemon {
                 look.again = now + LOCKED;
             }
         }
+        self.publish_next(&context, &unpublished, &mut look, now, watch).await?;
         Ok(look)
     }
 
@@ -319,6 +341,10 @@ impl Daemon {
         };
         let name = turn.job.name().to_owned();
         say(&name, starting(&turn));
+        if let (Job::Republish(_), Step::Run) = (turn.job, turn.action.step) {
+            self.begin_republishing(&name, fit, now);
+            return Ok(Carried::Out);
+        }
         let carried = self.desk.carry_out(context, &mut turn, fit, now, watch).await;
         let Some(report) = taken(&name, carried)? else { return Ok(Carried::Out) };
         if let Outcome::Locked { why } = report.outcome {
@@ -326,6 +352,9 @@ impl Daemon {
             return Ok(Carried::NotYet);
         }
         self.tell(&mut turn, look);
+        if let Some(pending) = report.publishing.as_ref().and_then(Attempt::pending) {
+            say(&name, pending);
+        }
         Ok(Carried::Out)
     }
 

@@ -1,7 +1,8 @@
 //! `/metrics`: numbers for Prometheus, in its text format.
 //!
-//! Answers for numbers that are what the state store says at that moment, so they survive a restart
-//! and are the same whichever daemon is asked; and for no name of a job, record or person in them.
+//! Answers for numbers that are what the state store and the queues say at that moment, so they survive
+//! a restart and are the same whichever daemon is asked; and for no name of a job, record or person in
+//! them.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -20,6 +21,7 @@ use crate::daemon::board::Known;
 use crate::daemon::overview::overview;
 use crate::daemon::pass::whole_second;
 use crate::put::put;
+use crate::queue::{Depth, Depths, embedded_depths};
 use crate::report::Phase;
 use crate::state::{End, Posted};
 
@@ -33,6 +35,8 @@ struct Stored {
     waiting: u64,
     lost: u64,
     unpublished: u64,
+    /// Jobs whose runs touched what the read stores don't have yet.
+    behind: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -43,21 +47,27 @@ enum Kind {
 
 pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response {
     let settings = site.settings();
-    let stored = within(ANSWER, stored(&site, &settings)).await.ok();
-    let text = text(&settings.board.known(), stored.as_ref(), site.since, Instant::now());
+    let queues = async { Ok(embedded_depths(&settings.config).await) };
+    let (stored, queues) =
+        tokio::join!(within(ANSWER, stored(&site, &settings)), within(ANSWER, queues));
+    let known = settings.board.known();
+    let mut text = text(&known, stored.ok().as_ref(), site.since, Instant::now());
+    // A file that says nothing for so long is no reason to leave the rest out.
+    queue_families(&mut text, &queues.unwrap_or_default());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
 async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error> {
     let mut lent = site.store.lend(&settings.config).await?;
     let mut phases: BTreeMap<_, _> = Phase::ALL.map(|phase| (phase.as_str(), 0)).into();
-    let mut unpublished = 0;
+    let (mut unpublished, mut behind) = (0, 0);
     if let Some(checked) = settings.board.known().checked {
         let now = whole_second(Timestamp::now());
         let names = checked.manifests.job_names();
         for line in overview(&mut lent.desk, &checked.manifests, &names, now).await? {
             *phases.entry(line.standing.phase.as_str()).or_default() += 1;
             unpublished += line.memory.unpublished.len() as u64;
+            behind += u64::from(line.memory.publishes_at().is_some());
         }
     }
     let ends = lent.desk.state.ends().await?;
@@ -67,7 +77,7 @@ async fn stored(site: &Site, settings: &Settings) -> Result<Stored, store::Error
     let is_waiting = |posted: &&Posted| posted.message.open(&posted.delivery).next().is_some();
     let waiting = not_out.iter().filter(is_waiting).count() as u64;
     let lost = not_out.iter().filter(is_lost).count() as u64;
-    Ok(Stored { phases, ends, waiting, lost, unpublished })
+    Ok(Stored { phases, ends, waiting, lost, unpublished, behind })
 }
 
 fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) -> String {
@@ -89,6 +99,8 @@ fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) 
     let Some(stored) = stored else { return out };
     let help = "Result files that aren't where people find them yet.";
     single(&mut out, "results_unpushed", help, stored.unpublished);
+    let help = "Jobs whose runs touched what the read stores don't have yet.";
+    single(&mut out, "jobs_unpublished", help, stored.behind);
     let phases: Vec<_> = stored
         .phases
         .iter()
@@ -107,6 +119,39 @@ fn text(known: &Known, stored: Option<&Stored>, since: Timestamp, now: Instant) 
     let help = "Messages that somebody won't get.";
     single(&mut out, "messages_lost", help, stored.lost);
     out
+}
+
+/// Nothing where nothing is published.
+fn queue_families(out: &mut String, all: &[Depths]) {
+    if all.is_empty() {
+        return;
+    }
+    let place = |depths: &Depths| {
+        let store = depths.store.as_deref().map(|store| format!(",store=\"{}\"", label(store)));
+        format!("environment=\"{}\"{}", depths.environment, store.unwrap_or_default())
+    };
+    let up = all.iter().map(|it| (format!("{{{}}}", place(it)), u8::from(it.queues.is_ok())));
+    let up: Vec<_> = up.collect();
+    let help = "Whether the embedded queues of an environment can be looked into.";
+    family(out, "queue_up", Kind::Gauge, help, &up);
+    let mut messages = Vec::new();
+    for depths in all {
+        for Depth { queue, ready, unacknowledged, failed } in depths.queues.iter().flatten() {
+            let states = [("ready", ready), ("unacknowledged", unacknowledged), ("failed", failed)];
+            messages.extend(states.map(|(state, number)| {
+                let queue = label(queue);
+                let labels = format!("{{{},queue=\"{queue}\",state=\"{state}\"}}", place(depths));
+                (labels, *number)
+            }));
+        }
+    }
+    let help = "Messages in embedded queues: to be handed out, handed out, or in the error queue.";
+    family(out, "queue_messages", Kind::Gauge, help, &messages);
+}
+
+/// A label's value as the text format wants it.
+fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn looks(out: &mut String, known: &Known, now: Instant) {
@@ -143,6 +188,7 @@ fn family(out: &mut String, name: &str, kind: Kind, help: &str, values: &[(Strin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Environment;
     use crate::daemon::board::Looked;
 
     #[test]
@@ -155,8 +201,27 @@ mod tests {
         let known = Known { latest, ..Known::default() };
         let phases = [("Scheduled", 2), ("Running", 0)].into();
         let ends = [(End::Succeeded, 12), (End::Failed, 1)].into();
-        let stored = Stored { phases, ends, waiting: 3, lost: 1, unpublished: 2 };
+        let stored = Stored { phases, ends, waiting: 3, lost: 1, unpublished: 2, behind: 1 };
         insta::assert_snapshot!(text(&known, Some(&stored), since, now));
+        let depth = |queue: &str, failed| Depth {
+            queue: queue.into(),
+            ready: 3,
+            unacknowledged: 2,
+            failed,
+        };
+        let of = |environment, store, queues| Depths { environment, store, queues };
+        let prod = Ok(vec![depth("publish.page", 0), depth("sync.page", 1)]);
+        let mut queues = String::new();
+        queue_families(&mut queues, &[]);
+        assert_eq!(queues, "");
+        queue_families(
+            &mut queues,
+            &[
+                of(Environment::Prod, None, prod),
+                of(Environment::Test, Some("D\"E".into()), Err("away".into())),
+            ],
+        );
+        insta::assert_snapshot!(queues);
         let without = text(&known, None, since, now);
         assert!(without.contains("reconcile_state_store_up 0\n"), "{without}");
         assert!(!without.contains("reconcile_jobs"), "{without}");

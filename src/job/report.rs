@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::publishing::Attempt;
 use crate::apply::Applied;
 use crate::apply::ledger::RunRow;
 use crate::manifest::sync_job::Direction;
@@ -26,6 +27,8 @@ pub struct Report {
     pub ended: Option<Ended>,
     /// What the ledger says of the run that carried the request out before.
     pub found: Option<Found>,
+    /// How far what the run touched is on its way to the read stores, where it is to get there.
+    pub publishing: Option<Attempt>,
     /// The lease that the target has seen, where it refused this one for being earlier.
     pub later_lease: Option<i64>,
 }
@@ -51,8 +54,15 @@ impl Report {
             skipped,
             ended: None,
             found: None,
+            publishing: None,
             later_lease: None,
         }
+    }
+
+    /// Takes in how far publishing is, also for people.
+    pub fn publishes(&mut self, attempt: Option<Attempt>) {
+        self.left_out.extend(attempt.as_ref().and_then(Attempt::pending));
+        self.publishing = attempt;
     }
 
     /// A request that a run of the ledger carried out, as if it were told by that run's own process.

@@ -3,12 +3,11 @@
 //! Answers for its outcome being told like that of any other job. How entities get into the read
 //! stores is `publish`'s; whether it is time is decided before, in `daemon::decide`.
 
-use std::time::Duration;
-
 use super::Context;
+use super::publishing::{Far, unless_stopped};
 use super::report::{Outcome, Published, Report};
 use super::run::{Order, Wish};
-use crate::apply::{Stage, Watch};
+use crate::apply::Watch;
 use crate::config::Config;
 use crate::database;
 use crate::manifest::RepublishJob;
@@ -16,13 +15,10 @@ use crate::manifest::job::republished;
 use crate::manifest::republish_job::RepublishJobSpec;
 use crate::manifest::sync_job::Selection;
 use crate::plan::render::words::count;
-use crate::publish::{self, Counts, CreateTables, Wait};
+use crate::publish::{self, Counts, CreateTables, Pace, Wait};
 use crate::queue;
 use crate::state::{End, Ended};
 use crate::store;
-
-/// Publishing doesn't ask by itself whether it should stop.
-const ASKED_AGAIN: Duration = Duration::from_millis(200);
 
 /// Why it wasn't carried out to its end. What was sent is right, and stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,17 +67,14 @@ pub async fn carry_out(
     spec: &RepublishJobSpec,
     watch: &mut dyn Watch,
 ) -> Result<Published, Failure> {
-    if watch.writing(None).is_err() {
-        return Err(stopped());
-    }
-    watch.begin(Stage::Writing, 0);
     let order = order(context.config, spec);
-    let mut tell = |_: &Counts| {};
+    let far = Far::default();
+    let mut tell = |pace: &Pace| far.set(*pace);
     let carried = publish::carry_out(context.config, context.manifests, &order, &mut tell);
-    tokio::select! {
-        biased;
-        () = until_stopped(watch) => Err(stopped()),
-        counts = carried => outcome(counts),
+    let carried = Box::pin(carried);
+    match unless_stopped(watch, &far, carried).await {
+        None => Err(stopped()),
+        Some(counts) => outcome(counts),
     }
 }
 
@@ -101,14 +94,8 @@ fn order(config: &Config, spec: &RepublishJobSpec) -> publish::Order {
 }
 
 /// Somebody asked, or the lease is another process's now.
-async fn until_stopped(watch: &mut dyn Watch) {
-    while watch.step(0, 0).is_ok() {
-        tokio::time::sleep(ASKED_AGAIN).await;
-    }
-}
-
 fn stopped() -> Failure {
-    Failure::Passing("stopped; what was published until then is right, and stays".to_owned())
+    Failure::Passing("stopped; what was published until then stays, the rest is queued".to_owned())
 }
 
 fn outcome(counts: Result<Counts, publish::Error>) -> Result<Published, Failure> {
@@ -233,16 +220,10 @@ mod tests {
     const CONFIG: &str = "instance: PROD\nmanifests: m\nenvironments: {PROD: {database: \
                           'sqlite:///nowhere/p.db'}, TEST: {database: 'sqlite:///nowhere/t.db'}}\n";
 
-    /// Stops before the first write, or at once after it.
-    struct Asked {
-        from_the_start: bool,
-    }
+    /// Asked to stop from the start.
+    struct Asked;
 
     impl Watch for Asked {
-        fn writing(&mut self, _: Option<database::CancelHandle>) -> Result<(), apply::Error> {
-            if self.from_the_start { Err(apply::Error::Interrupted) } else { Ok(()) }
-        }
-
         fn step(&mut self, _: usize, _: usize) -> Result<(), apply::Error> {
             Err(apply::Error::Overtaken)
         }
@@ -253,12 +234,10 @@ mod tests {
         let config = crate::config::parse(Path::new("c"), CONFIG.as_bytes(), &|_| None).unwrap();
         let manifests = manifests();
         let context = Context::new(&config, &manifests);
-        for from_the_start in [true, false] {
-            let spec = &manifests.republish_jobs["night"].spec;
-            let done = carry_out(&context, spec, &mut Asked { from_the_start }).await;
-            let Err(Failure::Passing(why)) = done else { panic!("{done:?}") };
-            assert!(why.starts_with("stopped"), "{why}");
-        }
+        let spec = &manifests.republish_jobs["night"].spec;
+        let done = carry_out(&context, spec, &mut Asked).await;
+        let Err(Failure::Passing(why)) = done else { panic!("{done:?}") };
+        assert!(why.starts_with("stopped"), "{why}");
     }
 
     #[test]

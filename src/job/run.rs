@@ -71,20 +71,18 @@ pub async fn pass(
     order: Order<'_>,
     watch: &mut dyn Watch,
 ) -> Report {
-    let now = order.now;
+    let (now, wish) = (order.now, order.wish);
     let mut report = Report {
         left_out: left_out(context, job),
         ..Report::new(&job.name, Outcome::AwaitingApproval)
     };
     match carry(context, job, order, watch, &mut report).await {
         Ok(outcome) => {
-            let is_applied = matches!(outcome, Outcome::Applied { .. });
-            if let (true, Some(plan)) = (is_applied, &report.plan) {
-                let pending = publishing::publish(context, job, plan.direction).await;
-                report.left_out.extend(pending);
-            }
             report.ended = ended(&outcome, now);
             report.outcome = outcome;
+            if wish == Wish::Apply {
+                publish(context, job, &mut report, watch).await;
+            }
         }
         Err(error) => {
             let lasting = || Ended {
@@ -99,6 +97,24 @@ pub async fn pass(
         }
     }
     report
+}
+
+/// What a run touched follows it into the read stores at once, where that works; what another process
+/// committed before, it may have published itself.
+async fn publish(context: &Context<'_>, job: &SyncJob, report: &mut Report, watch: &mut dyn Watch) {
+    let is_applied = matches!(report.outcome, Outcome::Applied { .. });
+    let applied = report.plan.as_ref().filter(|_| is_applied).map(|plan| plan.direction);
+    let found = report.found.as_ref().map(|found| found.direction);
+    let Some(direction) = applied.or(found) else { return };
+    let Some(attempt) = publishing::to_come(context, &job.name, direction) else { return };
+    let attempt = match applied {
+        Some(_) => {
+            let what = (attempt.target, &attempt.resources);
+            publishing::publish(context, what, 0, watch).await
+        }
+        None => attempt,
+    };
+    report.publishes(Some(attempt));
 }
 
 /// A commit without an answer is the one failure of which nobody can say that nothing was changed.

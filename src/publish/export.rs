@@ -9,6 +9,7 @@ use super::Error;
 use super::current::{Asked, anew};
 use super::load::{Wanted, rows_by};
 use super::message::{Message, Which};
+use super::pace::Steps;
 use super::publisher::{columns, existing_of};
 use super::rows::Existing;
 use super::shop::Shop;
@@ -25,6 +26,9 @@ impl Shop<'_> {
         ids: &[String],
         tell: &mut dyn FnMut(&Self),
     ) -> Result<(), Error> {
+        // Of some entities nobody knows how many rows there are.
+        let rows = if ids.is_empty() { self.rows().await? } else { 0 };
+        self.steps = Steps::of(rows);
         for model in 0..self.models.len() {
             for outlet in 0..self.models[model].outlets.len() {
                 let mut after = None;
@@ -32,6 +36,7 @@ impl Shop<'_> {
                     let page = self.page_of_messages((model, outlet), ids, after).await?;
                     let (rows, messages, next) = page;
                     self.counts.read += rows as u64;
+                    self.steps.took(rows as u64);
                     let queue = self.models[model].outlets[outlet].queue.clone();
                     self.send(&queue, &messages).await?;
                     tell(self);

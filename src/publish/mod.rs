@@ -14,6 +14,7 @@ pub mod load;
 pub mod message;
 pub mod model;
 mod order;
+mod pace;
 mod publisher;
 pub mod rows;
 mod shop;
@@ -30,6 +31,7 @@ use crate::config::target::NoPlace;
 use crate::{database, queue, store};
 
 pub use order::{Order, Wait, Would, carry_out, would};
+pub use pace::Pace;
 pub use shop::{CreateTables, Shop, selected};
 
 /// Why publishing stopped. What was sent before is in its queues, and carried out by the next worker.

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::load::Wanted;
 use super::message::Which;
+use super::pace::{Pace, Steps};
 use super::shop::{CreateTables, Shop, resolve};
 use super::trigger::whiches;
 use super::{Counts, Error, publisher};
@@ -38,21 +39,22 @@ pub enum Wait {
     ForQueues,
 }
 
-/// Carries an order out. `tell` hears of the counts as they grow.
+/// Carries an order out. `tell` hears of how far it is.
 pub async fn carry_out(
     config: &Config,
     manifests: &Manifests,
     order: &Order,
-    tell: &mut dyn FnMut(&Counts),
+    tell: &mut dyn FnMut(&Pace),
 ) -> Result<Counts, Error> {
     let mut shop =
         Shop::open(config, order.environment, manifests, &order.resources, order.create).await?;
     shop.take_up().await?;
-    let mut tell = |shop: &Shop<'_>| tell(&shop.counts);
+    let mut tell = |shop: &Shop<'_>| tell(&shop.pace());
     match order.action {
         Action::SyncData => shop.export(&order.ids, &mut tell).await?,
         Action::TriggerEvents => shop.trigger(&order.ids).await?,
     }
+    shop.steps = Steps::default();
     if order.wait == Wait::ForStores {
         shop.drain(&mut tell).await?;
         shop.versions.sweep(&mut shop.session).await?;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::current::{Asked, current};
 use super::message::{Message, Packing, bodies};
 use super::model::{Model, Outlet, OutletKind};
+use super::pace::Steps;
 use super::publisher::Published;
 use super::versions::Versions;
 use super::{Counts, Error, trigger};
@@ -37,6 +38,7 @@ pub struct Shop<'c> {
     /// Records that runs touched and that wait to be published.
     to_republish: Vec<Republish>,
     pub counts: Counts,
+    pub(super) steps: Steps,
 }
 
 /// Whether storage and search tables that are missing are made.
@@ -111,6 +113,7 @@ impl<'c> Shop<'c> {
             packing,
             to_republish,
             counts: Counts::default(),
+            steps: Steps::default(),
         };
         for queue in shop.queues() {
             shop.broker.declare(&queue).await?;
@@ -128,6 +131,15 @@ impl<'c> Shop<'c> {
             }
         }
         queues
+    }
+
+    /// How many rows the storage and search tables hold.
+    pub(super) async fn rows(&mut self) -> Result<u64, Error> {
+        let mut rows = 0;
+        for outlet in self.models.iter().flat_map(|model| &model.outlets) {
+            rows += self.session.count(&outlet.table, &BTreeMap::new()).await?;
+        }
+        Ok(rows)
     }
 
     pub async fn store(
@@ -193,6 +205,22 @@ impl<'c> Shop<'c> {
             self.versions.sent(&mut self.session, &[note.id]).await?;
         }
         Ok(())
+    }
+
+    /// How many messages of the resources wait, or are handed out.
+    pub(super) async fn waiting(&mut self) -> Result<u64, Error> {
+        let queues = self.queues();
+        let depths = self.broker.list().await?;
+        let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
+        Ok(ours.map(|depth| depth.ready + depth.unacknowledged).sum())
+    }
+
+    /// How many messages of the resources lie in error queues.
+    pub async fn lying_failed(&mut self) -> Result<u64, Error> {
+        let queues = self.queues();
+        let depths = self.broker.list().await?;
+        let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
+        Ok(ours.map(|depth| depth.failed).sum())
     }
 
     pub async fn close(self) -> Result<(), Error> {

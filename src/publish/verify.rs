@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::current::{Asked, anew};
 use super::message::{Message, without_version};
+use super::pace::Steps;
 use super::shop::{Shop, part_of};
 use super::worker::operation;
 use super::{Error, key, publisher};
@@ -66,8 +67,9 @@ pub struct Verified {
 
 impl Shop<'_> {
     /// Compares the rows of all resources with the stores.
-    pub async fn verify(&mut self, tell: &mut dyn FnMut(u64)) -> Result<Verified, Error> {
+    pub async fn verify(&mut self, tell: &mut dyn FnMut(&Self)) -> Result<Verified, Error> {
         let mut verified = Verified::default();
+        self.steps = Steps::of(self.rows().await?);
         let mut indexes: BTreeMap<(usize, usize), BTreeSet<Place>> = BTreeMap::new();
         for model in 0..self.models.len() {
             for outlet in 0..self.models[model].outlets.len() {
@@ -80,7 +82,8 @@ impl Shop<'_> {
                     verified.keys += messages.len() as u64;
                     let at = indexes.entry((model, outlet)).or_default();
                     self.compare((model, outlet), messages, at, &mut verified.found).await?;
-                    tell(verified.keys);
+                    self.steps.took(rows.len() as u64);
+                    tell(self);
                     match next {
                         Some(next) => after = Some(next),
                         None => break,
@@ -88,6 +91,7 @@ impl Shop<'_> {
                 }
             }
         }
+        self.steps = Steps::default();
         for model in 0..self.models.len() {
             for outlet in 0..self.models[model].outlets.len() {
                 let seen = indexes.remove(&(model, outlet)).unwrap_or_default();

@@ -31,14 +31,16 @@ impl Shop<'_> {
         loop {
             let mut handled = 0;
             for queue in self.queues() {
-                handled += self.turn(&queue, Duration::ZERO).await?;
+                let done = self.turn(&queue, Duration::ZERO).await?;
+                handled += done;
+                self.took(done).await?;
                 tell(self);
             }
             if handled > 0 {
                 seen = Instant::now();
                 continue;
             }
-            let left = self.held_by_others().await?;
+            let left = self.waiting().await?;
             if left == 0 {
                 return Ok(());
             }
@@ -51,13 +53,6 @@ impl Shop<'_> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    }
-
-    async fn held_by_others(&mut self) -> Result<u64, Error> {
-        let queues = self.queues();
-        let depths = self.broker.list().await?;
-        let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
-        Ok(ours.map(|depth| depth.ready + depth.unacknowledged).sum())
     }
 
     /// Carries out what is taken from a queue at once; returns how much that was.

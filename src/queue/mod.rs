@@ -3,6 +3,7 @@
 //! Answers for one trait that every kind of queue stands behind. What a message says, and who makes
 //! and consumes it, is `publish`'s.
 
+mod depths;
 pub mod embedded;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use futures_util::future::BoxFuture;
 use crate::config::target::{NoPlace, Part, Place, kind_of};
 use crate::config::{Config, Environment};
 use crate::escape::visible;
+pub use depths::{Depths, embedded_depths};
 pub use embedded::Embedded;
 
 /// Why a queue can't be used. What was sent or taken before stands.

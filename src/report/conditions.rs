@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::standing::{Phase, Standing};
+use crate::job::publishing::listed;
 use crate::state::{End, Memory};
 
 /// One thing that is true of a job, or isn't, or isn't known.
@@ -38,6 +39,7 @@ impl Status {
 /// All conditions of a job, in a fixed order.
 pub fn conditions(memory: &Memory, standing: &Standing) -> Vec<Condition> {
     let mut all = vec![valid(standing), compared(memory), succeeded(memory)];
+    all.extend(published(memory));
     if standing.phase == Phase::Suspended {
         let (kind, reason) = ("Suspended", "Asked");
         let message = standing.why.clone();
@@ -85,6 +87,39 @@ fn succeeded(memory: &Memory) -> Condition {
         }
     };
     Condition { kind: "Succeeded", status, reason, message }
+}
+
+/// Whether what runs touched is in the read stores, where it is to get there.
+fn published(memory: &Memory) -> Option<Condition> {
+    let open = memory.publishing.values().find(|it| !it.is_done);
+    let (status, reason, message) = match open.map(|open| (open, &open.trouble)) {
+        None => {
+            let resources: Vec<_> =
+                memory.publishing.values().map(|it| listed(&it.resources)).collect();
+            let message =
+                format!("the read stores have what was changed of {}", resources.join(", "));
+            (Status::True, "Published", message)
+        }
+        Some((open, None)) => {
+            let message = format!("{} will be published anew next", listed(&open.resources));
+            (Status::False, "NotYet", message)
+        }
+        Some((open, Some(trouble))) => {
+            let message = format!(
+                "{} weren't published anew yet ({} in a row): {}",
+                listed(&open.resources),
+                trouble.attempts,
+                trouble.error
+            );
+            (Status::False, "Retrying", message)
+        }
+    };
+    (!memory.publishing.is_empty()).then_some(Condition {
+        kind: "Published",
+        status,
+        reason,
+        message,
+    })
 }
 
 /// Notes since when the job stands as it does, and since when each condition holds.

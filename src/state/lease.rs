@@ -1,4 +1,4 @@
-//! Who may do what only one process may do at a time: watch, or carry out a run.
+//! Who may do what only one process may do at a time: watch, carry out a run, or publish again.
 //!
 //! Answers for at most one holder at a time, as far as processes that keep to their leases go; what
 //! one that was stopped in between still tries is refused by the fence on the target, to which a
@@ -21,12 +21,27 @@ use super::{Error, State};
 use crate::apply::Term;
 
 /// What only one process may do at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
 pub enum Office {
     /// Looking at all jobs, again and again.
     Watch,
-    /// Carrying out one job.
+    /// Carrying out one job that writes records.
+    #[default]
     Run,
+    /// Carrying out one `RepublishJob`.
+    Publish,
 }
 
 impl Office {
@@ -34,6 +49,7 @@ impl Office {
         match self {
             Self::Watch => "watch",
             Self::Run => "run",
+            Self::Publish => "publish",
         }
     }
 }

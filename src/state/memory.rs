@@ -3,11 +3,12 @@
 //! Answers for the words in which a daemon that starts anew finds out where everything stands. What
 //! follows from them is decided in `daemon::decide`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Office;
 use crate::config::Environment;
 use crate::plan::change::Counts;
 
@@ -48,6 +49,9 @@ pub struct Memory {
     pub unpublished: BTreeMap<String, String>,
     /// The status of each condition, and since when.
     pub conditions: BTreeMap<String, Stood>,
+    /// What committed runs touched, on its way to the read stores of each environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub publishing: BTreeMap<Environment, Publishing>,
 }
 
 /// A request, and how it got here.
@@ -158,6 +162,23 @@ pub struct Running {
     /// The occurrence of `cron` that it carries out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurrence: Option<Timestamp>,
+    /// What whoever carries it out holds.
+    #[serde(default)]
+    pub office: Office,
+}
+
+/// What committed runs of a job touched in an environment, on its way to the read stores.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Publishing {
+    /// By their names.
+    pub resources: BTreeSet<String>,
+    /// So many messages of it went into error queues.
+    pub failed: u64,
+    /// The read stores have it all.
+    pub is_done: bool,
+    /// Why they don't yet; absent before the first attempt.
+    pub trouble: Option<Trouble>,
 }
 
 /// A pause that an operator asked for; the manifest may ask for another.
@@ -192,6 +213,14 @@ pub struct Stood {
     pub since: Timestamp,
 }
 
+impl Publishing {
+    /// When it is tried next; nothing once it is done.
+    pub fn next(&self) -> Option<Timestamp> {
+        let again = self.trouble.as_ref().map_or(Timestamp::MIN, |trouble| trouble.again);
+        (!self.is_done).then_some(again)
+    }
+}
+
 impl Memory {
     /// The end of a request or occurrence, if it is the one that is remembered.
     pub fn ended(&self, key: &str) -> Option<&Ended> {
@@ -201,6 +230,12 @@ impl Memory {
     /// Whether something is still to be done about a job that no manifest names.
     pub fn is_open(&self) -> bool {
         self.seen.is_some() || self.running.is_some() || !self.unpublished.is_empty()
+    }
+
+    /// When what runs touched is to be brought to the read stores next; nothing where all of it is
+    /// there.
+    pub fn publishes_at(&self) -> Option<Timestamp> {
+        self.publishing.values().filter_map(Publishing::next).min()
     }
 
     pub fn add_run(&mut self, run: RunLine) {

@@ -149,6 +149,7 @@ async fn a_ledger_without_its_first_rows_stops_nobody() {
         run: "20261201-010000-abcdef".into(),
         target: Some(reconcile::config::Environment::Prod),
         occurrence: None,
+        office: reconcile::state::Office::Run,
     });
     state.save("spring", &mut begun, &Change::default()).await.unwrap();
     state.close().await.unwrap();

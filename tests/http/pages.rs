@@ -1,5 +1,10 @@
 //! What the pages and numbers say.
 
+use std::fs;
+
+use reconcile::config::{self, Environment};
+use reconcile::queue;
+
 use super::world::{FAR_AWAY, HTTP, JO, MAIL, MANIFESTS, World, eventually};
 use crate::shop;
 
@@ -53,7 +58,7 @@ async fn jobs_and_numbers_say_how_it_stands() {
     world.job(FAR_AWAY);
     world.approve();
     let broken = "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {name: broken}\nspec: {}\n";
-    std::fs::write(world.path("manifests/broken.yaml"), broken).unwrap();
+    fs::write(world.path("manifests/broken.yaml"), broken).unwrap();
     let daemon = world.start();
     daemon.says("spring: Scheduled").await;
     world.message("Synchronization process").await;
@@ -71,6 +76,7 @@ async fn jobs_and_numbers_say_how_it_stands() {
     .await;
     let numbers = jo.get("/metrics").is(200);
     assert!(!numbers.body.contains("spring"), "{}", numbers.body);
+    assert!(!numbers.body.contains("reconcile_queue"), "nothing is published: {}", numbers.body);
     assert_eq!(numbers.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let version = env!("CARGO_PKG_VERSION");
     for line in [
@@ -94,4 +100,33 @@ async fn jobs_and_numbers_say_how_it_stands() {
     world.reconcile(&["status"]).ends_with(0);
     jo.get("/metrics").is(200).says("reconcile_runs_total{end=\"Cancelled\"} 1\n");
     daemon.ends().await;
+}
+
+#[tokio::test]
+async fn numbers_tell_what_waits_in_queues() {
+    let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
+    let text = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    let publish = "PROD: {publish: {queue: embedded, storage: embedded, search: embedded}, ";
+    fs::write(world.path("reconcile.yaml"), text.replace("PROD: {", publish)).unwrap();
+    let config = config::load(&world.path("reconcile.yaml"), &|_| None).unwrap();
+    let mut broker = queue::open(&config, Environment::Prod, None).await.unwrap();
+    broker.declare("sync.page").await.unwrap();
+    broker.send("sync.page", &["{}".into(), "{}".into()]).await.unwrap();
+    broker.fail("sync.page", "{}", None, "why").await.unwrap();
+    let daemon = world.start();
+    let jo = daemon.client().await.sign_in(JO);
+    let numbers = jo.get("/metrics").is(200).says("reconcile_queue_up{environment=\"PROD\"} 1\n");
+    for (state, number) in [("ready", 2), ("unacknowledged", 0), ("failed", 1)] {
+        let labels = format!("environment=\"PROD\",queue=\"sync.page\",state=\"{state}\"");
+        let line = format!("reconcile_queue_messages{{{labels}}} {number}\n");
+        assert!(numbers.body.contains(&line), "{line}{}", numbers.body);
+    }
+    // A file that is no queue takes nothing else with it.
+    broker.close().await.unwrap();
+    for name in ["queue.db-wal", "queue.db-shm"] {
+        let _ = fs::remove_file(world.path("state/PROD").join(name));
+    }
+    fs::write(world.path("state/PROD/queue.db"), "no database, but a text").unwrap();
+    let numbers = jo.get("/metrics").is(200).says("reconcile_queue_up{environment=\"PROD\"} 0\n");
+    numbers.says("reconcile_state_store_up 1\n");
 }

@@ -20,6 +20,7 @@ use super::super::source::{LastChange, Source};
 use crate::apply::ledger::{AppliedEntry, RunRow};
 use crate::apply::{Applied, Term, Watch};
 use crate::config::{Config, Environment};
+use crate::job::publishing::{Attempt, Came};
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::Order;
 use crate::job::{self, Context};
@@ -486,6 +487,16 @@ impl Hands for SimulatedHands {
         }
         world.fence = term;
         Ok(world.ledger.iter().find(|row| row.run == run).cloned())
+    }
+
+    async fn publish(
+        &mut self,
+        _: &Context<'_>,
+        (target, resources): (Environment, &BTreeSet<String>),
+        _: u64,
+        _: &mut dyn Watch,
+    ) -> Attempt {
+        Attempt { target, resources: resources.clone(), came: Came::There }
     }
 
     async fn last_change(&mut self, _: &Source, _: Job<'_>) -> Option<LastChange> {

@@ -92,6 +92,7 @@ pub(super) async fn take(state: &mut State, office: Office) -> Result<Taken, Err
     if office == Office::Watch {
         // Whoever stops while it watches may stop within a run.
         observe(state, Office::Run).await?;
+        observe(state, Office::Publish).await?;
     }
     Ok(Taken::Theirs(Some(holder)))
 }

@@ -1,0 +1,119 @@
+//! What committed runs touched and the read stores don't have yet: tried again until they do.
+//!
+//! Answers for that going on whatever became of the job since, and for it being said in the job's
+//! conditions. What is left to do stands in the ledger and the queues, not here.
+
+use jiff::Timestamp;
+
+use super::hands::{Hands, Store};
+use super::learn::published;
+use super::record::NOTING;
+use super::turn::Desk;
+use crate::apply::Watch;
+use crate::job::Context;
+use crate::job::publishing::Attempt;
+use crate::state::{self, Change};
+
+impl<S: Store, H: Hands> Desk<S, H> {
+    /// Tries again whatever of a job is due; returns what came of it.
+    pub async fn publish_anew(
+        &mut self,
+        context: &Context<'_>,
+        job: &str,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<Vec<Attempt>, state::Error> {
+        let memory = self.state.memory(job).await?.memory;
+        let mut attempts = Vec::new();
+        for (target, publishing) in &memory.publishing {
+            if publishing.next().is_some_and(|next| next <= now) {
+                let what = (*target, &publishing.resources);
+                let attempt = self.hands.publish(context, what, publishing.failed, watch).await;
+                self.note_attempt(job, &attempt, now).await?;
+                attempts.push(attempt);
+            }
+        }
+        Ok(attempts)
+    }
+
+    /// Others may have written about the job meanwhile.
+    async fn note_attempt(
+        &mut self,
+        job: &str,
+        attempt: &Attempt,
+        now: Timestamp,
+    ) -> Result<(), state::Error> {
+        let jitter = self.hands.jitter();
+        let mut tried = 1;
+        loop {
+            let mut remembered = self.state.memory(job).await?;
+            published(&mut remembered.memory, attempt, now, jitter);
+            match self.state.save(job, &mut remembered, &Change::default()).await {
+                Err(state::Error::Changed { .. }) if tried < NOTING => tried += 1,
+                saved => return saved,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::config::Environment;
+    use crate::job::publishing::Came;
+    use crate::report::conditions::conditions;
+    use crate::report::{Phase, Standing};
+    use crate::state::{End, Memory};
+
+    fn attempt(resource: &str, came: Came) -> Attempt {
+        let resources = [resource.to_owned()].into();
+        Attempt { target: Environment::Prod, resources, came }
+    }
+
+    fn away() -> Came {
+        Came::Short { why: "PROD queue is away".into(), failed: 0 }
+    }
+
+    fn told(memory: &Memory) -> String {
+        let standing = Standing::new(Phase::Ended(End::Succeeded), "run 1 is committed");
+        let all = conditions(memory, &standing);
+        let found = all.iter().find(|it| it.kind == "Published");
+        found.map(|it| format!("{}: {}", it.status.as_str(), it.message)).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_left_is_due_until_the_read_stores_have_it() {
+        let mut memory = Memory::default();
+        let now: Timestamp = "2026-12-01T02:00:00Z".parse().unwrap();
+        assert_eq!((memory.publishes_at(), told(&memory)), (None, String::new()));
+        published(&mut memory, &attempt("page", Came::NotYet), now, 0.0);
+        assert!(memory.publishes_at().unwrap() <= now, "it is due at once");
+        assert_eq!(told(&memory), "False: page will be published anew next");
+        published(&mut memory, &attempt("page", away()), now, 0.0);
+        assert_eq!(memory.publishes_at(), Some(now + SignedDuration::from_secs(5)));
+        published(&mut memory, &attempt("page", away()), now, 0.0);
+        assert_eq!(memory.publishes_at(), Some(now + SignedDuration::from_secs(10)));
+        let why = "page weren't published anew yet (2 in a row): PROD queue is away";
+        assert_eq!(told(&memory), format!("False: {why}"));
+        // A later run touches something else.
+        published(&mut memory, &attempt("block", Came::NotYet), now, 0.0);
+        assert!(memory.publishes_at().unwrap() <= now);
+        assert_eq!(told(&memory), "False: block, page will be published anew next");
+        published(&mut memory, &attempt("block", Came::There), now, 0.0);
+        assert_eq!(memory.publishes_at(), None);
+        assert_eq!(told(&memory), "True: the read stores have what was changed of block, page");
+    }
+
+    #[test]
+    fn messages_that_failed_are_counted_over_attempts() {
+        let mut memory = Memory::default();
+        let now = "2026-12-01T02:00:00Z".parse().unwrap();
+        let failed = Came::Short { why: "2 messages lie in error queues".into(), failed: 2 };
+        published(&mut memory, &attempt("page", failed), now, 0.0);
+        assert_eq!(memory.publishing[&Environment::Prod].failed, 2);
+        published(&mut memory, &attempt("page", Came::There), now, 0.0);
+        assert_eq!(memory.publishing[&Environment::Prod].failed, 0);
+    }
+}
