@@ -160,7 +160,7 @@ pub enum Values {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentConfig {
     pub database: Secret,
-    /// How many connections a comparison may read with at once.
+    /// How many connections a comparison, or publishing, may read with at once.
     pub connections: usize,
     /// The gallery's root, as a URL.
     pub gallery: Option<Secret>,

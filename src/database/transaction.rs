@@ -24,20 +24,10 @@ impl Session {
     /// PostgreSQL repeatable read; SQLite takes the write lock at once, so that nothing read can
     /// change before it is written.
     pub async fn begin(&mut self) -> Result<()> {
-        self.begin_for(self.access).await
-    }
-
-    /// Begins a transaction that only reads, also in a session that writes: one snapshot, fixed here, that
-    /// keeps nobody from writing.
-    pub async fn begin_looking(&mut self) -> Result<()> {
-        self.begin_for(Access::ReadOnly).await
-    }
-
-    async fn begin_for(&mut self, access: Access) -> Result<()> {
         if self.in_transaction {
             return Err(self.unsupported("a transaction is already under way"));
         }
-        let sql = match (self.engine(), access) {
+        let sql = match (self.engine(), self.access) {
             (Engine::Sqlite, Access::ReadOnly) => "BEGIN; SELECT count(*) FROM sqlite_schema",
             (Engine::Sqlite, Access::Write) => "BEGIN IMMEDIATE",
             (Engine::Postgres, Access::ReadOnly) => {

@@ -1,34 +1,29 @@
 //! Events: entities whose rows are to be made anew, as they come out of their queue.
 //!
 //! Answers for publishing, and keeping others from it, only where something differs: in a run over a whole
-//! resource most entities say what they should, and any snapshot that is younger than the event shows it.
-//! While one event's documents are made and compared, the next one's rows are read.
+//! resource most entities say what they should. Several events are looked at at once (`look`), and
+//! published one by one.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use super::load::{Entity, Wanted};
+use super::load::Wanted;
+use super::look::{Looked, look};
 use super::message::{Event, Which};
 use super::model::Model;
-use super::rows::{self, Existing};
 use super::shop::Shop;
 use super::{Counts, Error, publisher};
+use crate::database::{Access, Session};
 use crate::queue::Delivery;
 
-/// What was read of an event, and is looked through by another thread.
-struct Looked<'d> {
+/// An event that is being looked at.
+struct Begun<'d> {
     delivery: &'d Delivery,
     model: Arc<Model>,
     which: Which,
-    judging: JoinHandle<Judged>,
-}
-
-/// Of the entities of an event: what was found of those that say what they should, and the others.
-struct Judged {
-    counts: Counts,
-    differing: BTreeSet<String>,
+    looking: JoinHandle<(Session, Result<Looked, Error>)>,
 }
 
 impl Shop<'_> {
@@ -40,83 +35,95 @@ impl Shop<'_> {
         if deliveries.iter().any(|delivery| delivery.again) {
             self.send_unsent().await?;
         }
-        let mut before = None;
+        let at_once = self.config.environment(self.environment).connections;
+        let mut begun = VecDeque::new();
         for delivery in deliveries {
-            let looked = self.look(queue, delivery).await?;
-            if let Some(before) = std::mem::replace(&mut before, looked) {
-                self.publish_differing(queue, before).await?;
+            let Some((model, which)) = self.understood(queue, delivery).await? else { continue };
+            if matches!(which, Which::Ids(_)) || self.changing.contains(&model.name) {
+                self.publish_event(queue, delivery, &model, &which).await?;
+                continue;
+            }
+            begun.push_back(self.begin_to_look(delivery, model, which).await?);
+            if begun.len() >= at_once {
+                self.publish_differing(queue, begun.pop_front()).await?;
             }
         }
-        match before {
-            Some(last) => self.publish_differing(queue, last).await,
-            None => Ok(()),
+        while !begun.is_empty() {
+            self.publish_differing(queue, begun.pop_front()).await?;
         }
+        Ok(())
     }
 
-    /// Begins with an event. One that can't be understood, or where nearly everything will differ, is done
-    /// with at once.
-    async fn look<'d>(
+    /// What an event asks for. One that can't be understood goes to the error queue.
+    async fn understood(
         &mut self,
         queue: &str,
-        delivery: &'d Delivery,
-    ) -> Result<Option<Looked<'d>>, Error> {
+        delivery: &Delivery,
+    ) -> Result<Option<(Arc<Model>, Which)>, Error> {
         let event = match Event::parse(&delivery.body) {
             Ok(event) => event,
-            Err(error) => return self.refuse(queue, delivery, &error.to_string()).await,
-        };
-        let Some(model) = self.models.iter().find(|model| model.name == event.resource) else {
-            let reason = format!("no manifest describes a resource {}", event.resource);
-            return self.refuse(queue, delivery, &reason).await;
-        };
-        let model = Arc::clone(model);
-        let is_named = matches!(event.which, Which::Ids(_));
-        if is_named || self.changing.contains(&model.name) {
-            self.publish_event(queue, delivery, &model, &event.which).await?;
-            return Ok(None);
-        }
-        match self.read(&model, &event.which).await {
-            Ok((entities, existing)) => {
-                let own = Arc::clone(&model);
-                let judging =
-                    tokio::task::spawn_blocking(move || judge(&own, &entities, &existing));
-                Ok(Some(Looked { delivery, model, which: event.which, judging }))
+            Err(error) => {
+                self.refuse(queue, delivery, &error.to_string()).await?;
+                return Ok(None);
             }
-            Err(error) if publisher::is_of_the_event(&error) => {
-                self.refuse(queue, delivery, &error.to_string()).await
-            }
-            Err(error) => Err(error),
+        };
+        if let Some(model) = self.models.iter().find(|model| model.name == event.resource) {
+            return Ok(Some((Arc::clone(model), event.which)));
         }
+        let reason = format!("no manifest describes a resource {}", event.resource);
+        self.refuse(queue, delivery, &reason).await?;
+        Ok(None)
     }
 
-    async fn read(
+    async fn begin_to_look<'d>(
         &mut self,
-        model: &Model,
-        which: &Which,
-    ) -> Result<(Vec<Entity>, Vec<Vec<Existing>>), Error> {
-        let wanted = Wanted::of(which, model.is_numbered());
-        self.session.begin_looking().await?;
-        let read = publisher::read(&mut self.session, model, &wanted).await;
-        // The first error is the one that matters.
-        let ended = self.session.rollback().await;
-        let read = read?;
-        ended?;
-        Ok(read)
+        delivery: &'d Delivery,
+        model: Arc<Model>,
+        which: Which,
+    ) -> Result<Begun<'d>, Error> {
+        let mut session = match self.lookers.pop() {
+            Some(session) => session,
+            None => {
+                let url = self.config.environment(self.environment).database.expose();
+                Session::open(url, self.environment.as_str(), Access::ReadOnly).await?
+            }
+        };
+        let (of, wanted) = (Arc::clone(&model), Wanted::of(&which, model.is_numbered()));
+        let looking = tokio::spawn(async move {
+            let looked = look(&mut session, &of, &wanted).await;
+            (session, looked)
+        });
+        Ok(Begun { delivery, model, which, looking })
     }
 
-    async fn publish_differing(&mut self, queue: &str, looked: Looked<'_>) -> Result<(), Error> {
-        let Looked { delivery, model, which, judging } = looked;
-        let judged = judging.await.map_err(|_| Error::Judging)?;
-        let alike = judged.counts.read;
-        let differing = judged.differing.len() as u64;
-        if differing == 0 {
-            self.counts += judged.counts;
-            return Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?);
+    /// Waits for what was seen of an event, and publishes what differs.
+    async fn publish_differing(
+        &mut self,
+        queue: &str,
+        begun: Option<Begun<'_>>,
+    ) -> Result<(), Error> {
+        let Some(Begun { delivery, model, which, looking }) = begun else { return Ok(()) };
+        let (session, looked) = looking.await.map_err(|_| Error::Looking)?;
+        // A connection that broke serves nobody any more.
+        if looked.as_ref().err().is_none_or(publisher::is_of_the_event) {
+            self.lookers.push(session);
         }
-        if differing > alike {
+        let Looked { counts, differing } = match looked {
+            Ok(looked) => looked,
+            Err(error) if publisher::is_of_the_event(&error) => {
+                return self.refuse(queue, delivery, &error.to_string()).await;
+            }
+            Err(error) => return Err(error),
+        };
+        // By range the others are read once more, which costs less than naming so many.
+        if differing.len() as u64 > counts.read {
             return self.publish_event(queue, delivery, &model, &which).await;
         }
-        self.counts += judged.counts;
-        let which = Which::Ids(judged.differing.into_iter().collect());
+        self.counts += counts;
+        if differing.is_empty() {
+            return Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?);
+        }
+        let which = Which::Ids(differing.into_iter().collect());
         self.publish_event(queue, delivery, &model, &which).await
     }
 
@@ -132,8 +139,7 @@ impl Shop<'_> {
         let published = match done {
             Ok(published) => published,
             Err(error) if publisher::is_of_the_event(&error) => {
-                self.refuse(queue, delivery, &error.to_string()).await?;
-                return Ok(());
+                return self.refuse(queue, delivery, &error.to_string()).await;
             }
             Err(error) => return Err(error),
         };
@@ -160,36 +166,13 @@ impl Shop<'_> {
     }
 
     /// An event that can't be carried out goes to the error queue whole.
-    async fn refuse<'d>(
+    async fn refuse(
         &mut self,
         queue: &str,
         delivery: &Delivery,
         reason: &str,
-    ) -> Result<Option<Looked<'d>>, Error> {
+    ) -> Result<(), Error> {
         self.fail(queue, delivery, &delivery.body, reason).await?;
-        self.broker.acknowledge(queue, &[delivery.tag]).await?;
-        Ok(None)
+        Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?)
     }
-}
-
-/// Compares what was read. Pure.
-fn judge(model: &Model, entities: &[Entity], existing: &[Vec<Existing>]) -> Judged {
-    let mut differing = BTreeSet::new();
-    let mut alike = Vec::with_capacity(existing.len());
-    for (outlet, existing) in model.outlets.iter().zip(existing) {
-        let mut faults = Vec::new();
-        let wanted = rows::wanted(model, outlet, entities, &mut faults);
-        differing.extend(faults.into_iter().map(|fault| fault.id));
-        let difference = rows::difference(&wanted, existing);
-        differing.extend(difference.entities());
-        alike.push(existing);
-    }
-    let is_alike = |id: &crate::database::Value| !differing.contains(&*id.display());
-    let rows = alike.into_iter().flatten();
-    let counts = Counts {
-        read: entities.iter().filter(|entity| is_alike(&entity.id)).count() as u64,
-        unchanged: rows.filter(|row| is_alike(&row.entity)).count() as u64,
-        ..Counts::default()
-    };
-    Judged { counts, differing }
 }

@@ -11,6 +11,7 @@ mod events;
 pub mod export;
 pub mod key;
 pub mod load;
+mod look;
 pub mod message;
 pub mod model;
 mod order;
@@ -66,9 +67,9 @@ pub enum Error {
     /// An ID that isn't one of this resource.
     #[error("{id} is no ID of {resource}: its IDs are whole numbers")]
     NoId { resource: String, id: String },
-    /// Comparing rows ended without an answer.
-    #[error("comparing rows broke off: this is a bug in reconcile")]
-    Judging,
+    /// Looking at entities ended without an answer.
+    #[error("looking at entities broke off: this is a bug in reconcile")]
+    Looking,
     /// Other workers hold messages and don't get on.
     #[error(
         "{left} messages are held by other workers and weren't acknowledged for {seconds} seconds; \

@@ -106,20 +106,6 @@ async fn once(
     Ok(published)
 }
 
-/// Entities with the rows that were published of them, by outlet.
-pub async fn read(
-    session: &mut Session,
-    model: &Model,
-    which: &Which,
-) -> Result<(Vec<Entity>, Vec<Vec<Existing>>), Error> {
-    let entities = load(session, model, which).await?;
-    let mut rows = Vec::with_capacity(model.outlets.len());
-    for outlet in &model.outlets {
-        rows.push(existing(session, outlet, which).await?);
-    }
-    Ok((entities, rows))
-}
-
 /// What publishing entities would change. Writes nothing.
 pub async fn examine(session: &mut Session, model: &Model, which: &Which) -> Result<Counts, Error> {
     let entities = load(session, model, which).await?;

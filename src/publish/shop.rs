@@ -34,6 +34,8 @@ pub struct Shop<'c> {
     pub models: Vec<Arc<Model>>,
     /// Resources of which the last part differed for the most part.
     pub(super) changing: BTreeSet<String>,
+    /// Sessions that only read, while nobody looks at anything with them.
+    pub(super) lookers: Vec<Session>,
     packing: Packing,
     /// Records that runs touched and that wait to be published.
     to_republish: Vec<Republish>,
@@ -110,6 +112,7 @@ impl<'c> Shop<'c> {
             stores: BTreeMap::new(),
             models,
             changing: BTreeSet::new(),
+            lookers: Vec::new(),
             packing,
             to_republish,
             counts: Counts::default(),
@@ -226,6 +229,9 @@ impl<'c> Shop<'c> {
     pub async fn close(self) -> Result<(), Error> {
         for store in self.stores.into_values() {
             store.close().await?;
+        }
+        for session in self.lookers {
+            session.close().await?;
         }
         self.broker.close().await?;
         Ok(self.session.close().await?)

@@ -15,8 +15,8 @@ use crate::config::target::Part;
 use crate::queue::Delivery;
 use crate::store::{self, Fate, Operation};
 
-/// Events are handled one by one; these are taken at once.
-const EVENTS: usize = 8;
+/// Events are published one by one; these are taken at once.
+const EVENTS: usize = 16;
 /// Messages taken at once; each may be a list.
 const MESSAGES: usize = 64;
 /// A message that was sent earlier isn't believed: a store forgets deletions some time. Microseconds.
