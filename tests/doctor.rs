@@ -1,10 +1,14 @@
 //! `reconcile doctor`: one thing broken at a time, found and answered.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
-use crate::places::Place;
-use crate::shop::{Said, Shop, change, run};
+use crate::places::{Place, say_skipped};
+use crate::process::eventually;
+use crate::shop::{Said, Shop, change, reconcile, run};
 
 const SCHEMA: &str = include_str!("../src/demo/schema.sql");
 
@@ -173,6 +177,83 @@ async fn rights_and_storage_engines_on_mariadb_come_with_the_sql_that_helps() {
     line(&said, "1 module for 1 table; 1 table is left out");
 
     prod.run(&format!("DROP USER {role}@'127.0.0.1'")).await;
+    prod.remove().await;
+    test.remove().await;
+}
+
+/// A pgbouncer of one test's own; ended when it is dropped.
+struct Pooler {
+    child: Child,
+    url: String,
+}
+
+impl Pooler {
+    /// Pools sessions of the database in this mode. `None`, with a line that says so, where none is
+    /// installed.
+    async fn start(folder: &Path, database: &Place, mode: &str) -> Option<Self> {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (_, address) = database.url.split_once("://").unwrap();
+        let (account, address) = address.split_once('@').unwrap();
+        let user = account.split(':').next().unwrap();
+        let (host, server) = address.split(['/', '?']).next().unwrap().split_once(':').unwrap();
+        let text = format!(
+            "[databases]\n* = host={host} port={server} user={user}\n[pgbouncer]\nlisten_addr = \
+             127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = {mode}\n\
+             ignore_startup_parameters = extra_float_digits,options\n"
+        );
+        let file = folder.join(format!("{mode}.ini"));
+        fs::write(&file, text).unwrap();
+        // It doesn't run as root.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = Command::new("pgbouncer");
+        if is_root() {
+            command.args(["-u", "nobody"]);
+        }
+        let child = command.arg(&file).stderr(Stdio::null()).spawn();
+        let Ok(child) = child else {
+            say_skipped("what doctor says of a pooler; there is no pgbouncer");
+            return None;
+        };
+        eventually("the pooler listens", || TcpStream::connect(("127.0.0.1", port)).ok()).await;
+        let url = format!("postgres://{user}@127.0.0.1:{port}/{}", database.name());
+        Some(Self { child, url })
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").unwrap().uid() == 0
+}
+
+#[tokio::test]
+async fn a_pooler_by_transactions_is_warned_of() {
+    let (Some(prod), Some(test)) = (Place::postgres("").await, Place::postgres("").await) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("manifests")).unwrap();
+    for (mode, warns) in [("transaction", true), ("session", false)] {
+        let Some(pooler) = Pooler::start(folder.path(), &prod, mode).await else { break };
+        let text = format!(
+            "instance: PROD\nmanifests: ./manifests\nenvironments:\n  PROD: {{database: '{}'}}\n  TEST: \
+             {{database: '{}'}}\n",
+            pooler.url, test.url
+        );
+        fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
+        let said = reconcile(folder.path(), &["doctor"]);
+        let warned = |about: &str| {
+            let mut lines = said.out.lines();
+            let begins = format!("warning {about} ");
+            lines.any(|line| line.starts_with(&begins) && line.contains("a pooler gives"))
+        };
+        assert_eq!((warned("PROD"), warned("TEST")), (warns, false), "{}", said.out);
+    }
     prod.remove().await;
     test.remove().await;
 }

@@ -120,6 +120,22 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether it shows that sessions are shared with others, transaction by transaction.
+    pub fn tells_of_a_pooler(&self) -> bool {
+        match self {
+            Self::Connect { reason, .. } => reason == POOLED,
+            Self::Statement { code: Some(code), .. } => OTHERS_STATEMENTS.contains(&code.as_str()),
+            _ => false,
+        }
+    }
+}
+
+/// A prepared statement that is there already, or isn't any more: the session was somebody else's.
+const OTHERS_STATEMENTS: [&str; 2] = ["42P05", "26000"];
+const POOLED: &str = "a pooler gives each transaction another session of the server; name the server \
+                      itself, or have the pooler pool by sessions";
+
 fn of_table(table: Option<&str>) -> String {
     table.map(|table| format!(" table {table}")).unwrap_or_default()
 }
@@ -359,6 +375,7 @@ pub(super) fn connect_reason(error: &sqlx::Error) -> String {
             Some("28P01" | "28000") => "the server refused the account".to_owned(),
             Some("3D000") => "the server has no such database".to_owned(),
             Some("53300" | "08004") => "the server has too many connections".to_owned(),
+            Some(code) if OTHERS_STATEMENTS.contains(&code) => POOLED.to_owned(),
             Some("57P03") => "the server is starting or stopping".to_owned(),
             Some("14") => "the file doesn't exist or can't be opened".to_owned(),
             Some("5" | "261" | "517") => {

@@ -6,7 +6,7 @@ use super::{Finding, Needs};
 use crate::apply::ledger::{Ledger, PREFIX};
 use crate::catalog::{Catalog, Engine};
 use crate::config::Environment;
-use crate::database::{self, Allowed, Facts, Rights, Session};
+use crate::database::{self, Access, Allowed, Facts, Rights, Session, is_pooled_by_transactions};
 use crate::plan::render::words::count;
 
 /// Adds what there is to say of the database; its catalogue where it could be read.
@@ -39,6 +39,27 @@ pub async fn examine(
             Some(catalog)
         }
     }
+}
+
+/// Says where sessions aren't ours to keep. What can't be found out is told by what comes after it.
+pub async fn pooled(environment: Environment, session: &mut Session, url: &str) -> Option<Finding> {
+    let about = environment.as_str();
+    let found = match Session::open(url, about, Access::ReadOnly).await {
+        Ok(mut other) => {
+            let found = is_pooled_by_transactions(session, &mut other).await;
+            // It held nothing.
+            let _ = other.close().await;
+            found
+        }
+        Err(error) => Err(error),
+    };
+    let is_pooled = found.unwrap_or_else(|error| error.tells_of_a_pooler());
+    let message = "a pooler gives each transaction another session of the server: limits of time are \
+                   lost, and what only one publisher may do at a time isn't kept apart";
+    is_pooled.then(|| {
+        Finding::warning(about, message)
+            .advice("name the server itself, or have the pooler pool by sessions")
+    })
 }
 
 async fn look(

@@ -80,7 +80,8 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     for environment in [Environment::Prod, Environment::Test] {
         let url = config.environment(environment).database.expose();
         match Session::open(url, environment.as_str(), Access::ReadOnly).await {
-            Ok(session) => {
+            Ok(mut session) => {
+                findings.extend(access::pooled(environment, &mut session, url).await);
                 sessions.insert(environment, session);
             }
             Err(error) => {
