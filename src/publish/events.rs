@@ -81,12 +81,11 @@ impl Shop<'_> {
         model: Arc<Model>,
         which: Which,
     ) -> Result<Begun<'d>, Error> {
-        let mut session = match self.lookers.pop() {
-            Some(session) => session,
-            None => {
-                let url = self.config.environment(self.environment).database.expose();
-                Session::open(url, self.environment.as_str(), Access::ReadOnly).await?
-            }
+        let mut session = if let Some(session) = self.lookers.pop() {
+            session
+        } else {
+            let url = self.config.environment(self.environment).database.expose();
+            Session::open(url, self.environment.as_str(), Access::ReadOnly).await?
         };
         let (of, wanted) = (Arc::clone(&model), Wanted::of(&which, model.is_numbered()));
         let looking = tokio::spawn(async move {
