@@ -6,7 +6,8 @@ use std::path::Path;
 use crate::places::Place;
 use crate::shop::{Said, reconcile};
 
-const RESOURCE: &str = "apiVersion: reconcile/v1
+/// Pages with a storage and a search table.
+pub const RESOURCE: &str = "apiVersion: reconcile/v1
 kind: Resource
 metadata: {name: page}
 spec:

@@ -6,19 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::world::{World, eventually};
 use crate::places::Place;
+use crate::republish::RESOURCE;
 
 /// The daemon's clock goes over every pause.
 const HASTE: (&str, &str) = ("RECONCILE_TEST_CLOCK", "0");
-
-const RESOURCE: &str = "apiVersion: reconcile/v1
-kind: Resource
-metadata: {name: page}
-spec:
-  entity: {table: page}
-  document: {columns: [title]}
-  storage: {table: page_storage, queue: sync.page, key: {resource: page, suffix: id}}
-  search: {table: page_search, queue: sync.page.search, type: page, key: {resource: page, suffix: id}, fields: {title: title}}
-";
 
 /// A shop whose pages are published.
 pub async fn publishing(prod: Place, test: Place, more: &str) -> World {
