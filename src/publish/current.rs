@@ -4,12 +4,11 @@
 //! read before the rows, and given to keys that have none while nobody publishes.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use super::Error;
 use super::message::Message;
 use super::model::Outlet;
-use super::publisher::{PAUSE, by_keys, ended, lock, may_try};
+use super::publisher::{alone, by_keys};
 use super::rows::Existing;
 use super::versions::{Version, Versions};
 use crate::database::Session;
@@ -65,18 +64,9 @@ pub async fn anew(
     asked: &[Asked],
     least: &BTreeMap<String, i64>,
 ) -> Result<Vec<Message>, Error> {
-    let name = lock(&outlet.published);
-    let begun = Instant::now();
-    loop {
-        let done = match session.begin_alone(&name).await {
-            Ok(()) => anew_inside(session, versions, outlet, asked, least).await,
-            Err(error) => Err(error.into()),
-        };
-        match ended(session, done).await {
-            Err(error) if may_try(&error, begun) => tokio::time::sleep(PAUSE).await,
-            done => return done,
-        }
-    }
+    let work =
+        async |session: &mut Session| anew_inside(session, versions, outlet, asked, least).await;
+    alone(session, &outlet.published, work).await
 }
 
 async fn anew_inside(

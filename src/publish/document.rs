@@ -81,21 +81,12 @@ pub fn value(out: &mut String, value: &Value) {
         Value::Null => out.push_str("null"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Integer(number) => put!(out, "{number}"),
-        Value::Decimal(digits) if is_number(digits) => out.push_str(digits),
         Value::Text(text) | Value::Other(text) => string(out, text),
         Value::Json(text) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             out.push_str(text.trim());
         }
         other => out.push_str(&other.to_json().to_string()),
     }
-}
-
-/// Whether digits are a number of JSON as they stand.
-fn is_number(digits: &str) -> bool {
-    let digits = digits.strip_prefix('-').unwrap_or(digits);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|it| it.is_ascii_digit());
-    are_digits(whole) && are_digits(fraction) && (whole == "0" || !whole.starts_with('0'))
 }
 
 fn string(out: &mut String, text: &str) {

@@ -19,7 +19,7 @@ use crate::database::{self, Alike, AlikeRow, Session, Value, Write};
 /// For so long others may be in the way: each holds the resource for as long as an event takes, and
 /// whoever asks first needn't be the next.
 const PATIENCE: Duration = Duration::from_mins(1);
-pub const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(50);
 const AT_ONCE: usize = 2000;
 
 /// What came of an event.
@@ -40,11 +40,21 @@ pub async fn publish(
     model: &Model,
     which: &Which,
 ) -> Result<Published, Error> {
-    let name = lock(&model.name);
+    alone(session, &model.name, async |session| once(session, versions, model, which).await).await
+}
+
+/// Carries out a transaction that writes a resource's rows or versions: no other one does meanwhile.
+/// While others do, it is tried again from its beginning.
+pub async fn alone<T>(
+    session: &mut Session,
+    resource: &str,
+    mut work: impl AsyncFnMut(&mut Session) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let name = format!("reconcile publish {resource}");
     let begun = Instant::now();
     loop {
         let done = match session.begin_alone(&name).await {
-            Ok(()) => once(session, versions, model, which).await,
+            Ok(()) => work(session).await,
             Err(error) => Err(error.into()),
         };
         match ended(session, done).await {
@@ -54,18 +64,13 @@ pub async fn publish(
     }
 }
 
-/// What transactions that write a resource's rows or versions are alone with.
-pub fn lock(resource: &str) -> String {
-    format!("reconcile publish {resource}")
-}
-
 /// Whether others are in the way, and not for too long yet.
-pub fn may_try(error: &Error, begun: Instant) -> bool {
+fn may_try(error: &Error, begun: Instant) -> bool {
     matches!(error, Error::Database(error) if error.is_retryable()) && begun.elapsed() < PATIENCE
 }
 
 /// Ends a transaction that was begun alone: it stands if all went well.
-pub async fn ended<T>(session: &mut Session, done: Result<T, Error>) -> Result<T, Error> {
+async fn ended<T>(session: &mut Session, done: Result<T, Error>) -> Result<T, Error> {
     let done = match done {
         Ok(done) => session.commit().await.map(|()| done).map_err(Error::from),
         failed => failed,
