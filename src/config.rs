@@ -171,8 +171,8 @@ pub struct EnvironmentConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publish {
     pub queue: Option<Queue>,
-    pub storage: Option<Target>,
-    pub search: Option<Target>,
+    pub storage: Option<Storage>,
+    pub search: Option<Search>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +180,26 @@ pub struct Queue {
     pub url: Target,
     /// Of the messages; who consumes them decides it.
     pub format: Option<MessageFormat>,
+    /// A file of certificates (PEM) that sign the server's, instead of those that are generally trusted.
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Storage {
+    pub url: Target,
+    /// As that of a queue.
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    pub url: Target,
+    /// What the names of indexes begin with: `PREFIX_STORE_TYPE`.
+    pub prefix: Option<String>,
+    /// As the server gives it out, encoded; instead of a user and a password in the URL.
+    pub api_key: Option<Secret>,
+    /// As that of a queue.
+    pub ca: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

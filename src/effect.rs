@@ -1,4 +1,5 @@
-//! Every effect outside of memory asks here first: statements, files, mail, calls of git.
+//! Every effect outside of memory asks here first: statements, files, mail, calls of git, messages of
+//! queues, writes to read stores.
 //!
 //! Answers for tests being able to end the process at any one of them, or to have it fail; what
 //! follows then is for the rooms above to get right. A release build asks nothing and reads no
@@ -7,7 +8,7 @@
 //! In a build with debug assertions these variables say what happens:
 //! * `RECONCILE_TEST_EFFECT=kill:N` ends the process before its N-th effect, as `kill -9` would;
 //!   `fail:N` has that one fail, `fail-from:N` it and all later ones. `kill:N:file` counts files alone
-//!   (`statement`, `file`, `mail`, `git`).
+//!   (`statement`, `file`, `mail`, `git`, `queue`, `store`).
 //! * `RECONCILE_TEST_UNSYNCED=1` has such a kill take back what isn't brought to the disk, as a power
 //!   failure would.
 //! * `RECONCILE_TEST_EFFECT_LOG=PATH` has a line for each effect, with no value in it.
@@ -27,6 +28,10 @@ pub enum Kind {
     File,
     Mail,
     Git,
+    /// Something said to a server of queues.
+    Queue,
+    /// A write to the server of a read store.
+    Store,
 }
 
 /// What is to happen, and to which effect.
@@ -101,7 +106,8 @@ fn kill() -> ! {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Statement, Self::File, Self::Mail, Self::Git];
+    const ALL: [Self; 6] =
+        [Self::Statement, Self::File, Self::Mail, Self::Git, Self::Queue, Self::Store];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -109,13 +115,15 @@ impl Kind {
             Self::File => "file",
             Self::Mail => "mail",
             Self::Git => "git",
+            Self::Queue => "queue",
+            Self::Store => "store",
         }
     }
 
     /// How this kind of thing fails: a server that went, a full disk, a server that isn't there.
     fn error(self) -> io::Error {
         match self {
-            Self::Statement => io::ErrorKind::ConnectionReset.into(),
+            Self::Statement | Self::Queue | Self::Store => io::ErrorKind::ConnectionReset.into(),
             Self::File => io::ErrorKind::StorageFull.into(),
             Self::Mail => io::ErrorKind::ConnectionRefused.into(),
             Self::Git => io::ErrorKind::BrokenPipe.into(),

@@ -38,7 +38,7 @@ async fn stored(shop: &Shop, environment: Environment) -> Stored {
 }
 
 async fn of_index(store: &mut dyn Store, index: &str) -> Stored {
-    let keys = store.keys(index, "", None, 1000).await.unwrap();
+    let keys = store.keys(index, "", None, 1000).await.unwrap().keys;
     let found = store.get(index, &keys).await.unwrap();
     let name = |key: String| format!("{index}/{key}").trim_start_matches('/').to_owned();
     let found = keys.into_iter().zip(found);

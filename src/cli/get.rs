@@ -78,5 +78,5 @@ async fn find(args: &Args, config: &Config) -> Result<Found, Error> {
 async fn neighbours(storage: &mut dyn Store, key: &str) -> Result<Vec<String>, Error> {
     let bare = key.strip_prefix(STORAGE_PREFIX).unwrap_or(key);
     let Some((begin, _)) = bare.rsplit_once(':') else { return Ok(Vec::new()) };
-    Ok(storage.keys("", &format!("{STORAGE_PREFIX}{begin}:"), None, FEW).await?)
+    Ok(storage.keys("", &format!("{STORAGE_PREFIX}{begin}:"), None, FEW).await?.keys)
 }

@@ -117,7 +117,7 @@ async fn depths(args: &ListArgs, config: &Config) -> Result<Vec<(Option<String>,
         let Some(mut broker) = queue::look(config, environment, store.as_deref()).await? else {
             continue;
         };
-        let list = broker.list().await?;
+        let list = broker.list(&[]).await?;
         depths.extend(list.into_iter().map(|depth| (store.clone(), depth)));
         broker.close().await?;
     }
@@ -135,7 +135,8 @@ fn table(depths: &[(Option<String>, Depth)]) -> String {
     let mut out = format!("{:widest$}  {:>9}  {:>9}  {:>9}\n", "QUEUE", "READY", "TAKEN", "FAILED");
     for row in depths {
         let Depth { ready, unacknowledged, failed, .. } = &row.1;
-        put!(out, "{:widest$}  {ready:>9}  {unacknowledged:>9}  {failed:>9}\n", name(row));
+        let taken = unacknowledged.map_or_else(|| "?".to_owned(), |taken| taken.to_string());
+        put!(out, "{:widest$}  {ready:>9}  {taken:>9}  {failed:>9}\n", name(row));
     }
     out
 }
@@ -234,10 +235,10 @@ fn purge(args: &PurgeArgs, config: &Config) -> Result<(), Error> {
 async fn waiting(broker: &mut dyn Broker, queue: &str) -> Result<(u64, u64), Error> {
     // Whether there is one by that name is told as everywhere.
     broker.peek(queue, 0).await?;
-    let list = broker.list().await?;
+    let list = broker.list(&[]).await?;
     let main = list.iter().find(|depth| depth.queue == queue);
     if let Some(depth) = main {
-        return Ok((depth.ready, depth.unacknowledged));
+        return Ok((depth.ready, depth.unacknowledged.unwrap_or_default()));
     }
     let beside = list.iter().find(|depth| format!("{}{ERROR_SUFFIX}", depth.queue) == queue);
     Ok((beside.map_or(0, |depth| depth.failed), 0))

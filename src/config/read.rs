@@ -9,8 +9,8 @@ use super::http::http;
 use super::mail::mail;
 use super::{
     Config, Environment, EnvironmentConfig, Limits, ManifestSource, MessageFormat, MobileApp,
-    ModuleConfig, ProtectedRules, Publish, Queue, Results, Secret, Tables, Target, Values, Window,
-    WindowKind,
+    ModuleConfig, ProtectedRules, Publish, Queue, Results, Search, Secret, Storage, Tables, Target,
+    Values, Window, WindowKind,
 };
 use crate::manifest::fields::{At, Fields, Problems, list_of, map_of};
 use crate::manifest::listing::is_hidden;
@@ -221,7 +221,7 @@ fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<En
     let url = fields.need("database", problems, |at, problems| database(at, folder, problems));
     let connections = fields.get("connections", problems, connections);
     let gallery = fields.get("gallery", problems, |at, problems| location(at, folder, problems));
-    let publish = fields.get("publish", problems, publish);
+    let publish = fields.get("publish", problems, |at, problems| publish(at, folder, problems));
     fields.close(problems);
     let connections = connections.unwrap_or(DEFAULT_CONNECTIONS);
     Some(EnvironmentConfig { database: url?, connections, gallery, publish })
@@ -236,29 +236,60 @@ fn connections(at: &At<'_>, problems: &mut Problems) -> Option<usize> {
     Some(value)
 }
 
-fn publish(at: &At<'_>, problems: &mut Problems) -> Option<Publish> {
+fn publish(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Publish> {
     let mut fields = Fields::open(at, problems)?;
     let publish = Publish {
-        queue: fields.get("queue", problems, queue),
-        storage: fields.get("storage", problems, target),
-        search: fields.get("search", problems, target),
+        queue: fields.get("queue", problems, |at, problems| queue(at, folder, problems)),
+        storage: fields.get("storage", problems, |at, problems| storage(at, folder, problems)),
+        search: fields.get("search", problems, |at, problems| search(at, folder, problems)),
     };
     fields.close(problems);
     Some(publish)
 }
 
-/// `embedded`, a URL, a URL for each store, or `{url, format}`.
-fn queue(at: &At<'_>, problems: &mut Problems) -> Option<Queue> {
+/// `embedded`, a URL, a URL for each store, or these below `url` with settings beside it.
+fn queue(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Queue> {
     const FORMAT: &[(&str, MessageFormat)] =
         &[("spryker", MessageFormat::Spryker), ("batch", MessageFormat::Batch)];
     if at.node.get("url").is_none() {
-        return Some(Queue { url: target(at, problems)?, format: None });
+        return Some(Queue { url: target(at, problems)?, format: None, ca: None });
     }
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("url", problems, target);
     let format = fields.get("format", problems, word(FORMAT));
+    let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
     fields.close(problems);
-    Some(Queue { url: url?, format })
+    Some(Queue { url: url?, format, ca })
+}
+
+fn storage(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Storage> {
+    if at.node.get("url").is_none() {
+        return Some(Storage { url: target(at, problems)?, ca: None });
+    }
+    let mut fields = Fields::open(at, problems)?;
+    let url = fields.need("url", problems, target);
+    let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
+    fields.close(problems);
+    Some(Storage { url: url?, ca })
+}
+
+fn search(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Search> {
+    if at.node.get("url").is_none() {
+        let url = target(at, problems)?;
+        return Some(Search { url, prefix: None, api_key: None, ca: None });
+    }
+    let mut fields = Fields::open(at, problems)?;
+    let url = fields.need("url", problems, target);
+    let prefix = fields.get("prefix", problems, name);
+    let api_key = fields.get("apiKey", problems, secret);
+    let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
+    fields.close(problems);
+    Some(Search { url: url?, prefix, api_key, ca })
+}
+
+/// A path that starts from the operator's file.
+fn file(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
+    Some(folder.join(text(at, problems)?))
 }
 
 fn target(at: &At<'_>, problems: &mut Problems) -> Option<Target> {

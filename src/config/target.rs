@@ -72,8 +72,8 @@ impl Config {
         let publish = self.environment(environment).publish.as_ref();
         let target = publish.and_then(|publish| match part {
             Part::Queue => publish.queue.as_ref().map(|queue| &queue.url),
-            Part::Storage => publish.storage.as_ref(),
-            Part::Search => publish.search.as_ref(),
+            Part::Storage => publish.storage.as_ref().map(|storage| &storage.url),
+            Part::Search => publish.search.as_ref().map(|search| &search.url),
         });
         target.ok_or(NoPlace::NotConfigured { environment, part })
     }

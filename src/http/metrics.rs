@@ -137,11 +137,15 @@ fn queue_families(out: &mut String, all: &[Depths]) {
     let mut messages = Vec::new();
     for depths in all {
         for Depth { queue, ready, unacknowledged, failed } in depths.queues.iter().flatten() {
-            let states = [("ready", ready), ("unacknowledged", unacknowledged), ("failed", failed)];
-            messages.extend(states.map(|(state, number)| {
+            let states = [
+                ("ready", Some(*ready)),
+                ("unacknowledged", *unacknowledged),
+                ("failed", Some(*failed)),
+            ];
+            messages.extend(states.into_iter().filter_map(|(state, number)| {
                 let queue = label(queue);
                 let labels = format!("{{{},queue=\"{queue}\",state=\"{state}\"}}", place(depths));
-                (labels, *number)
+                Some((labels, number?))
             }));
         }
     }
@@ -206,7 +210,7 @@ mod tests {
         let depth = |queue: &str, failed| Depth {
             queue: queue.into(),
             ready: 3,
-            unacknowledged: 2,
+            unacknowledged: Some(2),
             failed,
         };
         let of = |environment, store, queues| Depths { environment, store, queues };

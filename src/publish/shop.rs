@@ -213,15 +213,15 @@ impl<'c> Shop<'c> {
     /// How many messages of the resources wait, or are handed out.
     pub(super) async fn waiting(&mut self) -> Result<u64, Error> {
         let queues = self.queues();
-        let depths = self.broker.list().await?;
+        let depths = self.broker.list(&queues).await?;
         let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
-        Ok(ours.map(|depth| depth.ready + depth.unacknowledged).sum())
+        Ok(ours.map(|depth| depth.ready + depth.unacknowledged.unwrap_or_default()).sum())
     }
 
     /// How many messages of the resources lie in error queues.
     pub async fn lying_failed(&mut self) -> Result<u64, Error> {
         let queues = self.queues();
-        let depths = self.broker.list().await?;
+        let depths = self.broker.list(&queues).await?;
         let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
         Ok(ours.map(|depth| depth.failed).sum())
     }

@@ -199,13 +199,15 @@ impl Shop<'_> {
             }
         }
         for (store, index) in seen {
-            let mut after: Option<String> = None;
+            let mut from: Option<String> = None;
             loop {
                 let opened = self.store(part, store.as_deref()).await?;
-                let keys = opened.keys(&index, &prefix, after.as_deref(), PAGE).await?;
-                let Some(last) = keys.last().cloned() else { break };
-                self.orphans_among(at, (&store, &index), (before, keys), found).await?;
-                after = Some(last);
+                let page = opened.keys(&index, &prefix, from.as_deref(), PAGE).await?;
+                self.orphans_among(at, (&store, &index), (before, page.keys), found).await?;
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
             }
         }
         Ok(())

@@ -21,7 +21,11 @@ impl Depths {
     pub fn sums(&self) -> Option<[u64; 3]> {
         let queues = self.queues.as_ref().ok()?;
         let sum = |of: fn(&Depth) -> u64| queues.iter().map(of).sum();
-        Some([sum(|it| it.ready), sum(|it| it.unacknowledged), sum(|it| it.failed)])
+        Some([
+            sum(|it| it.ready),
+            sum(|it| it.unacknowledged.unwrap_or_default()),
+            sum(|it| it.failed),
+        ])
     }
 }
 
@@ -47,7 +51,7 @@ async fn looked(
     store: Option<&str>,
 ) -> super::Result<Vec<Depth>> {
     let Some(mut broker) = look(config, environment, store).await? else { return Ok(Vec::new()) };
-    let list = broker.list().await?;
+    let list = broker.list(&[]).await?;
     broker.close().await?;
     Ok(list)
 }

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, Peeked, Result, file_error};
+use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, HAND_BYTES, Peeked, Result, file_error};
 use crate::config::Environment;
 use crate::database::{MESSAGES, Now, Ready, Session, StoredMessage, StoredQueue};
 use crate::manifest::words::nearest;
@@ -25,8 +25,6 @@ use crate::whole::make_file;
 const LEASE: Duration = Duration::from_mins(5);
 /// Between looks for messages, less where some came a moment ago.
 const PAUSES: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(250)];
-/// As much as is handed out at once, whatever the number of messages.
-const BYTES: usize = 16 << 20;
 
 /// Sessions of this process; one that isn't among them was dropped.
 static OPEN: Mutex<BTreeSet<i64>> = Mutex::new(BTreeSet::new());
@@ -258,7 +256,7 @@ impl Embedded {
             Depth {
                 queue: queue.name.clone(),
                 ready: all_of_it - held,
-                unacknowledged: held,
+                unacknowledged: Some(held),
                 failed: errors.map_or(0, |errors| count(errors.id).0),
             }
         };
@@ -271,7 +269,7 @@ fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
     let mut bytes: usize = 0;
     let fit = sizes.take_while(|size| {
         bytes = bytes.saturating_add(*size);
-        bytes <= BYTES
+        bytes <= HAND_BYTES
     });
     fit.count().max(1)
 }
@@ -381,7 +379,7 @@ impl Broker for Embedded {
         .boxed()
     }
 
-    fn list(&mut self) -> BoxFuture<'_, Result<Vec<Depth>>> {
+    fn list<'a>(&'a mut self, _known: &'a [String]) -> BoxFuture<'a, Result<Vec<Depth>>> {
         self.listed().boxed()
     }
 

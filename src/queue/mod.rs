@@ -34,9 +34,32 @@ pub enum Error {
     /// The file of an embedded queue can't be made.
     #[error("{path}: {source}", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// A server refused, or didn't answer. Whatever was under way may or may not have been done.
+    #[error("the queue of {environment}: {reason}")]
+    Server {
+        environment: Environment,
+        /// What was tried, and what the server said of it; no credentials.
+        reason: String,
+        /// It may go away by itself: the server is away, busy or full.
+        passes: bool,
+    },
     /// Nobody declared a queue of that name.
     #[error("{environment} has no queue {queue}{hint}", queue = visible(queue))]
     Unknown { environment: Environment, queue: String, hint: String },
+}
+
+impl Error {
+    /// Whether trying again later may help without anybody doing anything about it.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_retryable(),
+            Self::Server { passes, .. } => *passes,
+            Self::NoPlace(_)
+            | Self::Unsupported { .. }
+            | Self::File { .. }
+            | Self::Unknown { .. } => false,
+        }
+    }
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -78,6 +101,9 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 /// What follows a queue's name for the messages that couldn't be carried out.
 pub const ERROR_SUFFIX: &str = ".error";
 
+/// As much as is handed out at once, whatever the number of messages.
+pub const HAND_BYTES: usize = 8 << 20;
+
 /// A message as it is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -105,8 +131,8 @@ pub struct Depth {
     pub queue: String,
     /// To be handed out.
     pub ready: u64,
-    /// Handed out, and not yet acknowledged.
-    pub unacknowledged: u64,
+    /// Handed out, and not yet acknowledged; unknown where the server tells nobody.
+    pub unacknowledged: Option<u64>,
     /// In the error queue beside it.
     pub failed: u64,
 }
@@ -122,8 +148,8 @@ pub trait Broker: Send {
     /// On `Ok` all of them outlive a crash of this process and of the queue's server.
     fn send<'a>(&'a mut self, queue: &'a str, bodies: &'a [String]) -> BoxFuture<'a, Result<()>>;
 
-    /// Hands out at most `most` messages, the oldest first; waits for the first one for at most
-    /// `wait`. They come again, here or elsewhere, unless they are acknowledged.
+    /// Hands out at most `most` messages, and not much more than [`HAND_BYTES`], the oldest first; waits
+    /// for the first one for at most `wait`. They come again, here or elsewhere, unless they are acknowledged.
     fn take<'a>(
         &'a mut self,
         queue: &'a str,
@@ -148,8 +174,9 @@ pub trait Broker: Send {
         reason: &'a str,
     ) -> BoxFuture<'a, Result<()>>;
 
-    /// Every queue that was declared, by name; error queues stand beside theirs.
-    fn list(&mut self) -> BoxFuture<'_, Result<Vec<Depth>>>;
+    /// What waits in every queue that was declared, by name; error queues stand beside theirs. A server
+    /// that doesn't name its queues tells of those in `known` that there are.
+    fn list<'a>(&'a mut self, known: &'a [String]) -> BoxFuture<'a, Result<Vec<Depth>>>;
 
     /// The oldest messages, which stay where they are. `queue` may name an error queue.
     fn peek<'a>(&'a mut self, queue: &'a str, most: usize) -> BoxFuture<'a, Result<Vec<Peeked>>>;

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use super::newest::newest;
-use super::{Error, Fate, Hit, Operation, Result, Store, Stored, words};
+use super::{Error, Fate, Hit, Operation, Page, Result, Store, Stored, words};
 use crate::config::Environment;
 use crate::config::target::Part;
 use crate::database::{ENTRIES, Session};
@@ -233,13 +233,16 @@ impl Store for Embedded {
         &'a mut self,
         index: &'a str,
         prefix: &'a str,
-        after: Option<&'a str>,
+        from: Option<&'a str>,
         most: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>>> {
+    ) -> BoxFuture<'a, Result<Page>> {
         async move {
-            let Some(place) = self.place(index).await? else { return Ok(Vec::new()) };
-            let keys = self.session.entry_keys(place, prefix, after, most).await?;
-            Ok(keys.into_iter().take_while(|key| key.starts_with(prefix)).collect())
+            let Some(place) = self.place(index).await? else { return Ok(Page::default()) };
+            let keys = self.session.entry_keys(place, prefix, from, most).await?;
+            let keys: Vec<String> =
+                keys.into_iter().take_while(|key| key.starts_with(prefix)).collect();
+            let next = if keys.len() == most { keys.last().cloned() } else { None };
+            Ok(Page { keys, next })
         }
         .boxed()
     }

@@ -67,18 +67,20 @@ async fn keys_come_in_pages_by_their_prefix() {
     store.apply(&operations).await.unwrap();
     store.apply(&[deletion("", "kv:a:10", 2)]).await.unwrap();
     let mut pages = Vec::new();
-    let mut after: Option<String> = None;
+    let mut from: Option<String> = None;
     loop {
-        let page = store.keys("", "kv:a:", after.as_deref(), 1).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = Some(last.clone());
-        pages.extend(page);
+        let page = store.keys("", "kv:a:", from.as_deref(), 1).await.unwrap();
+        pages.extend(page.keys);
+        from = page.next;
+        if from.is_none() {
+            break;
+        }
     }
     assert_eq!(pages, ["kv:a:1", "kv:a:2"]);
     let rest = store.keys("", "", Some("kv:a:2"), 99).await.unwrap();
-    assert_eq!(rest, ["kv:a\u{10ffff}", "kv:b", "kv:é"]);
-    assert_eq!(store.keys("", "kv:b", Some("a"), 9).await.unwrap(), ["kv:b"]);
-    assert_eq!(store.keys("", "kv:a", Some("kv:b"), 9).await.unwrap(), [] as [&str; 0]);
+    assert_eq!(rest.keys, ["kv:a\u{10ffff}", "kv:b", "kv:é"]);
+    assert_eq!(store.keys("", "kv:b", Some("a"), 9).await.unwrap().keys, ["kv:b"]);
+    assert_eq!(store.keys("", "kv:a", Some("kv:b"), 9).await.unwrap(), Page::default());
     assert_eq!(store.indexes().await.unwrap(), [""]);
     assert_eq!(store.search("", "1", 9).await.unwrap(), []);
 }

@@ -33,6 +33,27 @@ pub enum Error {
     /// The file of an embedded store can't be made.
     #[error("{path}: {source}", path = path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// A server refused, or didn't answer. Whatever was under way may or may not have been done.
+    #[error("the {part} of {environment}: {reason}", part = .part.as_str())]
+    Server {
+        environment: Environment,
+        part: Part,
+        /// What was tried, and what the server said of it; no credentials.
+        reason: String,
+        /// It may go away by itself: the server is away, busy or full.
+        passes: bool,
+    },
+}
+
+impl Error {
+    /// Whether trying again later may help without anybody doing anything about it.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_retryable(),
+            Self::Server { passes, .. } => *passes,
+            Self::NoPlace(_) | Self::Unsupported { .. } | Self::File { .. } => false,
+        }
+    }
 }
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -131,6 +152,14 @@ pub struct Stored {
     pub version: Option<i64>,
 }
 
+/// Some of the keys of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    pub keys: Vec<String>,
+    /// Where the next page begins, in words of the store's own; none after the last one.
+    pub next: Option<String>,
+}
+
 /// A document that was found by its words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
@@ -151,15 +180,16 @@ pub trait Store: Send {
         keys: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Option<Stored>>>>;
 
-    /// A page of the keys of an index that begin with `prefix`, in their order, after the key given;
-    /// none after the last.
+    /// A page of the keys of an index that begin with `prefix`, from the beginning or from where the
+    /// page before ended. In whatever order the store has them; those that come and go meanwhile may be
+    /// among them, and some stores name a key twice. `most` is a wish.
     fn keys<'a>(
         &'a mut self,
         index: &'a str,
         prefix: &'a str,
-        after: Option<&'a str>,
+        from: Option<&'a str>,
         most: usize,
-    ) -> BoxFuture<'a, Result<Vec<String>>>;
+    ) -> BoxFuture<'a, Result<Page>>;
 
     /// The indexes there are; of a storage one without a name.
     fn indexes(&mut self) -> BoxFuture<'_, Result<Vec<String>>>;
