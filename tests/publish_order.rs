@@ -48,7 +48,7 @@ fn alone(bodies: Vec<String>) -> Vec<String> {
     let parts = bodies.iter().flat_map(|body| parse(body)).enumerate();
     let text = |(at, part): (usize, Parsed)| match part.message {
         Ok(message) if at % 5 == 0 => Message { version: None, ..message }.body(),
-        _ => part.text,
+        _ => part.text.to_owned(),
     };
     parts.map(text).collect()
 }

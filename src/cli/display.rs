@@ -103,7 +103,7 @@ impl Publishing {
         if pace.done < self.before.done {
             self.begun = Instant::now();
         }
-        self.before = *pace;
+        self.before.clone_from(pace);
         let (elapsed, steps) = (self.begun.elapsed(), |it| usize::try_from(it).unwrap_or_default());
         let (done, all) = (steps(pace.done), steps(pace.all));
         let now = Now { stage: Stage::Publishing, elapsed, done, all };

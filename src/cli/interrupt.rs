@@ -3,14 +3,18 @@
 //! Answers for nobody reading of a roll-back where nothing is rolled back, and the other way round.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Error;
 use crate::daemon::stop::{Doing, Stop};
+use crate::publish::Halt;
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
+/// Service managers end a process by force after 90 seconds, containers after 30 or 10.
+const IN_HAND: Duration = Duration::from_secs(9);
 
 /// Ctrl-C while nothing is written ends the process at once. A run that writes stops at its next
 /// write and rolls back; one that publishes stops where it is. A second Ctrl-C doesn't wait for that:
@@ -62,6 +66,32 @@ pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         done = work => Some(done),
         () = stopped() => None,
+    }
+}
+
+/// What became of work that may be stopped.
+pub enum Stopped<T> {
+    /// It ended by itself.
+    Done(T),
+    /// Somebody asked; what was in hand is carried out.
+    Asked(T),
+    /// Somebody asked twice, or what was in hand took too long.
+    AtOnce,
+}
+
+/// Has work end when somebody asks for it: with what is in hand carried out, if that takes no longer
+/// than service managers wait, and at once when somebody asks again.
+pub async fn until_stopped<T>(halt: &Halt, work: impl Future<Output = T>) -> Stopped<T> {
+    let mut work = Box::pin(work);
+    tokio::select! {
+        done = &mut work => return Stopped::Done(done),
+        () = stopped() => halt.ask(),
+    }
+    eprintln!("stopping: what is in hand is carried out (once more to stop at once)");
+    tokio::select! {
+        done = &mut work => Stopped::Asked(done),
+        () = stopped() => Stopped::AtOnce,
+        () = tokio::time::sleep(IN_HAND) => Stopped::AtOnce,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::escape::visible;
 use crate::manifest::republish_job::Action;
 use crate::manifest::{Manifests, Spec};
 use crate::plan::render::words::count;
-use crate::publish::{self, Counts, CreateTables, Order, Pace, Wait};
+use crate::publish::{self, Counts, CreateTables, Order, Pace, Patience, Wait};
 
 /// Options of both commands that fill queues.
 #[derive(Debug, Clone, clap::Args)]
@@ -73,7 +73,8 @@ pub async fn carry_out(
     let manifests = self::resources(config, &resources).await?;
     let environment = common.place.environment(config);
     let wait = if common.no_wait { Wait::ForQueues } else { Wait::ForStores };
-    let order = Order { action, environment, resources, ids, create, wait };
+    let patience = Patience::LONG;
+    let order = Order { action, environment, resources, ids, create, wait, patience };
     if common.dry_run {
         return would(config, &manifests, &order, common.place.format).await;
     }

@@ -50,9 +50,9 @@ async fn verify(args: &Args, config: &Config) -> Result<Outcome, Error> {
             });
             match mended.await {
                 Some(mended) => mended?,
-                None => return Err(interrupted(&told(&shop.counts))),
+                None => return Err(interrupted(&told(&shop.counts()))),
             }
-            Some(shop.counts)
+            Some(shop.counts())
         }
         false => None,
     };

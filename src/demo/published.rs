@@ -4,7 +4,7 @@ use super::{Error, Shop};
 use crate::config::{self, Environment};
 use crate::manifest;
 use crate::manifest::republish_job::Action;
-use crate::publish::{CreateTables, Order, Wait, carry_out};
+use crate::publish::{CreateTables, Order, Patience, Wait, carry_out};
 
 /// Fills the read stores of both environments.
 pub async fn publish(shop: &Shop) -> Result<(), Error> {
@@ -18,6 +18,7 @@ pub async fn publish(shop: &Shop) -> Result<(), Error> {
             ids: Vec::new(),
             create: CreateTables::No,
             wait: Wait::ForStores,
+            patience: Patience::SHORT,
         };
         carry_out(&config, &manifests, &order, &mut |_| {}).await?;
     }

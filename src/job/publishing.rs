@@ -5,7 +5,7 @@
 //! left when it ended. A run that committed has succeeded, whatever becomes of this; the daemon tries
 //! until it is done.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -154,7 +154,7 @@ fn came(failed: u64, lying: u64) -> Came {
 }
 
 /// How far the work is, for whoever looks on.
-pub(super) type Far = Cell<Pace>;
+pub(super) type Far = RefCell<Pace>;
 
 struct Taken {
     /// Went into error queues now.
@@ -183,8 +183,8 @@ async fn take_up(
     let (config, manifests) = (context.config, context.manifests);
     let mut shop = Shop::open(config, target, manifests, names, CreateTables::No).await?;
     shop.take_up().await?;
-    shop.drain(&mut |shop| far.set(shop.pace())).await?;
-    let taken = Taken { failed: shop.counts.failed, lying: shop.lying_failed().await? };
+    shop.drain(&mut |shop| drop(far.replace(shop.pace()))).await?;
+    let taken = Taken { failed: shop.counts().failed, lying: shop.lying_failed().await? };
     shop.close().await?;
     Ok(taken)
 }
@@ -198,7 +198,7 @@ pub(super) async fn unless_stopped<T>(
     watch.begin(Stage::Publishing, 0);
     let steps = |number: u64| usize::try_from(number).unwrap_or_default();
     let stopped = async {
-        while watch.step(steps(far.get().done), steps(far.get().all)).is_ok() {
+        while watch.step(steps(far.borrow().done), steps(far.borrow().all)).is_ok() {
             tokio::time::sleep(ASKED_AGAIN).await;
         }
     };

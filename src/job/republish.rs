@@ -15,7 +15,7 @@ use crate::manifest::job::republished;
 use crate::manifest::republish_job::RepublishJobSpec;
 use crate::manifest::sync_job::Selection;
 use crate::plan::render::words::count;
-use crate::publish::{self, Counts, CreateTables, Pace, Wait};
+use crate::publish::{self, Counts, CreateTables, Pace, Patience, Wait};
 use crate::queue;
 use crate::state::{End, Ended};
 use crate::store;
@@ -69,7 +69,7 @@ pub async fn carry_out(
 ) -> Result<Published, Failure> {
     let order = order(context.config, spec);
     let far = Far::default();
-    let mut tell = |pace: &Pace| far.set(*pace);
+    let mut tell = |pace: &Pace| drop(far.replace(pace.clone()));
     let carried = publish::carry_out(context.config, context.manifests, &order, &mut tell);
     let carried = Box::pin(carried);
     match unless_stopped(watch, &far, carried).await {
@@ -90,6 +90,8 @@ fn order(config: &Config, spec: &RepublishJobSpec) -> publish::Order {
         // Nobody who can approve new tables looks on.
         create: CreateTables::No,
         wait: Wait::ForStores,
+        // The daemon tries again by itself.
+        patience: Patience::SHORT,
     }
 }
 

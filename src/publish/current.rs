@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::Error;
 use super::message::Message;
 use super::model::Outlet;
-use super::publisher::{alone, by_keys};
+use super::publisher::{Alone, by_keys};
 use super::rows::Existing;
 use super::versions::{Version, Versions};
 use crate::database::Session;
@@ -64,9 +64,16 @@ pub async fn anew(
     asked: &[Asked],
     least: &BTreeMap<String, i64>,
 ) -> Result<Vec<Message>, Error> {
-    let work =
-        async |session: &mut Session| anew_inside(session, versions, outlet, asked, least).await;
-    alone(session, &outlet.published, work).await
+    let alone = Alone::with(&outlet.published);
+    loop {
+        let done = match alone.begin(session).await {
+            Ok(()) => anew_inside(session, versions, outlet, asked, least).await,
+            Err(error) => Err(error),
+        };
+        if let Some(messages) = alone.end(session, done).await? {
+            return Ok(messages);
+        }
+    }
 }
 
 async fn anew_inside(

@@ -26,7 +26,7 @@ struct Begun<'d> {
     looking: JoinHandle<(Session, Result<Looked, Error>)>,
 }
 
-impl Shop<'_> {
+impl Shop {
     pub(super) async fn events(
         &mut self,
         queue: &str,
@@ -120,7 +120,7 @@ impl Shop<'_> {
         }
         self.counts += counts;
         if differing.is_empty() {
-            return Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?);
+            return Ok(self.brokers.of_events().acknowledge(queue, &[delivery.tag]).await?);
         }
         let which = Which::Ids(differing.into_iter().collect());
         self.publish_event(queue, delivery, &model, &which).await
@@ -147,10 +147,10 @@ impl Shop<'_> {
         for fault in &published.faults {
             let which = Which::Ids(vec![fault.id.clone()]);
             let body = Event { resource: model.name.clone(), which }.body();
-            self.broker.fail(queue, &body, delivery.sent, &fault.reason).await?;
+            self.brokers.of_events().fail(queue, &body, delivery.sent, &fault.reason).await?;
         }
         self.send_published(&published).await?;
-        Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?)
+        Ok(self.brokers.of_events().acknowledge(queue, &[delivery.tag]).await?)
     }
 
     /// The next part of a whole resource will be much like this one.
@@ -171,7 +171,9 @@ impl Shop<'_> {
         delivery: &Delivery,
         reason: &str,
     ) -> Result<(), Error> {
-        self.fail(queue, delivery, &delivery.body, reason).await?;
-        Ok(self.broker.acknowledge(queue, &[delivery.tag]).await?)
+        self.counts.failed += 1;
+        let broker = self.brokers.of_events();
+        broker.fail(queue, &delivery.body, delivery.sent, reason).await?;
+        Ok(self.brokers.of_events().acknowledge(queue, &[delivery.tag]).await?)
     }
 }

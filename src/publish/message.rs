@@ -137,23 +137,22 @@ struct Part<'a> {
 }
 
 /// A part of a body: what it says, and its own text for the error queue.
-pub struct Parsed {
-    pub text: String,
+pub struct Parsed<'b> {
+    pub text: &'b str,
     pub message: Result<Message, Unreadable>,
 }
 
 /// The messages of a body, in their order; one that can't be understood takes no other along.
-pub fn parse(body: &str) -> Vec<Parsed> {
-    let one = |text: &str| Parsed { text: text.to_owned(), message: read(text) };
+pub fn parse(body: &str) -> Vec<Parsed<'_>> {
+    let one = |text| Parsed { text, message: read(text) };
     if !body.trim_start().starts_with('[') {
         return vec![one(body)];
     }
     match serde_json::from_str::<Vec<&RawValue>>(body) {
         Ok(parts) => parts.into_iter().map(|part| one(part.get())).collect(),
-        Err(error) => vec![Parsed {
-            text: body.to_owned(),
-            message: Err(Unreadable::Json(error.to_string())),
-        }],
+        Err(error) => {
+            vec![Parsed { text: body, message: Err(Unreadable::Json(error.to_string())) }]
+        }
     }
 }
 

@@ -5,8 +5,11 @@
 //! another order. `trigger` and `export` put messages into queues, `worker` takes them out, `verify`
 //! compares both ends.
 
+mod brokers;
+mod crew;
 mod current;
 pub mod document;
+mod drain;
 mod events;
 pub mod export;
 pub mod key;
@@ -16,13 +19,15 @@ pub mod message;
 pub mod model;
 mod order;
 mod pace;
+mod patience;
 mod publisher;
 pub mod rows;
 mod shop;
+mod stores;
 pub mod trigger;
 pub mod verify;
 mod versions;
-pub mod worker;
+mod worker;
 
 use std::ops::AddAssign;
 
@@ -31,8 +36,11 @@ use serde::Serialize;
 use crate::config::target::NoPlace;
 use crate::{database, queue, store};
 
+pub use crew::Halt;
+pub use drain::Until;
 pub use order::{Order, Wait, Would, carry_out, would};
 pub use pace::Pace;
+pub use patience::Patience;
 pub use shop::{CreateTables, Shop, selected};
 
 /// Why publishing stopped. What was sent before is in its queues, and carried out by the next worker.
@@ -70,6 +78,9 @@ pub enum Error {
     /// Looking at entities ended without an answer.
     #[error("looking at entities broke off: this is a bug in reconcile")]
     Looking,
+    /// A worker ended without an answer.
+    #[error("a worker broke off: this is a bug in reconcile")]
+    Working,
     /// Other workers hold messages and don't get on.
     #[error(
         "{left} messages are held by other workers and weren't acknowledged for {seconds} seconds; \
@@ -79,6 +90,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether trying again later may help without anybody doing anything about it.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_passing(),
+            Self::Queue(error) => error.passes(),
+            Self::Store(error) => error.passes(),
+            _ => false,
+        }
+    }
+
     fn no_table(resource: &str, table: &str) -> Self {
         Self::NoTable { resource: resource.to_owned(), table: table.to_owned() }
     }

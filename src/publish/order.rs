@@ -4,6 +4,7 @@
 //! queues are to be filled, everything is carried out before it is called done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -29,6 +30,8 @@ pub struct Order {
     pub ids: Vec<String>,
     pub create: CreateTables,
     pub wait: Wait,
+    /// How long what passes by itself is tried again.
+    pub patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +51,13 @@ pub async fn carry_out(
 ) -> Result<Counts, Error> {
     let mut shop =
         Shop::open(config, order.environment, manifests, &order.resources, order.create).await?;
+    shop.longest = order.patience;
     shop.take_up().await?;
-    let mut tell = |shop: &Shop<'_>| tell(&shop.pace());
+    if order.wait == Wait::ForStores {
+        // Messages are carried out while others are still being sent.
+        shop.begin_work(&shop.queues());
+    }
+    let mut tell = |shop: &Shop| tell(&shop.pace());
     match order.action {
         Action::SyncData => shop.export(&order.ids, &mut tell).await?,
         Action::TriggerEvents => shop.trigger(&order.ids).await?,
@@ -59,7 +67,7 @@ pub async fn carry_out(
         shop.drain(&mut tell).await?;
         shop.versions.sweep(&mut shop.session).await?;
     }
-    let counts = shop.counts;
+    let counts = shop.counts();
     shop.close().await?;
     Ok(counts)
 }

@@ -40,33 +40,55 @@ pub async fn publish(
     model: &Model,
     which: &Which,
 ) -> Result<Published, Error> {
-    alone(session, &model.name, async |session| once(session, versions, model, which).await).await
-}
-
-/// Carries out a transaction that writes a resource's rows or versions: no other one does meanwhile.
-/// While others do, it is tried again from its beginning.
-pub async fn alone<T>(
-    session: &mut Session,
-    resource: &str,
-    mut work: impl AsyncFnMut(&mut Session) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let name = format!("reconcile publish {resource}");
-    let begun = Instant::now();
+    let alone = Alone::with(&model.name);
     loop {
-        let done = match session.begin_alone(&name).await {
-            Ok(()) => work(session).await,
-            Err(error) => Err(error.into()),
+        let done = match alone.begin(session).await {
+            Ok(()) => once(session, versions, model, which).await,
+            Err(error) => Err(error),
         };
-        match ended(session, done).await {
-            Err(error) if may_try(&error, begun) => tokio::time::sleep(PAUSE).await,
-            done => return done,
+        if let Some(published) = alone.end(session, done).await? {
+            return Ok(published);
         }
     }
 }
 
-/// Whether others are in the way, and not for too long yet.
-fn may_try(error: &Error, begun: Instant) -> bool {
-    matches!(error, Error::Database(error) if error.is_retryable()) && begun.elapsed() < PATIENCE
+/// A transaction that writes a resource's rows or versions: no other one does meanwhile. While others do,
+/// it is tried again from its beginning.
+pub struct Alone {
+    name: String,
+    begun: Instant,
+}
+
+impl Alone {
+    pub fn with(resource: &str) -> Self {
+        Self { name: format!("reconcile publish {resource}"), begun: Instant::now() }
+    }
+
+    pub async fn begin(&self, session: &mut Session) -> Result<(), Error> {
+        Ok(session.begin_alone(&self.name).await?)
+    }
+
+    /// Ends the transaction, which stands if all went well. Nothing: others were in the way; it is to be
+    /// tried again.
+    pub async fn end<T>(
+        &self,
+        session: &mut Session,
+        done: Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        match ended(session, done).await {
+            Err(error) if self.may_try(&error) => {
+                tokio::time::sleep(PAUSE).await;
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
+    }
+
+    /// Whether others are in the way, and not for too long yet.
+    fn may_try(&self, error: &Error) -> bool {
+        let is_others = matches!(error, Error::Database(error) if error.is_retryable());
+        is_others && self.begun.elapsed() < PATIENCE
+    }
 }
 
 /// Ends a transaction that was begun alone: it stands if all went well.

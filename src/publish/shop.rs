@@ -4,43 +4,56 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::brokers::Brokers;
+use super::crew::{Clock, Crew, Halt, Told};
 use super::current::{Asked, current};
-use super::message::{Message, Packing, bodies};
+use super::message::{Message, Packing};
 use super::model::{Model, Outlet, OutletKind};
 use super::pace::Steps;
+use super::patience::Patience;
 use super::publisher::Published;
+use super::stores::Stores;
 use super::versions::Versions;
 use super::{Counts, Error, trigger};
 use crate::apply::work::{self, Republish, to_republish};
 use crate::catalog::Catalog;
-use crate::config::target::Part;
+use crate::config::target::{Part, Place};
 use crate::config::{Config, Environment, MessageFormat};
 use crate::database::{Access, Session};
 use crate::manifest::Manifests;
 use crate::manifest::words::did_you_mean;
-use crate::queue::Broker;
-use crate::store::Store;
 
 /// One environment, open for publishing.
-pub struct Shop<'c> {
-    pub config: &'c Config,
+pub struct Shop {
+    pub config: Arc<Config>,
     pub environment: Environment,
     pub session: Session,
     pub versions: Versions,
-    pub broker: Box<dyn Broker>,
-    /// Opened when they are needed first.
-    stores: BTreeMap<(Part, Option<String>), Box<dyn Store>>,
+    pub(super) brokers: Brokers,
+    pub(super) stores: Stores,
     pub models: Vec<Arc<Model>>,
     /// Resources of which the last part differed for the most part.
     pub(super) changing: BTreeSet<String>,
     /// Sessions that only read, while nobody looks at anything with them.
     pub(super) lookers: Vec<Session>,
-    packing: Packing,
+    pub(super) packing: Packing,
     /// Records that runs touched and that wait to be published.
     to_republish: Vec<Republish>,
-    pub counts: Counts,
+    /// What was done here; [`Self::counts`] has what the workers did, too.
+    pub(super) counts: Counts,
     pub(super) steps: Steps,
+    /// While workers carry messages out.
+    pub(super) crew: Option<Crew>,
+    /// What the workers told who have ended.
+    pub(super) ended: Told,
+    pub(super) halt: Halt,
+    pub(super) clock: Clock,
+    /// How long what passes by itself is tried again.
+    pub(super) longest: Duration,
+    pub(super) troubles: u64,
+    pub(super) trouble: Option<String>,
 }
 
 /// Whether storage and search tables that are missing are made.
@@ -67,16 +80,16 @@ pub fn selected(manifests: &Manifests, names: &[String]) -> Result<Vec<String>, 
     Ok(all.filter(|name| names.is_empty() || names.contains(name)).cloned().collect())
 }
 
-impl<'c> Shop<'c> {
+impl Shop {
     /// Opens everything for the resources named.
     pub async fn open(
-        config: &'c Config,
+        config: &Config,
         environment: Environment,
         manifests: &Manifests,
         names: &[String],
         create: CreateTables,
     ) -> Result<Self, Error> {
-        let broker = crate::queue::open(config, environment, None).await?;
+        config.stores_of(environment, Part::Queue)?;
         let url = config.environment(environment).database.expose();
         let mut session = Session::open(url, environment.as_str(), Access::Write).await?;
         let catalog = session.catalog().await?;
@@ -103,13 +116,16 @@ impl<'c> Shop<'c> {
             Some(MessageFormat::Spryker) => Packing::One,
             Some(MessageFormat::Batch) | None => Packing::Many,
         };
-        let mut shop = Self {
+        let brokers = Brokers::open(config, environment, &queues_of(&models)).await?;
+        let clock = Clock::at(session.now().await?.as_microsecond());
+        let config = Arc::new(config.clone());
+        Ok(Self {
+            stores: Stores::new(Arc::clone(&config), environment),
             config,
             environment,
             session,
             versions,
-            broker,
-            stores: BTreeMap::new(),
+            brokers,
             models,
             changing: BTreeSet::new(),
             lookers: Vec::new(),
@@ -117,23 +133,42 @@ impl<'c> Shop<'c> {
             to_republish,
             counts: Counts::default(),
             steps: Steps::default(),
-        };
-        for queue in shop.queues() {
-            shop.broker.declare(&queue).await?;
+            crew: None,
+            ended: Told::default(),
+            halt: Halt::new(),
+            clock,
+            longest: Patience::SHORT,
+            troubles: 0,
+            trouble: None,
+        })
+    }
+
+    /// The same, for somebody who waits until what is in the way has passed.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { longest: Patience::LONG, ..self }
+    }
+
+    /// A connection that broke is replaced; where that fails, the next statement says so.
+    pub(super) async fn mend(&mut self) {
+        let url = self.config.environment(self.environment).database.expose();
+        let opened = Session::open(url, self.environment.as_str(), Access::Write).await;
+        if let Ok(session) = opened {
+            self.session = session;
         }
-        Ok(shop)
+        self.lookers.clear();
     }
 
     /// The queues of the resources: events first, since they bring what the others carry.
     pub fn queues(&self) -> Vec<String> {
-        let events = self.models.iter().map(|model| events_of(&model.name));
-        let mut queues: Vec<String> = events.collect();
-        for outlet in self.models.iter().flat_map(|model| &model.outlets) {
-            if !queues.contains(&outlet.queue) {
-                queues.push(outlet.queue.clone());
-            }
-        }
-        queues
+        queues_of(&self.models)
+    }
+
+    /// Whether queues are files, which one process at a time writes to.
+    pub(super) fn is_embedded(&self) -> bool {
+        let stores = self.config.stores_of(self.environment, Part::Queue).unwrap_or_default();
+        let place = |store| self.config.place_of(self.environment, Part::Queue, store);
+        stores.into_iter().all(|store| matches!(place(store), Ok(Place::Embedded(_))))
     }
 
     /// How many rows the storage and search tables hold.
@@ -145,26 +180,27 @@ impl<'c> Shop<'c> {
         Ok(rows)
     }
 
-    pub async fn store(
-        &mut self,
-        part: Part,
-        shop_store: Option<&str>,
-    ) -> Result<&mut Box<dyn Store>, Error> {
-        let of = self.config.stores_of(self.environment, part)?;
-        let own = if of == [None] { None } else { shop_store };
-        let key = (part, own.map(str::to_owned));
-        if !self.stores.contains_key(&key) {
-            let opened = crate::store::open(self.config, self.environment, part, own).await?;
-            self.stores.insert(key.clone(), opened);
-        }
-        Ok(self.stores.get_mut(&key).expect("it was just opened"))
-    }
-
     /// Puts messages into their queue.
     pub async fn send(&mut self, queue: &str, messages: &[Message]) -> Result<(), Error> {
-        let bodies = bodies(messages, self.packing);
-        self.broker.send(queue, &bodies).await?;
+        let mut patience = Patience::new(self.longest);
+        while let Err(error) = self.brokers.send(queue, messages, self.packing).await {
+            // Some of them may be there already: then they come twice, which changes nothing.
+            self.wait_out(error, &mut patience).await?;
+        }
         self.counts.sent += messages.len() as u64;
+        Ok(())
+    }
+
+    /// Puts events into their queue.
+    pub(super) async fn send_events(
+        &mut self,
+        queue: &str,
+        bodies: &[String],
+    ) -> Result<(), Error> {
+        let mut patience = Patience::new(self.longest);
+        while let Err(error) = self.brokers.of_events().send(queue, bodies).await {
+            self.wait_out(error.into(), &mut patience).await?;
+        }
         Ok(())
     }
 
@@ -180,15 +216,15 @@ impl<'c> Shop<'c> {
     /// published and perhaps never sent is sent.
     pub async fn take_up(&mut self) -> Result<(), Error> {
         let all = std::mem::take(&mut self.to_republish);
-        for model in &self.models {
+        for model in self.models.clone() {
             let of: Vec<&Republish> = all.iter().filter(|it| it.resource == model.name).collect();
             let ids: BTreeSet<&String> = of.iter().map(|it| &it.id).collect();
             let ids: Vec<String> = ids.into_iter().cloned().collect();
             if ids.is_empty() {
                 continue;
             }
-            let bodies = trigger::bodies(model, trigger::in_parts(&ids));
-            self.broker.send(&events_of(&model.name), &bodies).await?;
+            let bodies = trigger::bodies(&model, trigger::in_parts(&ids));
+            self.send_events(&events_of(&model.name), &bodies).await?;
             work::done(&mut self.session, &of).await?;
         }
         self.send_unsent().await
@@ -213,29 +249,40 @@ impl<'c> Shop<'c> {
     /// How many messages of the resources wait, or are handed out.
     pub(super) async fn waiting(&mut self) -> Result<u64, Error> {
         let queues = self.queues();
-        let depths = self.broker.list(&queues).await?;
-        let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
-        Ok(ours.map(|depth| depth.ready + depth.unacknowledged.unwrap_or_default()).sum())
+        let depths = self.brokers.list(&queues).await?;
+        Ok(depths.iter().map(|it| it.ready + it.unacknowledged.unwrap_or_default()).sum())
     }
 
     /// How many messages of the resources lie in error queues.
     pub async fn lying_failed(&mut self) -> Result<u64, Error> {
         let queues = self.queues();
-        let depths = self.broker.list(&queues).await?;
-        let ours = depths.iter().filter(|depth| queues.contains(&depth.queue));
-        Ok(ours.map(|depth| depth.failed).sum())
+        let depths = self.brokers.list(&queues).await?;
+        Ok(depths.iter().map(|depth| depth.failed).sum())
     }
 
     pub async fn close(self) -> Result<(), Error> {
-        for store in self.stores.into_values() {
-            store.close().await?;
+        if let Some(crew) = self.crew {
+            crew.end().await?;
         }
+        self.stores.close().await?;
         for session in self.lookers {
             session.close().await?;
         }
-        self.broker.close().await?;
+        self.brokers.close().await?;
         Ok(self.session.close().await?)
     }
+}
+
+/// The queues of resources: events first.
+fn queues_of(models: &[Arc<Model>]) -> Vec<String> {
+    let events = models.iter().map(|model| events_of(&model.name));
+    let mut queues: Vec<String> = events.collect();
+    for outlet in models.iter().flat_map(|model| &model.outlets) {
+        if !queues.contains(&outlet.queue) {
+            queues.push(outlet.queue.clone());
+        }
+    }
+    queues
 }
 
 /// The queue of a resource's events.

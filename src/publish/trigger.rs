@@ -15,14 +15,14 @@ const AT_ONCE: usize = 1000;
 /// IDs that are named one by one in an event.
 const NAMED: usize = 500;
 
-impl Shop<'_> {
+impl Shop {
     /// Puts events into the resources' queues: of the IDs given, or of all.
     pub async fn trigger(&mut self, ids: &[String]) -> Result<(), Error> {
         for at in 0..self.models.len() {
             let model = &self.models[at];
             let whiches = whiches(&mut self.session, model, ids).await?;
             let bodies = bodies(model, whiches);
-            self.broker.send(&events_of(&model.name), &bodies).await?;
+            self.send_events(&events_of(&self.models[at].name), &bodies).await?;
         }
         Ok(())
     }

@@ -65,7 +65,7 @@ pub struct Verified {
     pub found: Vec<Found>,
 }
 
-impl Shop<'_> {
+impl Shop {
     /// Compares the rows of all resources with the stores.
     pub async fn verify(&mut self, tell: &mut dyn FnMut(&Self)) -> Result<Verified, Error> {
         let mut verified = Verified::default();
@@ -75,7 +75,7 @@ impl Shop<'_> {
             for outlet in 0..self.models[model].outlets.len() {
                 let mut after = None;
                 loop {
-                    let (rows, next) = self.page((model, outlet), &[], after).await?;
+                    let (rows, next) = self.page((model, outlet), after).await?;
                     let outlet_of = &self.models[model].outlets[outlet];
                     let messages: Vec<_> =
                         rows.iter().flat_map(|row| outlet_of.messages_as_is(row)).collect();
@@ -120,14 +120,14 @@ impl Shop<'_> {
         let part = part_of(&self.models[model].outlets[outlet]);
         let mut groups: BTreeMap<Place, Vec<(String, Message)>> = BTreeMap::new();
         for message in messages {
-            let operation = operation(part, &message, 0);
+            let operation = operation(part, message.clone(), 0);
             let group = (message.store.clone(), operation.index);
             groups.entry(group).or_default().push((operation.key, message));
         }
         for ((store, index), messages) in groups {
             indexes.insert((store.clone(), index.clone()));
             let keys: Vec<String> = messages.iter().map(|(key, _)| key.clone()).collect();
-            let stored = self.store(part, store.as_deref()).await?.get(&index, &keys).await?;
+            let stored = self.stores.of(part, store.as_deref()).await?.get(&index, &keys).await?;
             for ((key, message), stored) in messages.into_iter().zip(stored) {
                 let wanted = message.value.as_deref().unwrap_or_default();
                 let difference = match &stored {
@@ -191,7 +191,7 @@ impl Shop<'_> {
         } else {
             for store in self.config.stores_of(self.environment, part)? {
                 let store = store.map(str::to_owned);
-                for index in self.store(part, store.as_deref()).await?.indexes().await? {
+                for index in self.stores.of(part, store.as_deref()).await?.indexes().await? {
                     if !seen.iter().any(|(_, seen)| *seen == index) {
                         seen.insert((store.clone(), index));
                     }
@@ -201,7 +201,7 @@ impl Shop<'_> {
         for (store, index) in seen {
             let mut from: Option<String> = None;
             loop {
-                let opened = self.store(part, store.as_deref()).await?;
+                let opened = self.stores.of(part, store.as_deref()).await?;
                 let page = opened.keys(&index, &prefix, from.as_deref(), PAGE).await?;
                 self.orphans_among(at, (&store, &index), (before, page.keys), found).await?;
                 from = page.next;
@@ -238,7 +238,7 @@ impl Shop<'_> {
         }
         let gone: Vec<usize> = (0..keys.len()).filter(|at| !known.contains(&bare[*at])).collect();
         let names: Vec<String> = gone.iter().map(|at| keys[*at].clone()).collect();
-        let stored = self.store(part, store.as_deref()).await?.get(index, &names).await?;
+        let stored = self.stores.of(part, store.as_deref()).await?.get(index, &names).await?;
         for (place, stored) in gone.into_iter().zip(stored) {
             let Some(stored) = stored else { continue };
             let outlet = &self.models[at.0].outlets[at.1];

@@ -1,162 +1,197 @@
-//! The worker: takes events and messages out of their queues and carries them out.
+//! The worker: takes messages out of one queue and carries them out in a read store, with connections of
+//! its own.
 //!
 //! Answers for a message being acknowledged only when what it asks for lasts, and for one that can't be
 //! carried out going to the error queue alone, whatever came with it.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::crew::Clock;
 use super::current::{Asked, current};
 use super::message::{Message, Parsed, parse};
-use super::model::Outlet;
-use super::shop::{Shop, part_of};
-use super::{Error, key};
+use super::model::{Model, Outlet};
+use super::shop::part_of;
+use super::stores::Stores;
+use super::versions::Versions;
+use super::{Counts, Error, key};
 use crate::config::target::Part;
-use crate::queue::Delivery;
+use crate::config::{Config, Environment};
+use crate::database::{Access, Session};
+use crate::queue::{self, Broker, Delivery};
 use crate::store::{self, Fate, Operation};
 
-/// Events are published one by one; these are taken at once.
-const EVENTS: usize = 16;
 /// Messages taken at once; each may be a list.
-const MESSAGES: usize = 64;
+const MESSAGES: usize = 4096;
+/// How long a queue is asked for its first message.
+const WAIT: Duration = Duration::from_millis(50);
 /// A message that was sent earlier isn't believed: a store forgets deletions some time. Microseconds.
 const BELIEVED: i64 = 3600 * 1_000_000;
-/// For so long others may hold messages without getting on.
-const HELD: Duration = Duration::from_mins(1);
 
-impl Shop<'_> {
-    /// Carries out what lies in the queues until all are empty, also of what it brings.
-    pub async fn drain(&mut self, tell: &mut dyn FnMut(&Self)) -> Result<(), Error> {
-        let (mut seen, mut before) = (Instant::now(), 0);
-        loop {
-            let mut handled = 0;
-            for queue in self.queues() {
-                let done = self.turn(&queue, Duration::ZERO).await?;
-                handled += done;
-                self.took(done).await?;
-                tell(self);
-            }
-            if handled > 0 {
-                seen = Instant::now();
-                continue;
-            }
-            let left = self.waiting().await?;
-            if left == 0 {
-                return Ok(());
-            }
-            // Others get on.
-            if std::mem::replace(&mut before, left) != left {
-                seen = Instant::now();
-            }
-            if seen.elapsed() > HELD {
-                return Err(Error::Held { left, seconds: HELD.as_secs() });
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+/// What a worker works with, and for whom.
+#[derive(Clone)]
+pub struct Post {
+    pub config: Arc<Config>,
+    pub environment: Environment,
+    pub models: Arc<[Arc<Model>]>,
+    pub clock: Clock,
+    pub queue: String,
+    /// Whose broker it is, where there is one for each of the shop's stores.
+    pub store: Option<String>,
+}
+
+pub struct Worker {
+    post: Post,
+    broker: Option<Box<dyn Broker>>,
+    stores: Stores,
+    /// Only what isn't believed needs a database.
+    tables: Option<(Session, Versions)>,
+}
+
+/// A message that was understood, its own text, and when it was sent.
+struct Understood<'d> {
+    message: Message,
+    text: &'d str,
+    sent: Option<i64>,
+}
+
+/// What became of a hand of messages.
+#[derive(Debug, Default)]
+pub struct Turn {
+    pub deliveries: usize,
+    pub counts: Counts,
+    /// When the oldest of them was sent.
+    pub sent: Option<i64>,
+}
+
+impl Worker {
+    pub fn new(post: Post) -> Self {
+        let stores = Stores::new(Arc::clone(&post.config), post.environment);
+        Self { post, broker: None, stores, tables: None }
     }
 
-    /// Carries out what is taken from a queue at once; returns how much that was.
-    pub async fn turn(&mut self, queue: &str, wait: Duration) -> Result<usize, Error> {
-        let is_of_events =
-            self.models.iter().any(|model| super::shop::events_of(&model.name) == queue);
-        let most = if is_of_events { EVENTS } else { MESSAGES };
-        let deliveries = self.broker.take(queue, most, wait).await?;
-        if deliveries.is_empty() {
-            return Ok(0);
-        }
-        let done = match is_of_events {
-            true => self.events(queue, &deliveries).await,
-            false => self.messages(queue, &deliveries).await,
+    pub fn queue(&self) -> &str {
+        &self.post.queue
+    }
+
+    /// Carries out what is taken from the queue at once.
+    pub async fn turn(&mut self) -> Result<Turn, Error> {
+        let mut broker = match self.broker.take() {
+            Some(broker) => broker,
+            None => open(&self.post).await?,
         };
-        if let Err(error) = done {
+        let deliveries = broker.take(&self.post.queue, MESSAGES, WAIT).await?;
+        if deliveries.is_empty() {
+            self.broker = Some(broker);
+            return Ok(Turn::default());
+        }
+        let done = self.carry_out(broker.as_mut(), &deliveries).await;
+        if done.is_err() {
             let tags: Vec<u64> = deliveries.iter().map(|delivery| delivery.tag).collect();
             // The first error is the one that matters; the lease ends by itself.
-            let _ = self.broker.give_back(queue, &tags).await;
-            return Err(error);
+            let _ = broker.give_back(&self.post.queue, &tags).await;
+            self.stores.forget();
+            self.tables = None;
         }
-        Ok(deliveries.len())
+        self.broker = Some(broker);
+        done
     }
 
-    pub(super) async fn fail(
+    async fn carry_out(
         &mut self,
-        queue: &str,
-        delivery: &Delivery,
-        body: &str,
-        reason: &str,
-    ) -> Result<(), Error> {
-        self.counts.failed += 1;
-        Ok(self.broker.fail(queue, body, delivery.sent, reason).await?)
-    }
-
-    async fn messages(&mut self, queue: &str, deliveries: &[Delivery]) -> Result<(), Error> {
-        let now = self.session.now().await?.as_microsecond();
-        let mut understood: Vec<(Message, String, Option<i64>)> = Vec::new();
+        broker: &mut dyn Broker,
+        deliveries: &[Delivery],
+    ) -> Result<Turn, Error> {
+        let mut turn = Turn { deliveries: deliveries.len(), ..Turn::default() };
+        turn.sent = deliveries.iter().filter_map(|delivery| delivery.sent).min();
+        let now = self.post.clock.now();
+        let mut understood: Vec<Understood<'_>> = Vec::new();
         for delivery in deliveries {
             for Parsed { text, message } in parse(&delivery.body) {
+                let sent = delivery.sent;
                 match message {
-                    Ok(message) => understood.push((message, text, delivery.sent)),
-                    Err(error) => self.fail(queue, delivery, &text, &error.to_string()).await?,
+                    Ok(message) => understood.push(Understood { message, text, sent }),
+                    Err(error) => {
+                        turn.counts.failed += 1;
+                        broker.fail(&self.post.queue, text, sent, &error.to_string()).await?;
+                    }
                 }
             }
         }
-        self.read_again(queue, &mut understood, now).await?;
-        let part = self.part_of_queue(queue);
-        let mut by_store: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
-        for (at, (message, _, _)) in understood.iter().enumerate() {
-            by_store.entry(message.store.clone()).or_default().push(at);
+        self.read_again(&mut understood, now).await?;
+        let part = self.part();
+        let mut by_store: BTreeMap<Option<String>, Vec<Understood<'_>>> = BTreeMap::new();
+        for it in understood {
+            by_store.entry(it.message.store.clone()).or_default().push(it);
         }
-        for (store, places) in by_store {
-            let operations: Vec<Operation> =
-                places.iter().map(|at| operation(part, &understood[*at].0, now)).collect();
-            let fates = match self.store(part, store.as_deref()).await {
-                Ok(opened) => opened.apply(&operations).await?,
-                // It is wrong of these messages alone, and no worker would get past them.
-                Err(Error::Store(store::Error::NoPlace(error))) => {
-                    vec![Fate::Refused(error.to_string()); operations.len()]
-                }
-                Err(error) => return Err(error),
-            };
-            for (at, fate) in places.iter().zip(fates) {
+        for (store, understood) in by_store {
+            let (operations, rest): (Vec<Operation>, Vec<_>) = understood
+                .into_iter()
+                .map(|it| (operation(part, it.message, now), (it.text, it.sent)))
+                .unzip();
+            let fates = self.apply((part, store), &operations).await?;
+            for ((text, sent), fate) in rest.into_iter().zip(fates) {
                 match fate {
-                    Fate::Done => self.counts.written += 1,
-                    Fate::Outdated => self.counts.outdated += 1,
+                    Fate::Done => turn.counts.written += 1,
+                    Fate::Outdated => turn.counts.outdated += 1,
                     Fate::Refused(reason) => {
-                        let (_, text, sent) = &understood[*at];
-                        self.counts.failed += 1;
-                        self.broker.fail(queue, text, *sent, &reason).await?;
+                        turn.counts.failed += 1;
+                        broker.fail(&self.post.queue, text, sent, &reason).await?;
                     }
                 }
             }
         }
         let tags: Vec<u64> = deliveries.iter().map(|delivery| delivery.tag).collect();
-        Ok(self.broker.acknowledge(queue, &tags).await?)
+        broker.acknowledge(&self.post.queue, &tags).await?;
+        Ok(turn)
+    }
+
+    async fn apply(
+        &mut self,
+        (part, store): (Part, Option<String>),
+        operations: &[Operation],
+    ) -> Result<Vec<Fate>, Error> {
+        match self.stores.of(part, store.as_deref()).await {
+            Ok(opened) => Ok(opened.apply(operations).await?),
+            // It is wrong of these messages alone, and no worker would get past them.
+            Err(Error::NoPlace(error) | Error::Store(store::Error::NoPlace(error))) => {
+                Ok(vec![Fate::Refused(error.to_string()); operations.len()])
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Messages without a version, and those that are old, say what the tables say instead.
     async fn read_again(
         &mut self,
-        queue: &str,
-        understood: &mut [(Message, String, Option<i64>)],
+        understood: &mut [Understood<'_>],
         now: i64,
     ) -> Result<(), Error> {
-        let outlets: Vec<&Outlet> = self.models.iter().flat_map(|model| &model.outlets).collect();
+        let models = Arc::clone(&self.post.models);
+        let outlets: Vec<&Outlet> = models.iter().flat_map(|model| &model.outlets).collect();
         let mut asked: BTreeMap<usize, Vec<Asked>> = BTreeMap::new();
-        for (message, _, sent) in understood.iter() {
+        for Understood { message, sent, .. } in understood.iter() {
             let is_young = |moment: i64| now - moment < BELIEVED;
             if message.version.is_some_and(|version| is_young(sent.unwrap_or(version))) {
                 continue;
             }
-            let is_its = |it: &&Outlet| it.queue == queue && it.resource == message.resource;
+            let is_its =
+                |it: &&Outlet| it.queue == self.post.queue && it.resource == message.resource;
             if let Some(at) = outlets.iter().position(is_its) {
                 asked.entry(at).or_default().push(Asked::from(message));
             }
         }
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let (session, versions) = self.tables().await?;
         let mut said: BTreeMap<String, Message> = BTreeMap::new();
         for (at, asked) in asked {
-            let found = current(&mut self.session, &self.versions, outlets[at], &asked).await?;
+            let found = current(session, versions, outlets[at], &asked).await?;
             said.extend(found.into_iter().map(|message| (message.key.clone(), message)));
         }
-        for (message, _, _) in understood {
+        for Understood { message, .. } in understood {
             if let Some(said) = said.get(&message.key) {
                 message.clone_from(said);
             }
@@ -164,15 +199,42 @@ impl Shop<'_> {
         Ok(())
     }
 
-    fn part_of_queue(&self, queue: &str) -> Part {
-        let outlets = self.models.iter().flat_map(|model| &model.outlets);
-        let mut of = outlets.filter(|outlet| outlet.queue == queue).map(part_of);
+    async fn tables(&mut self) -> Result<&mut (Session, Versions), Error> {
+        if self.tables.is_none() {
+            let Post { config, environment, .. } = &self.post;
+            let url = config.environment(*environment).database.expose();
+            let mut session = Session::open(url, environment.as_str(), Access::Write).await?;
+            let versions = Versions::open(&mut session).await?;
+            self.tables = Some((session, versions));
+        }
+        Ok(self.tables.as_mut().expect("it was just opened"))
+    }
+
+    fn part(&self) -> Part {
+        let outlets = self.post.models.iter().flat_map(|model| &model.outlets);
+        let mut of = outlets.filter(|outlet| outlet.queue == self.post.queue).map(part_of);
         of.next().unwrap_or(Part::Storage)
+    }
+
+    pub async fn close(self) -> Result<(), Error> {
+        self.stores.close().await?;
+        if let Some(broker) = self.broker {
+            broker.close().await?;
+        }
+        if let Some((session, _)) = self.tables {
+            session.close().await?;
+        }
+        Ok(())
     }
 }
 
+async fn open(post: &Post) -> Result<Box<dyn Broker>, Error> {
+    let Post { config, environment, store, .. } = post;
+    Ok(queue::open(config, *environment, store.as_deref()).await?)
+}
+
 /// A message as a store takes it.
-pub fn operation(part: Part, message: &Message, now: i64) -> Operation {
+pub fn operation(part: Part, message: Message, now: i64) -> Operation {
     let version = message.version.unwrap_or(now);
     match part {
         Part::Search => Operation {
@@ -181,9 +243,9 @@ pub fn operation(part: Part, message: &Message, now: i64) -> Operation {
                 message.store.as_deref(),
                 message.kind.as_deref().unwrap_or(""),
             ),
-            key: message.key.clone(),
+            key: message.key,
             version,
-            value: message.value.clone(),
+            value: message.value,
         },
         Part::Storage | Part::Queue => Operation {
             index: String::new(),

@@ -49,7 +49,7 @@ impl Error {
     /// Whether trying again later may help without anybody doing anything about it.
     pub fn passes(&self) -> bool {
         match self {
-            Self::Database(error) => error.is_retryable(),
+            Self::Database(error) => error.is_passing(),
             Self::Server { passes, .. } => *passes,
             Self::NoPlace(_) | Self::Unsupported { .. } | Self::File { .. } => false,
         }
