@@ -10,7 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::estimate::{Course, Now, left};
 use crate::apply::Stage;
+use crate::escape::harmless;
+use crate::plan::render::words::count;
 use crate::publish::{Counts, Pace};
+use crate::put::put;
 
 /// Without a terminal, a line is written this often at most.
 const EVERY: Duration = Duration::from_secs(10);
@@ -62,6 +65,12 @@ impl Display {
         }
     }
 
+    /// Something that is told once, beside how far it is.
+    fn aside(&mut self, line: &str) {
+        self.said = Some(self.said.unwrap_or(self.begun));
+        self.bar.suspend(|| eprintln!("{line}"));
+    }
+
     /// Takes the bar away.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
@@ -91,24 +100,69 @@ pub(super) struct Publishing {
     begun: Instant,
     /// How far it was when its latest part began: rows are sent first, queues emptied then.
     before: Pace,
+    rate: Option<Rate>,
+}
+
+/// How much a worker carries out in a second, over some seconds.
+struct Rate {
+    since: Instant,
+    before: u64,
+    a_second: u64,
+}
+
+/// Rates are worked out this often at most.
+const WINDOW: Duration = Duration::from_secs(5);
+
+impl Rate {
+    fn of(&mut self, done: u64) -> u64 {
+        let elapsed = self.since.elapsed();
+        if elapsed >= WINDOW {
+            let more = u128::from(done.saturating_sub(self.before)) * 1000;
+            self.a_second = u64::try_from(more / elapsed.as_millis()).unwrap_or(u64::MAX);
+            (self.since, self.before) = (Instant::now(), done);
+        }
+        self.a_second
+    }
 }
 
 impl Publishing {
     pub(super) fn begin(command: &'static str) -> Self {
         let (display, before) = (Display::new(), Pace::default());
-        Self { display, command, begun: Instant::now(), before }
+        Self { display, command, begun: Instant::now(), before, rate: None }
+    }
+
+    /// What a worker tells besides: its rate, how long messages waited, what was in its way.
+    pub(super) fn of_worker(command: &'static str) -> Self {
+        let rate = Some(Rate { since: Instant::now(), before: 0, a_second: 0 });
+        Self { rate, ..Self::begin(command) }
     }
 
     pub(super) fn tell(&mut self, pace: &Pace) {
         if pace.done < self.before.done {
             self.begun = Instant::now();
         }
+        if pace.troubles > self.before.troubles
+            && let Some(trouble) = &pace.trouble
+        {
+            self.display.aside(&harmless(trouble));
+        }
         self.before.clone_from(pace);
         let (elapsed, steps) = (self.begun.elapsed(), |it| usize::try_from(it).unwrap_or_default());
         let (done, all) = (steps(pace.done), steps(pace.all));
         let now = Now { stage: Stage::Publishing, elapsed, done, all };
         let left = left(&Course { past: Vec::new(), now: Some(now) });
-        self.display.show(self.command, &in_short(&pace.counts), now, left);
+        let mut doing = in_short(&pace.counts);
+        if let Some(rate) = &mut self.rate {
+            let Counts { read, written, outdated, .. } = pace.counts;
+            put!(doing, ", {}/s", rate.of(read + written + outdated));
+            if let Some(lag) = pace.lag {
+                put!(doing, ", lag {:.1} s", lag.as_secs_f64());
+            }
+            if pace.troubles > 0 {
+                put!(doing, ", {}", count(pace.troubles, "retry", "retries"));
+            }
+        }
+        self.display.show(self.command, &doing, now, left);
     }
 
     pub(super) fn end(self) {

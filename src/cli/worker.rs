@@ -1,6 +1,7 @@
 //! `reconcile worker`: carries out what lies in the queues, on as many machines as needed.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 
 use super::display::Publishing;
 use super::interrupt::{Stopped, interrupted, until_stopped};
@@ -9,6 +10,7 @@ use super::prepare::block_on;
 use super::publish::{failed, listed, resources, told};
 use super::{Error, Format, Global, Outcome, output};
 use crate::config::Config;
+use crate::http::Voice;
 use crate::publish::{Counts, CreateTables, Shop, Until};
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +23,9 @@ pub struct Args {
     /// End when all queues are empty, instead of waiting for more
     #[arg(long)]
     pub stop_when_empty: bool,
+    /// Answer `/healthz` and `/metrics` here, to whoever can reach it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
@@ -44,15 +49,30 @@ async fn work(args: &Args, config: &Config) -> Result<Outcome, Error> {
     shop.take_up().await?;
     let queues = if queues.is_empty() { all } else { queues };
     let until = if args.stop_when_empty { Until::Empty } else { Until::Stopped };
-    let mut progress = Publishing::begin("worker");
+    let mut progress = Publishing::of_worker("worker");
+    let voice = match args.listen {
+        None => None,
+        Some(address) => {
+            let (voice, here) =
+                Voice::start(address).await.map_err(|it| Error::failed(it.to_string()))?;
+            eprintln!("worker: listening on {here}");
+            Some(voice)
+        }
+    };
     let (halt, far) = (shop.halt(), RefCell::new(Counts::default()));
     let mut tell = |shop: &Shop| {
         let pace = shop.pace();
         far.replace(pace.counts);
         progress.tell(&pace);
+        if let Some(voice) = &voice {
+            voice.tell(&pace);
+        }
     };
     let carried = until_stopped(&halt, shop.work(&queues, until, &mut tell)).await;
     progress.end();
+    if let Some(voice) = voice {
+        voice.end().await;
+    }
     match carried {
         Stopped::Done(carried) => carried?,
         Stopped::Asked(carried) => {

@@ -40,7 +40,7 @@ struct Stored {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Gauge,
     Counter,
 }
@@ -174,11 +174,17 @@ fn looks(out: &mut String, known: &Known, now: Instant) {
     single(out, "last_look_duration_seconds", "How long the latest look took.", took);
 }
 
-fn single(out: &mut String, name: &str, help: &str, value: impl Display) {
+pub(super) fn single(out: &mut String, name: &str, help: &str, value: impl Display) {
     family(out, name, Kind::Gauge, help, &[(String::new(), value)]);
 }
 
-fn family(out: &mut String, name: &str, kind: Kind, help: &str, values: &[(String, impl Display)]) {
+pub(super) fn family(
+    out: &mut String,
+    name: &str,
+    kind: Kind,
+    help: &str,
+    values: &[(String, impl Display)],
+) {
     let kind = match kind {
         Kind::Gauge => "gauge",
         Kind::Counter => "counter",

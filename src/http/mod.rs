@@ -19,5 +19,7 @@ mod server;
 mod sign_in;
 mod site;
 mod store;
+mod worker;
 
 pub use server::{Error, Server};
+pub use worker::Voice;

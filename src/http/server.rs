@@ -42,7 +42,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Why the daemon can't be reached as the operator wants it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("can't listen on {listen}: {source}; `http.listen` of the operator's file says where")]
+    #[error(
+        "can't listen on {listen}: {source}; `http.listen` of the operator's file says where, of a \
+         worker its `--listen`"
+    )]
     Listen { listen: SocketAddr, source: std::io::Error },
     /// Others could reach it, and nobody may.
     #[error(
@@ -71,7 +74,7 @@ struct Open {
 }
 
 /// An address with everything that came in there.
-struct Listening {
+pub(super) struct Listening {
     wanted: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
@@ -117,7 +120,7 @@ impl Server {
             None => Arc::new(Site::new(settings)),
         };
         let Some(listener) = listener else { return };
-        let (listening, here) = Listening::start(listener, http.listen, &site);
+        let (listening, here) = Listening::start(listener, http.listen, routes(&site));
         self.say_where(&here, &http);
         if let Some(old) = self.open.replace(Open { site, listening }) {
             old.listening.end().await;
@@ -164,7 +167,7 @@ fn check(http: &Http) -> Result<(), Error> {
     Err(Error::NoTokens { why })
 }
 
-async fn listen(listen: SocketAddr) -> Result<TcpListener, Error> {
+pub(super) async fn listen(listen: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(listen).await.map_err(|source| Error::Listen { listen, source })
 }
 
@@ -177,14 +180,18 @@ impl Open {
 
 impl Listening {
     /// Also the address, whose port the system may have chosen.
-    fn start(listener: TcpListener, wanted: SocketAddr, site: &Arc<Site>) -> (Self, String) {
+    pub(super) fn start(
+        listener: TcpListener,
+        wanted: SocketAddr,
+        routes: Router,
+    ) -> (Self, String) {
         let here = listener.local_addr().map_or(wanted, |here| here).to_string();
         let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(accept(listener, routes(site), stopped));
+        let task = tokio::spawn(accept(listener, routes, stopped));
         (Self { wanted, stop, task }, here)
     }
 
-    async fn end(mut self) {
+    pub(super) async fn end(mut self) {
         self.stop.send_replace(true);
         if tokio::time::timeout(2 * GRACE, &mut self.task).await.is_err() {
             self.task.abort();

@@ -32,10 +32,11 @@ impl Patience {
 
     /// It failed: when to try again, if at all.
     pub fn pause(&mut self) -> Option<Duration> {
-        let (since, pause) = self.failing.unwrap_or((Instant::now(), FIRST));
-        if since.elapsed() > self.longest {
-            return None;
-        }
+        let (since, pause) = match self.failing {
+            Some((since, _)) if since.elapsed() > self.longest => return None,
+            Some(failing) => failing,
+            None => (Instant::now(), FIRST),
+        };
         self.failing = Some((since, (pause * 2).min(LONGEST)));
         Some(pause.min(LONGEST))
     }
@@ -57,7 +58,7 @@ mod tests {
         patience.rest();
         assert_eq!(patience.pause(), Some(FIRST));
         let mut none = Patience::new(Duration::ZERO);
-        none.pause();
+        assert_eq!(none.pause(), Some(FIRST), "once more at least");
         while Instant::now() == none.failing.unwrap().0 {}
         assert_eq!(none.pause(), None);
     }
