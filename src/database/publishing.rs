@@ -5,7 +5,7 @@ use super::connection::Statement;
 use super::dialect::quote;
 use super::error::{Error, Result};
 use super::read::Shape;
-use super::{Row, Session, Stretch};
+use super::{Row, Session, Stretch, Value};
 use crate::catalog::{Engine, Table};
 
 const ACTION: &str = "publish";
@@ -26,6 +26,33 @@ impl Session {
         statement.sql = format!("SELECT {select} FROM {} AS t", quote(&table.name));
         super::filter::push_all(&mut statement, &conditions);
         let mut rows = Vec::new();
+        for cells in self.rows("read", Some(table), statement).await? {
+            let mut row = shape.row(cells)?;
+            row.truncate(columns.len());
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// The first rows in the order of a key, behind the one given.
+    pub async fn page(
+        &mut self,
+        table: &Table,
+        columns: &[String],
+        key: &[String],
+        after: Option<&[Value]>,
+        most: usize,
+    ) -> Result<Vec<Row>> {
+        let shape = Shape::new(self, table, columns, key)?;
+        let mut statement = Statement::new(String::new());
+        let stretch = Stretch { after: after.map(<[Value]>::to_vec), upto: None };
+        let conditions = self.within(&mut statement, table, key, &stretch)?;
+        let select = shape.select("t.");
+        statement.sql = format!("SELECT {select} FROM {} AS t", quote(&table.name));
+        super::filter::push_all(&mut statement, &conditions);
+        let order = shape.order(self)?;
+        statement.sql.push_str(&format!(" ORDER BY {order} LIMIT {most}"));
+        let mut rows = Vec::with_capacity(most);
         for cells in self.rows("read", Some(table), statement).await? {
             let mut row = shape.row(cells)?;
             row.truncate(columns.len());

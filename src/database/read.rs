@@ -412,7 +412,7 @@ impl Shape {
         bytes.map(|bytes| bytes && engine != Engine::Sqlite).collect()
     }
 
-    fn order(&self, session: &Session) -> Result<String> {
+    pub(super) fn order(&self, session: &Session) -> Result<String> {
         let mut parts = Vec::with_capacity(self.key.len());
         for place in &self.key {
             let column = &self.columns[*place];

@@ -16,7 +16,7 @@ use super::publisher::{columns, existing_of};
 use super::rows::Existing;
 use super::shop::Shop;
 use super::versions::Versions;
-use crate::database::{Session, Slice, Stretch, Value};
+use crate::database::{Session, Value};
 
 /// Rows read at once.
 const PAGE: usize = 2000;
@@ -150,18 +150,10 @@ async fn rows(
     };
     let mut read = columns.clone();
     read.extend(key.iter().cloned());
-    let stretch = Stretch { after, upto: None };
-    let slice = Slice { stretch: &stretch, buckets: None };
-    let nothing = BTreeMap::default();
-    let mut scan = session.scan_slice(table, &read, &key, &nothing, slice).await?;
-    let (mut rows, mut next) = (Vec::new(), None);
-    while let Some(row) = scan.next().await? {
-        rows.push(existing_of(&columns, &row));
-        if rows.len() == PAGE {
-            next = Some(row[columns.len()..].to_vec());
-            break;
-        }
-    }
+    let page = session.page(table, &read, &key, after.as_deref(), PAGE).await?;
+    let next = page.last().filter(|_| page.len() == PAGE);
+    let next = next.map(|row| row[columns.len()..].to_vec());
+    let rows = page.iter().map(|row| existing_of(&columns, row)).collect();
     Ok((rows, next))
 }
 
