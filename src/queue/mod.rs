@@ -3,6 +3,7 @@
 //! Answers for one trait that every kind of queue stands behind. What a message says, and who makes
 //! and consumes it, is `publish`'s.
 
+mod amqp;
 mod depths;
 pub mod embedded;
 
@@ -12,8 +13,9 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 use crate::config::target::{NoPlace, Part, Place, kind_of};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Secret};
 use crate::escape::visible;
+use amqp::Amqp;
 pub use depths::{Depths, embedded_depths};
 pub use embedded::Embedded;
 
@@ -27,8 +29,7 @@ pub enum Error {
     NoPlace(#[from] NoPlace),
     /// A queue of a kind that this program doesn't speak to.
     #[error(
-        "the queue of {environment}: {kind} is not supported; `embedded` is, and `amqp://…` will be \
-         by a later release"
+        "the queue of {environment}: {kind} is not supported; `embedded`, `amqp://…` and `amqps://…` are"
     )]
     Unsupported { environment: Environment, kind: String },
     /// The file of an embedded queue can't be made.
@@ -46,6 +47,9 @@ pub enum Error {
     /// Nobody declared a queue of that name.
     #[error("{environment} has no queue {queue}{hint}", queue = visible(queue))]
     Unknown { environment: Environment, queue: String, hint: String },
+    /// No queue can be called that.
+    #[error("{environment} can't have a queue {queue}: {reason}", queue = visible(queue))]
+    Name { environment: Environment, queue: String, reason: &'static str },
 }
 
 impl Error {
@@ -57,7 +61,8 @@ impl Error {
             Self::NoPlace(_)
             | Self::Unsupported { .. }
             | Self::File { .. }
-            | Self::Unknown { .. } => false,
+            | Self::Unknown { .. }
+            | Self::Name { .. } => false,
         }
     }
 }
@@ -72,8 +77,10 @@ pub async fn open(
     environment: Environment,
     store: Option<&str>,
 ) -> Result<Box<dyn Broker>> {
-    let path = path(config, environment, store)?;
-    Ok(Box::new(Embedded::open(&path, environment).await?))
+    Ok(match place(config, environment, store)? {
+        At::File(path) => Box::new(Embedded::open(&path, environment).await?),
+        At::Amqp(url, ca) => Box::new(Amqp::open(url, ca, environment).await?),
+    })
 }
 
 /// The same for looking alone: neither file nor folder is made. `None` where nothing was ever sent.
@@ -82,15 +89,36 @@ pub async fn look(
     environment: Environment,
     store: Option<&str>,
 ) -> Result<Option<Box<dyn Broker>>> {
-    let looked = Embedded::look(&path(config, environment, store)?, environment).await?;
+    let path = match place(config, environment, store)? {
+        At::File(path) => path,
+        At::Amqp(..) => return Ok(Some(open(config, environment, store).await?)),
+    };
+    let looked = Embedded::look(&path, environment).await?;
     Ok(looked.map(|queue| Box::new(queue) as Box<dyn Broker>))
 }
 
-fn path(config: &Config, environment: Environment, store: Option<&str>) -> Result<PathBuf> {
-    match config.place_of(environment, Part::Queue, store)? {
-        Place::Embedded(path) => Ok(path),
-        Place::Url(url) => Err(Error::Unsupported { environment, kind: kind_of(url) }),
+/// Where queues are, of the kinds that there are.
+enum At<'c> {
+    File(PathBuf),
+    /// With the certificates that sign the server's.
+    Amqp(&'c Secret, Option<&'c Path>),
+}
+
+fn place<'c>(config: &'c Config, environment: Environment, store: Option<&str>) -> Result<At<'c>> {
+    let url = match config.place_of(environment, Part::Queue, store)? {
+        Place::Embedded(path) => return Ok(At::File(path)),
+        Place::Url(url) => url,
+    };
+    if !is_amqp(url) {
+        return Err(Error::Unsupported { environment, kind: kind_of(url) });
     }
+    let publish = config.environment(environment).publish.as_ref();
+    let ca = publish.and_then(|publish| publish.queue.as_ref()?.ca.as_deref());
+    Ok(At::Amqp(url, ca))
+}
+
+fn is_amqp(url: &Secret) -> bool {
+    ["amqp://", "amqps://"].iter().any(|scheme| url.expose().starts_with(scheme))
 }
 
 fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {

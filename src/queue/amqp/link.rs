@@ -1,0 +1,129 @@
+//! One connection to a broker.
+//!
+//! Answers for coming about within a limit or not at all, and for leaving nothing behind when it hangs:
+//! lapin waits in a thread of its own for as long as the socket is open.
+
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use lapin::tcp::AMQPUriTcpExt;
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties, Event};
+
+use super::address::Address;
+use super::trouble::{ANSWER, Trouble, answered};
+
+const CONNECT: Duration = Duration::from_secs(10);
+
+pub struct Link {
+    connection: Connection,
+    socket: Socket,
+    /// Behind a lock, since the link is looked at from several threads while nobody reads them.
+    events: Mutex<Pin<Box<dyn Stream<Item = Event> + Send>>>,
+    /// Why the broker takes no more messages, where it said so last.
+    blocked: Option<String>,
+}
+
+/// A second handle of the connection's socket.
+#[derive(Clone, Default)]
+struct Socket(Arc<Mutex<Option<OwnedFd>>>);
+
+impl Socket {
+    fn remember(&self, socket: BorrowedFd<'_>) -> std::io::Result<()> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket.try_clone_to_owned()?);
+        Ok(())
+    }
+
+    /// Whoever still reads from it sees its end.
+    fn sever(&self) {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(socket) = taken {
+            // One that is closed already is what is wanted.
+            let _ = std::net::TcpStream::from(socket).shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Link {
+    /// `purpose` is what the broker's operators see of it.
+    pub async fn open(address: &Address, purpose: &str) -> Result<Self, Trouble> {
+        let runtime = lapin::runtime::default_runtime()?;
+        let name = format!("reconcile {} {purpose}", env!("CARGO_PKG_VERSION"));
+        let options = ConnectionProperties::default().with_connection_name(name.into());
+        let (socket, tls) = (Socket::default(), address.tls.clone());
+        let remembered = socket.clone();
+        let opening = Connection::connector(
+            address.uri.clone(),
+            runtime,
+            async move |uri, runtime| {
+                let connecting = uri.connect_with_config_async(tls.as_ref(), &runtime);
+                let within = tokio::time::timeout(CONNECT, connecting).await;
+                let stream =
+                    within.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
+                match &stream {
+                    AsyncTcpStream::Plain(plain) => remembered.remember(plain.get_ref().as_fd())?,
+                    AsyncTcpStream::Rustls(tls) => {
+                        remembered.remember(tls.get_ref().0.get_ref().as_fd())?;
+                    }
+                    // Other kinds of TLS aren't built in.
+                    _ => {}
+                }
+                Ok(stream)
+            },
+            options,
+        );
+        match tokio::time::timeout(CONNECT * 2, opening).await {
+            Ok(connection) => {
+                let connection = connection?;
+                let events = Mutex::new(Box::pin(connection.events_listener()) as Pin<Box<_>>);
+                Ok(Self { connection, socket, events, blocked: None })
+            }
+            Err(_) => {
+                socket.sever();
+                let seconds = (CONNECT * 2).as_secs();
+                Err(Trouble::Gone(format!("it let nobody in within {seconds} seconds")))
+            }
+        }
+    }
+
+    pub async fn channel(&self) -> Result<Channel, Trouble> {
+        answered(self.connection.create_channel()).await
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Why the broker takes no messages from this connection, where it doesn't.
+    pub fn blocked(&mut self) -> Option<&str> {
+        let events = self.events.get_mut().unwrap_or_else(PoisonError::into_inner);
+        while let Some(Some(event)) = events.next().now_or_never() {
+            match event {
+                Event::ConnectionBlocked(reason) => self.blocked = Some(reason),
+                Event::ConnectionUnblocked => self.blocked = None,
+                _ => {}
+            }
+        }
+        self.blocked.as_deref()
+    }
+
+    /// Says goodbye, so that what was handed out here is free for others at once.
+    pub async fn close(mut self) -> Result<(), Trouble> {
+        if !self.is_open() || self.blocked().is_some() {
+            return Ok(());
+        }
+        let closing = self.connection.close(200, "OK".into());
+        // The broker gives back what was handed out as soon as the socket is closed, in whichever way.
+        let _ = tokio::time::timeout(ANSWER / 6, closing).await;
+        Ok(())
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.socket.sever();
+    }
+}
