@@ -4,6 +4,7 @@
 //! those whose part a later release brings. It alone names hosts, credentials, directories and
 //! people. Where it is found is `discover`'s part, `${VAR}` is `expand`'s.
 
+pub mod address;
 mod discover;
 mod expand;
 mod git;

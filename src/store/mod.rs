@@ -5,6 +5,7 @@
 
 pub mod embedded;
 mod newest;
+pub mod redis;
 mod words;
 
 use std::path::PathBuf;
@@ -12,8 +13,9 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 
 use crate::config::target::{NoPlace, Part, Place, kind_of};
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Secret};
 pub use embedded::Embedded;
+pub use redis::Redis;
 
 /// Why a store can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +27,8 @@ pub enum Error {
     NoPlace(#[from] NoPlace),
     /// A store of a kind that this program doesn't speak to.
     #[error(
-        "the {part} of {environment}: {kind} is not supported; `embedded` is, and {later} will be by \
-         a later release",
-        part = .part.as_str(), later = later(*.part)
+        "the {part} of {environment}: {kind} is not supported; {known}",
+        part = .part.as_str(), known = known(*.part)
     )]
     Unsupported { environment: Environment, part: Part, kind: String },
     /// The file of an embedded store can't be made.
@@ -58,10 +59,11 @@ impl Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-fn later(part: Part) -> &'static str {
+/// What there may be.
+fn known(part: Part) -> &'static str {
     match part {
-        Part::Storage => "`redis://…`",
-        Part::Queue | Part::Search => "`http://…`",
+        Part::Storage => "`embedded`, `redis://…` and `rediss://…` are",
+        Part::Queue | Part::Search => "`embedded` is, and `http://…` will be by a later release",
     }
 }
 
@@ -92,8 +94,10 @@ pub async fn open(
     part: Part,
     shop_store: Option<&str>,
 ) -> Result<Box<dyn Store>> {
-    let path = path(config, environment, part, shop_store)?;
-    Ok(Box::new(Embedded::open(&path, environment, part).await?))
+    Ok(match config.place_of(environment, part, shop_store)? {
+        Place::Embedded(path) => Box::new(Embedded::open(&path, environment, part).await?),
+        Place::Url(url) => server(config, environment, part, url).await?,
+    })
 }
 
 /// The same for looking alone: neither file nor folder is made. `None` where nothing was ever written.
@@ -103,20 +107,29 @@ pub async fn look(
     part: Part,
     shop_store: Option<&str>,
 ) -> Result<Option<Box<dyn Store>>> {
-    let path = path(config, environment, part, shop_store)?;
-    let looked = Embedded::look(&path, environment, part).await?;
-    Ok(looked.map(|store| Box::new(store) as Box<dyn Store>))
+    Ok(match config.place_of(environment, part, shop_store)? {
+        Place::Embedded(path) => {
+            let looked = Embedded::look(&path, environment, part).await?;
+            looked.map(|store| Box::new(store) as Box<dyn Store>)
+        }
+        Place::Url(url) => Some(server(config, environment, part, url).await?),
+    })
 }
 
-fn path(
+/// Connects to the server of a URL.
+async fn server(
     config: &Config,
     environment: Environment,
     part: Part,
-    shop_store: Option<&str>,
-) -> Result<PathBuf> {
-    match config.place_of(environment, part, shop_store)? {
-        Place::Embedded(path) => Ok(path),
-        Place::Url(url) => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
+    url: &Secret,
+) -> Result<Box<dyn Store>> {
+    let publish = config.environment(environment).publish.as_ref();
+    match (part, url.expose().split_once("://").map(|(scheme, _)| scheme)) {
+        (Part::Storage, Some("redis" | "rediss")) => {
+            let ca = publish.and_then(|publish| publish.storage.as_ref()?.ca.as_deref());
+            Ok(Box::new(Redis::open(url, ca, environment).await?))
+        }
+        _ => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
     }
 }
 

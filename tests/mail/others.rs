@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::{EVA, JO, Office, parsed};
+use crate::certificates;
 
 const VARIABLE: &str = "RECONCILE_TEST_MAIL_PYTHON";
 
@@ -49,32 +50,12 @@ impl Drop for Aiosmtpd {
     }
 }
 
-/// An authority of the shop's own, and a certificate of it for this machine.
-fn certificates(folder: &Path) {
-    std::fs::write(folder.join("san"), "subjectAltName=IP:127.0.0.1\n").unwrap();
-    let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
-    for arguments in [
-        format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=shop"),
-        format!("req -new {key} -keyout server.key -out server.csr -subj /CN=mail"),
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san \
-         -out server.pem"
-            .to_owned(),
-    ] {
-        let made = Command::new("openssl")
-            .args(arguments.split_whitespace())
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-}
-
 #[tokio::test]
 async fn a_server_that_wants_tls_and_a_login_takes_mail_either_way() {
     for (kind, scheme, query) in [("starttls", "smtp", "?tls=required"), ("implicit", "smtps", "")]
     {
         let folder = tempfile::tempdir().unwrap();
-        certificates(folder.path());
+        certificates::make(folder.path());
         let Some(mut server) = Aiosmtpd::start(folder.path(), kind) else { return };
         let port = server.port;
         let url = |password: &str| {
