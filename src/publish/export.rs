@@ -65,7 +65,7 @@ impl Shop<'_> {
 
     /// The messages of a page, with versions that were read in the same moment: a newer one beside an
     /// older row would have the stores keep what is outdated.
-    async fn page_of_messages(
+    pub(super) async fn page_of_messages(
         &mut self,
         at: (usize, usize),
         ids: &[String],

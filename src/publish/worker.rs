@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::current::{Asked, current};
+use super::mapping::declared;
 use super::message::{Message, Parsed, parse};
 use super::model::Outlet;
 use super::shop::{Shop, part_of};
@@ -108,8 +109,15 @@ impl Shop<'_> {
         for (store, places) in by_store {
             let operations: Vec<Operation> =
                 places.iter().map(|at| operation(part, &understood[*at].0, now)).collect();
+            let of_these = places.iter().map(|at| &understood[*at].0);
+            let indexes = declared(&self.models, of_these.filter(|_| part == Part::Search))?;
             let fates = match self.store(part, store.as_deref()).await {
-                Ok(opened) => opened.apply(&operations).await?,
+                Ok(opened) => {
+                    for (index, fields) in &indexes {
+                        opened.declare(index, fields).await?;
+                    }
+                    opened.apply(&operations).await?
+                }
                 // It is wrong of these messages alone, and no worker would get past them.
                 Err(Error::Store(store::Error::NoPlace(error))) => {
                     vec![Fate::Refused(error.to_string()); operations.len()]
