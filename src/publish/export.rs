@@ -22,21 +22,21 @@ use crate::database::{Session, Value};
 const PAGE: usize = 2000;
 
 /// Where an outlet's next page begins; its first one is that of all rows.
-type From = Option<Vec<Value>>;
+pub(super) type After = Option<Vec<Value>>;
 
 /// An outlet whose rows are read, and of which entities; none: of all.
 #[derive(Clone, Copy)]
-struct Reading<'m> {
-    outlet: &'m Outlet,
-    numbered: bool,
-    ids: &'m [String],
+pub(super) struct Reading<'m> {
+    pub outlet: &'m Outlet,
+    pub numbered: bool,
+    pub ids: &'m [String],
 }
 
 /// What was read: how many rows, their messages, and where the next ones begin.
-struct Page {
-    rows: u64,
-    messages: Vec<Message>,
-    next: From,
+pub(super) struct Page {
+    pub rows: u64,
+    pub messages: Vec<Message>,
+    pub next: After,
 }
 
 impl Shop {
@@ -96,8 +96,8 @@ impl Shop {
     pub(super) async fn page(
         &mut self,
         (model, outlet): (usize, usize),
-        after: From,
-    ) -> Result<(Vec<Existing>, From), Error> {
+        after: After,
+    ) -> Result<(Vec<Existing>, After), Error> {
         let model = Arc::clone(&self.models[model]);
         let outlet = &model.outlets[outlet];
         let reading = Reading { outlet, numbered: model.is_numbered(), ids: &[] };
@@ -110,11 +110,11 @@ impl Shop {
 
 /// A page with versions that were read in the same moment: a newer one beside an older row would have the
 /// stores keep what is outdated.
-async fn read(
+pub(super) async fn read(
     session: &mut Session,
     versions: &Versions,
     reading: Reading<'_>,
-    after: From,
+    after: After,
 ) -> Result<Page, Error> {
     session.begin().await?;
     let page = match rows(session, reading, after).await {
@@ -136,8 +136,8 @@ async fn read(
 async fn rows(
     session: &mut Session,
     Reading { outlet, numbered, ids }: Reading<'_>,
-    after: From,
-) -> Result<(Vec<Existing>, From), Error> {
+    after: After,
+) -> Result<(Vec<Existing>, After), Error> {
     let (columns, table) = (columns(outlet), &outlet.table);
     if !ids.is_empty() {
         let wanted = Wanted::of(&Which::Ids(ids.to_vec()), numbered);

@@ -15,12 +15,14 @@ pub mod export;
 pub mod key;
 pub mod load;
 mod look;
+mod mapping;
 pub mod message;
 pub mod model;
 mod order;
 mod pace;
 mod patience;
 mod publisher;
+pub mod rebuild;
 pub mod rows;
 mod shop;
 mod stores;
@@ -38,7 +40,7 @@ use crate::{database, queue, store};
 
 pub use crew::Halt;
 pub use drain::Until;
-pub use order::{Order, Wait, Would, carry_out, would};
+pub use order::{Order, Wait, Would, carry_out, prune, would};
 pub use pace::Pace;
 pub use patience::Patience;
 pub use shop::{CreateTables, Shop, selected};
@@ -75,6 +77,21 @@ pub enum Error {
     /// An ID that isn't one of this resource.
     #[error("{id} is no ID of {resource}: its IDs are whole numbers")]
     NoId { resource: String, id: String },
+    /// Two resources that write documents of one type don't agree about a field.
+    #[error(
+        "field {field} of documents of type {kind} is of two kinds: {one} and {other}; name one of them \
+         otherwise under `search.fields`, or give it another `type`"
+    )]
+    FieldOfTwoKinds { field: String, kind: String, one: String, other: String },
+    /// There is no index that could be made anew.
+    #[error(
+        "there is nothing to rebuild: only indexes of a search server are, and once something was published to \
+         them; an embedded search needs none"
+    )]
+    NothingToRebuild,
+    /// A document that the fresh index doesn't take; the index that is searched stays.
+    #[error("index {index} isn't made anew, and stays as it is: {key} was refused: {reason}")]
+    NotRebuilt { index: String, key: String, reason: String },
     /// Looking at entities ended without an answer.
     #[error("looking at entities broke off: this is a bug in reconcile")]
     Looking,

@@ -72,6 +72,23 @@ pub async fn carry_out(
     Ok(counts)
 }
 
+/// Removes what no row has from the storage and the search.
+pub async fn prune(
+    config: &Config,
+    manifests: &Manifests,
+    (environment, names): (Environment, &[String]),
+    tell: &mut dyn FnMut(&Pace),
+) -> Result<Counts, Error> {
+    let shop = Shop::open(config, environment, manifests, names, CreateTables::No).await?;
+    let mut shop = shop.patient();
+    let orphans = shop.orphaned().await?;
+    shop.repair(&orphans).await?;
+    shop.drain(&mut |shop: &Shop| tell(&shop.pace())).await?;
+    let counts = Counts { deleted: orphans.len() as u64, ..shop.counts() };
+    shop.close().await?;
+    Ok(counts)
+}
+
 /// What an order would do with a resource, found out without writing or sending anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

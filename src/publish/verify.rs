@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::current::{Asked, anew};
 use super::message::{Message, without_version};
+use super::model::OutletKind;
 use super::pace::Steps;
 use super::shop::{Shop, part_of};
 use super::worker::operation;
@@ -110,6 +111,17 @@ impl Shop {
         Ok(verified)
     }
 
+    /// Keys of all resources that no row has.
+    pub async fn orphaned(&mut self) -> Result<Vec<Found>, Error> {
+        let mut found = Vec::new();
+        for model in 0..self.models.len() {
+            for outlet in 0..self.models[model].outlets.len() {
+                self.orphans((model, outlet), BTreeSet::new(), &mut found).await?;
+            }
+        }
+        Ok(found)
+    }
+
     async fn compare(
         &mut self,
         (model, outlet): (usize, usize),
@@ -183,6 +195,10 @@ impl Shop {
     ) -> Result<(), Error> {
         let outlet = &self.models[at.0].outlets[at.1];
         let (part, resource) = (part_of(outlet), outlet.resource.clone());
+        let kind = match &outlet.kind {
+            OutletKind::Search { kind, .. } => kind.to_lowercase(),
+            OutletKind::Storage => String::new(),
+        };
         let before = if part == Part::Search { "" } else { key::STORAGE_PREFIX };
         let prefix = format!("{before}{resource}:");
         if part == Part::Storage {
@@ -191,7 +207,9 @@ impl Shop {
         } else {
             for store in self.config.stores_of(self.environment, part)? {
                 let store = store.map(str::to_owned);
-                for index in self.stores.of(part, store.as_deref()).await?.indexes().await? {
+                let indexes = self.stores.of(part, store.as_deref()).await?.indexes().await?;
+                // A server may hold what is no shop's.
+                for index in indexes.into_iter().filter(|it| it.ends_with(&kind)) {
                     if !seen.iter().any(|(_, seen)| *seen == index) {
                         seen.insert((store.clone(), index));
                     }

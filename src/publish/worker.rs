@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::crew::Clock;
 use super::current::{Asked, current};
+use super::mapping::declared;
 use super::message::{Message, Parsed, parse};
 use super::model::{Model, Outlet};
 use super::shop::part_of;
@@ -20,7 +21,7 @@ use crate::config::target::Part;
 use crate::config::{Config, Environment};
 use crate::database::{Access, Session};
 use crate::queue::{self, Broker, Delivery};
-use crate::store::{self, Fate, Operation};
+use crate::store::{self, Fate, Field, Operation};
 
 /// Messages taken at once; each may be a list.
 const MESSAGES: usize = 4096;
@@ -126,11 +127,13 @@ impl Worker {
             by_store.entry(it.message.store.clone()).or_default().push(it);
         }
         for (store, understood) in by_store {
+            let of_these = understood.iter().map(|it| &it.message);
+            let indexes = declared(&self.post.models, of_these.filter(|_| part == Part::Search))?;
             let (operations, rest): (Vec<Operation>, Vec<_>) = understood
                 .into_iter()
                 .map(|it| (operation(part, it.message, now), (it.text, it.sent)))
                 .unzip();
-            let fates = self.apply((part, store), &operations).await?;
+            let fates = self.apply((part, store), &indexes, &operations).await?;
             for ((text, sent), fate) in rest.into_iter().zip(fates) {
                 match fate {
                     Fate::Done => turn.counts.written += 1,
@@ -150,10 +153,16 @@ impl Worker {
     async fn apply(
         &mut self,
         (part, store): (Part, Option<String>),
+        indexes: &BTreeMap<String, Vec<Field>>,
         operations: &[Operation],
     ) -> Result<Vec<Fate>, Error> {
         match self.stores.of(part, store.as_deref()).await {
-            Ok(opened) => Ok(opened.apply(operations).await?),
+            Ok(opened) => {
+                for (index, fields) in indexes {
+                    opened.declare(index, fields).await?;
+                }
+                Ok(opened.apply(operations).await?)
+            }
             // It is wrong of these messages alone, and no worker would get past them.
             Err(Error::NoPlace(error) | Error::Store(store::Error::NoPlace(error))) => {
                 Ok(vec![Fate::Refused(error.to_string()); operations.len()])

@@ -3,17 +3,21 @@
 //! Answers for one trait that every kind of store stands behind, and for the last write winning by
 //! its version, in whatever order writes arrive. What is stored is `publish`'s.
 
+pub mod elastic;
 pub mod embedded;
 mod newest;
 pub mod redis;
 mod words;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::config::target::{NoPlace, Part, Place, kind_of};
 use crate::config::{Config, Environment, Secret};
+pub use elastic::Elastic;
 pub use embedded::Embedded;
 pub use redis::Redis;
 
@@ -27,8 +31,8 @@ pub enum Error {
     NoPlace(#[from] NoPlace),
     /// A store of a kind that this program doesn't speak to.
     #[error(
-        "the {part} of {environment}: {kind} is not supported; {known}",
-        part = .part.as_str(), known = known(*.part)
+        "the {part} of {environment}: {kind} is not supported; {supported}",
+        part = .part.as_str(), supported = supported(*.part)
     )]
     Unsupported { environment: Environment, part: Part, kind: String },
     /// The file of an embedded store can't be made.
@@ -59,11 +63,10 @@ impl Error {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What there may be.
-fn known(part: Part) -> &'static str {
+fn supported(part: Part) -> &'static str {
     match part {
         Part::Storage => "`embedded`, `redis://…` and `rediss://…` are",
-        Part::Queue | Part::Search => "`embedded` is, and `http://…` will be by a later release",
+        Part::Queue | Part::Search => "`embedded`, `http://…` and `https://…` are",
     }
 }
 
@@ -94,10 +97,10 @@ pub async fn open(
     part: Part,
     shop_store: Option<&str>,
 ) -> Result<Box<dyn Store>> {
-    Ok(match config.place_of(environment, part, shop_store)? {
-        Place::Embedded(path) => Box::new(Embedded::open(&path, environment, part).await?),
-        Place::Url(url) => server(config, environment, part, url).await?,
-    })
+    match config.place_of(environment, part, shop_store)? {
+        Place::Embedded(path) => Ok(Box::new(Embedded::open(&path, environment, part).await?)),
+        Place::Url(url) => open_server(config, environment, part, url).await,
+    }
 }
 
 /// The same for looking alone: neither file nor folder is made. `None` where nothing was ever written.
@@ -107,17 +110,17 @@ pub async fn look(
     part: Part,
     shop_store: Option<&str>,
 ) -> Result<Option<Box<dyn Store>>> {
-    Ok(match config.place_of(environment, part, shop_store)? {
+    match config.place_of(environment, part, shop_store)? {
         Place::Embedded(path) => {
             let looked = Embedded::look(&path, environment, part).await?;
-            looked.map(|store| Box::new(store) as Box<dyn Store>)
+            Ok(looked.map(|store| Box::new(store) as Box<dyn Store>))
         }
-        Place::Url(url) => Some(server(config, environment, part, url).await?),
-    })
+        Place::Url(url) => open_server(config, environment, part, url).await.map(Some),
+    }
 }
 
-/// Connects to the server of a URL.
-async fn server(
+/// A session with a server, by the scheme of its URL. Opening one changes nothing there.
+async fn open_server(
     config: &Config,
     environment: Environment,
     part: Part,
@@ -128,6 +131,9 @@ async fn server(
         (Part::Storage, Some("redis" | "rediss")) => {
             let ca = publish.and_then(|publish| publish.storage.as_ref()?.ca.as_deref());
             Ok(Box::new(Redis::open(url, ca, environment).await?))
+        }
+        (Part::Search, Some("http" | "https")) => {
+            Ok(Box::new(Elastic::of(config, environment, url).await?))
         }
         _ => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
     }
@@ -180,8 +186,50 @@ pub struct Hit {
     pub value: String,
 }
 
+/// A field of an index's documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub kind: FieldKind,
+}
+
+/// What a field's values are; of a list, its items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    Text,
+    Integer,
+    /// Any other number.
+    Number,
+    Boolean,
+    /// A date, or a time of one.
+    Moment,
+    /// JSON of whatever structure: kept, not searched.
+    Anything,
+}
+
+/// An index that is filled to take another one's place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fresh {
+    /// Behind the other one's name, it is the name by which this one is written.
+    pub beside: String,
+    /// What the store calls it.
+    pub token: String,
+    /// Until all workers write to it, too.
+    pub wait: Duration,
+}
+
 /// A session with one store.
 pub trait Store: Send {
+    /// Sees to it that an index is there and knows these fields of its documents. Where indexes have no
+    /// fields there is nothing to do.
+    fn declare<'a>(
+        &'a mut self,
+        _index: &'a str,
+        _fields: &'a [Field],
+    ) -> BoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed()
+    }
+
     /// Carries operations out, in any number and order; of several on one key the greatest version
     /// wins. Returns what became of each, in their order.
     fn apply<'a>(&'a mut self, operations: &'a [Operation]) -> BoxFuture<'a, Result<Vec<Fate>>>;
@@ -214,6 +262,25 @@ pub trait Store: Send {
         words: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>>;
+
+    /// Makes a fresh index that is to take this one's place; one that was left before it did is removed.
+    /// Every write goes to both from `wait` on. None: this store needs none.
+    fn begin_rebuild<'a>(
+        &'a mut self,
+        _index: &'a str,
+        _fields: &'a [Field],
+    ) -> BoxFuture<'a, Result<Option<Fresh>>> {
+        async { Ok(None) }.boxed()
+    }
+
+    /// Has the fresh index take the other one's place, which is removed.
+    fn end_rebuild<'a>(
+        &'a mut self,
+        _index: &'a str,
+        _fresh: &'a Fresh,
+    ) -> BoxFuture<'a, Result<()>> {
+        async { Ok(()) }.boxed()
+    }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
 }
