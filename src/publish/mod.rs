@@ -14,6 +14,7 @@ pub mod load;
 mod look;
 pub mod message;
 pub mod model;
+mod names;
 mod order;
 mod pace;
 mod publisher;
@@ -31,6 +32,7 @@ use serde::Serialize;
 use crate::config::target::NoPlace;
 use crate::{database, queue, store};
 
+pub use names::queues_of;
 pub use order::{Order, Wait, Would, carry_out, would};
 pub use pace::Pace;
 pub use shop::{CreateTables, Shop, selected};
