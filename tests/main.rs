@@ -34,6 +34,7 @@ mod properties;
 mod publish;
 mod publish_formats;
 mod publish_order;
+mod queues;
 mod read_stores;
 mod readme;
 mod republish;

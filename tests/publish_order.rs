@@ -4,7 +4,7 @@
 //! What the stores should say is worked out here from what the test put into the shop, not from what
 //! the program made of it.
 
-mod shop;
+pub mod shop;
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};

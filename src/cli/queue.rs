@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::place::{Place, as_json};
-use super::prepare::block_on;
+use super::prepare::{self, block_on};
 use super::{Error, Format, Global, Outcome, output};
 use crate::config::target::Part;
 use crate::config::{Config, Environment};
 use crate::escape::{harmless, visible, width};
 use crate::plan::render::words::count;
+use crate::publish::queues_of;
 use crate::put::put;
 use crate::queue::{self, Broker, Depth, ERROR_SUFFIX, Peeked};
 
@@ -113,11 +114,18 @@ fn list(args: &ListArgs, config: &Config) -> Result<(), Error> {
 async fn depths(args: &ListArgs, config: &Config) -> Result<Vec<(Option<String>, Depth)>, Error> {
     let environment = args.place.environment(config);
     let mut depths = Vec::new();
-    for store in args.place.stores(config, Part::Queue)? {
+    let stores = args.place.stores(config, Part::Queue)?;
+    let needs_names =
+        stores.iter().any(|store| queue::needs_names(config, environment, store.as_deref()));
+    let names = match needs_names {
+        true => queues_of(&prepare::manifests(config).await?),
+        false => Vec::new(),
+    };
+    for store in stores {
         let Some(mut broker) = queue::look(config, environment, store.as_deref()).await? else {
             continue;
         };
-        let list = broker.list(&[]).await?;
+        let list = broker.list(&names).await?;
         depths.extend(list.into_iter().map(|depth| (store.clone(), depth)));
         broker.close().await?;
     }
@@ -235,7 +243,8 @@ fn purge(args: &PurgeArgs, config: &Config) -> Result<(), Error> {
 async fn waiting(broker: &mut dyn Broker, queue: &str) -> Result<(u64, u64), Error> {
     // Whether there is one by that name is told as everywhere.
     broker.peek(queue, 0).await?;
-    let list = broker.list(&[]).await?;
+    let plain = queue.strip_suffix(ERROR_SUFFIX).unwrap_or(queue);
+    let list = broker.list(&[plain.to_owned()]).await?;
     let main = list.iter().find(|depth| depth.queue == queue);
     if let Some(depth) = main {
         return Ok((depth.ready, depth.unacknowledged.unwrap_or_default()));

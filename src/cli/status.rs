@@ -18,8 +18,9 @@ use crate::daemon::turn::Desk;
 use crate::escape::{harmless, width};
 use crate::manifest::Manifests;
 use crate::plan::render::words::count;
+use crate::publish::queues_of;
 use crate::put::put;
-use crate::queue::{Depth, Depths, embedded_depths};
+use crate::queue::{Depth, Depths, depths};
 use crate::report::Standing;
 use crate::report::conditions::{Condition, conditions};
 
@@ -61,7 +62,12 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
 /// Who asks for jobs by name isn't told of queues, which belong to none.
 async fn queues(args: &Args, config: &Config) -> Vec<Depths> {
     match args.jobs.is_empty() {
-        true => embedded_depths(config).await,
+        true => {
+            // Manifests that can't be read are told beside the jobs.
+            let manifests = prepare::manifests(config).await;
+            let names = manifests.map(|manifests| queues_of(&manifests)).unwrap_or_default();
+            depths(config, &names).await
+        }
         false => Vec::new(),
     }
 }

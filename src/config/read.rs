@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use super::git::git;
 use super::http::http;
 use super::mail::mail;
+use super::target::EMBEDDED;
 use super::{
     Config, Environment, EnvironmentConfig, Limits, ManifestSource, MessageFormat, MobileApp,
     ModuleConfig, ProtectedRules, Publish, Queue, Results, Search, Secret, Storage, Tables, Target,
@@ -252,14 +253,35 @@ fn queue(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Queue> {
     const FORMAT: &[(&str, MessageFormat)] =
         &[("spryker", MessageFormat::Spryker), ("batch", MessageFormat::Batch)];
     if at.node.get("url").is_none() {
-        return Some(Queue { url: target(at, problems)?, format: None, ca: None });
+        let url = target(at, problems)?;
+        needs_format(at, &url, problems);
+        return Some(Queue { url, format: None, ca: None });
     }
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("url", problems, target);
     let format = fields.get("format", problems, word(FORMAT));
     let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
     fields.close(problems);
+    if format.is_none() && at.node.get("format").is_none() {
+        url.iter().for_each(|url| needs_format(at, url, problems));
+    }
     Some(Queue { url: url?, format, ca })
+}
+
+/// Only the operator knows who else reads what a broker holds.
+fn needs_format(at: &At<'_>, url: &Target, problems: &mut Problems) {
+    let is_of_others = match url {
+        Target::All(url) => url.expose() != EMBEDDED,
+        Target::ByStore(by) => by.values().any(|url| url.expose() != EMBEDDED),
+    };
+    if is_of_others {
+        let message = format!(
+            "`{}` needs a `format`: `spryker` where the original consumers read the messages, else `batch`; as \
+             in `{{url: 'amqp://…', format: batch}}`",
+            at.path
+        );
+        problems.push(at.error("missing-key", message));
+    }
 }
 
 fn storage(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Storage> {

@@ -4,6 +4,7 @@
 //! Nothing is changed: sessions are read-only, and the ledger isn't created.
 
 mod access;
+mod brokers;
 mod host;
 mod stores;
 mod structure;
@@ -19,6 +20,7 @@ use crate::manifest::module::OwnedSpec;
 use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests};
 use crate::plan::render::words::{count, number_of_manifests};
+use crate::publish::queues_of;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -76,6 +78,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![host::git().await, host::state_directory(config)];
     let manifests = load(config, &mut findings);
     let needs = manifests.as_ref().map(needs).unwrap_or_default();
+    let queues = manifests.as_ref().map(queues_of).unwrap_or_default();
     let mut sessions = BTreeMap::new();
     for environment in [Environment::Prod, Environment::Test] {
         let url = config.environment(environment).database.expose();
@@ -105,7 +108,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         findings.extend(manifests.map(|manifests| checked(config, &manifests, &catalogs)));
         findings.extend(structure::pin_key(config, prod, &needs));
     }
-    findings.extend(stores::examine(config).await);
+    findings.extend(stores::examine(config, &queues).await);
     findings
 }
 

@@ -1,6 +1,6 @@
 //! The queues and read stores of each environment: whether they can be used, and what waits in them.
 
-use super::Finding;
+use super::{Finding, brokers};
 use crate::config::target::{Part, Place, kind_of};
 use crate::config::{Config, Environment};
 use crate::escape::near;
@@ -8,13 +8,20 @@ use crate::plan::render::words::count;
 use crate::queue::{self, Broker, Depth, ERROR_SUFFIX};
 use crate::store;
 
-/// One finding for each that the operator's file names.
-pub async fn examine(config: &Config) -> Vec<Finding> {
+/// What is to be said of each that the operator's file names; `queues` are those that manifests need.
+pub async fn examine(config: &Config, queues: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for environment in [Environment::Prod, Environment::Test] {
         for part in Part::ALL {
             for shop_store in config.stores_of(environment, part).unwrap_or_default() {
-                findings.push(of(config, environment, part, shop_store).await);
+                let on_broker = match part {
+                    Part::Queue => brokers::examine(config, environment, shop_store, queues).await,
+                    Part::Storage | Part::Search => None,
+                };
+                match on_broker {
+                    Some(found) => findings.extend(found),
+                    None => findings.push(of(config, environment, part, shop_store).await),
+                }
             }
         }
     }

@@ -20,8 +20,9 @@ use super::store::{self, within};
 use crate::daemon::board::Known;
 use crate::daemon::overview::overview;
 use crate::daemon::pass::whole_second;
+use crate::publish::queues_of;
 use crate::put::put;
-use crate::queue::{Depth, Depths, embedded_depths};
+use crate::queue::{Depth, Depths, depths};
 use crate::report::Phase;
 use crate::state::{End, Posted};
 
@@ -47,12 +48,14 @@ pub(super) enum Kind {
 
 pub async fn show(State(site): State<Arc<Site>>, Viewer(_): Viewer) -> Response {
     let settings = site.settings();
-    let queues = async { Ok(embedded_depths(&settings.config).await) };
+    let checked = settings.board.known().checked;
+    let names = checked.map(|checked| queues_of(&checked.manifests)).unwrap_or_default();
+    let queues = async { Ok(depths(&settings.config, &names).await) };
     let (stored, queues) =
         tokio::join!(within(ANSWER, stored(&site, &settings)), within(ANSWER, queues));
     let known = settings.board.known();
     let mut text = text(&known, stored.ok().as_ref(), site.since, Instant::now());
-    // A file that says nothing for so long is no reason to leave the rest out.
+    // A file or broker that says nothing for so long is no reason to leave the rest out.
     queue_families(&mut text, &queues.unwrap_or_default());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
@@ -132,7 +135,7 @@ fn queue_families(out: &mut String, all: &[Depths]) {
     };
     let up = all.iter().map(|it| (format!("{{{}}}", place(it)), u8::from(it.queues.is_ok())));
     let up: Vec<_> = up.collect();
-    let help = "Whether the embedded queues of an environment can be looked into.";
+    let help = "Whether the queues of an environment can be looked into.";
     family(out, "queue_up", Kind::Gauge, help, &up);
     let mut messages = Vec::new();
     for depths in all {
@@ -149,7 +152,7 @@ fn queue_families(out: &mut String, all: &[Depths]) {
             }));
         }
     }
-    let help = "Messages in embedded queues: to be handed out, handed out, or in the error queue.";
+    let help = "Messages in queues: to be handed out, handed out, or in the error queue.";
     family(out, "queue_messages", Kind::Gauge, help, &messages);
 }
 

@@ -18,6 +18,7 @@ mod look;
 mod mapping;
 pub mod message;
 pub mod model;
+mod names;
 mod order;
 mod pace;
 mod patience;
@@ -40,6 +41,7 @@ use crate::{database, queue, store};
 
 pub use crew::Halt;
 pub use drain::Until;
+pub use names::queues_of;
 pub use order::{Order, Wait, Would, carry_out, prune, would};
 pub use pace::Pace;
 pub use patience::Patience;

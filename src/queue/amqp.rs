@@ -9,6 +9,7 @@ mod carried;
 mod consume;
 mod errors;
 mod link;
+mod look;
 mod publish;
 mod topology;
 mod trouble;
@@ -22,14 +23,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use self::address::Address;
-use self::consume::{Intake, Settle};
+use self::consume::Intake;
 use self::link::Link;
+pub use self::look::Seen;
 use self::publish::{Outgoing, Publisher};
 use self::topology::{Asking, TO_ERRORS, TO_QUEUE, bad_name};
 use self::trouble::{NOT_FOUND, Trouble};
 use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, Peeked, Result};
 use crate::config::{Environment, Secret};
 use crate::manifest::words::nearest;
+use crate::state::random_word;
 
 /// For so long a broker that went is tried again within one call.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -111,12 +114,17 @@ impl Amqp {
             reader: None,
             seen: BTreeSet::new(),
             declared: BTreeSet::new(),
-            generation: 0,
+            generation: first_generation(),
         };
         match broker.reader().await {
             Ok(_) => Ok(broker),
             Err(trouble) => Err(broker.error("connecting to", &trouble)),
         }
+    }
+
+    /// Where it is, without what is secret.
+    pub fn shown(&self) -> &str {
+        &self.address.shown
     }
 
     fn error(&self, doing: &str, trouble: &Trouble) -> Error {
@@ -283,7 +291,7 @@ impl Amqp {
         }
         for (tag, sent, bytes) in unreadable {
             self.fail_bytes(queue, &bytes, sent, "it is no text in UTF-8").await?;
-            self.settle(queue, &[tag], Settle::Done).await?;
+            self.acknowledge_now(queue, &[tag]).await?;
         }
         Ok(deliveries)
     }
@@ -305,13 +313,14 @@ impl Amqp {
         }
     }
 
-    /// What the connection went with comes again, here or elsewhere: that is no error.
-    async fn settle(&mut self, queue: &str, tags: &[u64], how: Settle) -> Result<()> {
-        let intakes = self.reader.as_mut().map(|reader| &mut reader.intakes);
-        let Some(intake) = intakes.and_then(|intakes| intakes.get_mut(queue)) else {
-            return Ok(());
-        };
-        match intake.settle(tags, how).await {
+    /// The queue's channel, if it is the one that handed out what is to be settled.
+    fn settling(&mut self, queue: &str) -> Option<&mut Intake> {
+        self.reader.as_mut()?.intakes.get_mut(queue)
+    }
+
+    /// What went with the connection comes again, here or elsewhere: that is no error.
+    fn settled(&mut self, done: Result<(), Trouble>) -> Result<()> {
+        match done {
             Ok(()) => Ok(()),
             Err(Trouble::Gone(_)) => {
                 self.reader = None;
@@ -319,6 +328,18 @@ impl Amqp {
             }
             Err(trouble) => Err(self.error("acknowledging to", &trouble)),
         }
+    }
+
+    async fn acknowledge_now(&mut self, queue: &str, tags: &[u64]) -> Result<()> {
+        let Some(intake) = self.settling(queue) else { return Ok(()) };
+        let done = intake.acknowledge(tags).await;
+        self.settled(done)
+    }
+
+    async fn give_back_now(&mut self, queue: &str, tags: &[u64]) -> Result<()> {
+        let Some(intake) = self.settling(queue) else { return Ok(()) };
+        let done = intake.give_back(tags).await;
+        self.settled(done)
     }
 
     async fn fail_bytes(
@@ -358,6 +379,11 @@ impl Amqp {
         let options = lapin::options::QueuePurgeOptions::default();
         Ok(u64::from(trouble::answered(channel.queue_purge(queue.into(), options)).await?))
     }
+}
+
+/// Drawn, so that no session takes another's tags for its own.
+fn first_generation() -> u64 {
+    u64::from_str_radix(&random_word(5), 16).unwrap_or_default()
 }
 
 /// What may be mended by declaring anew is told apart from what can't.
@@ -413,11 +439,11 @@ impl Broker for Amqp {
     }
 
     fn acknowledge<'a>(&'a mut self, queue: &'a str, tags: &'a [u64]) -> BoxFuture<'a, Result<()>> {
-        self.settle(queue, tags, Settle::Done).boxed()
+        self.acknowledge_now(queue, tags).boxed()
     }
 
     fn give_back<'a>(&'a mut self, queue: &'a str, tags: &'a [u64]) -> BoxFuture<'a, Result<()>> {
-        self.settle(queue, tags, Settle::Back).boxed()
+        self.give_back_now(queue, tags).boxed()
     }
 
     fn fail<'a>(

@@ -1,11 +1,18 @@
-//! How much waits in the embedded queues of all environments, for whoever looks on.
+//! How much waits in the queues of all environments, for whoever looks on.
 //!
 //! Answers for looking costing little and making nothing: where publishing isn't configured, or
-//! nothing was ever sent, there is nothing to tell.
+//! nothing was ever sent, there is nothing to tell. A broker that doesn't answer is soon given up.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
 
 use super::{Depth, look};
-use crate::config::target::{Part, Place};
+use crate::config::target::Part;
 use crate::config::{Config, Environment};
+
+/// What is waited for one place's answer: less than those wait who ask for all of them.
+const ANSWER: Duration = Duration::from_secs(4);
 
 /// The queues of an environment, or of one of the shop's stores there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,29 +36,36 @@ impl Depths {
     }
 }
 
-/// One entry for each place of queues that the operator's file calls `embedded`.
-pub async fn embedded_depths(config: &Config) -> Vec<Depths> {
-    let mut all = Vec::new();
+/// One entry for each place of queues that the operator's file names. `known` are the queues that are asked
+/// for where a broker doesn't tell the names of its own.
+pub async fn depths(config: &Config, known: &[String]) -> Vec<Depths> {
+    let mut places = Vec::new();
     for environment in [Environment::Prod, Environment::Test] {
-        for store in config.stores_of(environment, Part::Queue).unwrap_or_default() {
-            let place = config.place_of(environment, Part::Queue, store);
-            if let Ok(Place::Embedded(_)) = place {
-                let queues = looked(config, environment, store).await;
-                let queues = queues.map_err(|error| error.to_string());
-                all.push(Depths { environment, store: store.map(str::to_owned), queues });
-            }
-        }
+        let stores = config.stores_of(environment, Part::Queue).unwrap_or_default();
+        places.extend(stores.into_iter().map(|store| (environment, store)));
     }
-    all
+    join_all(places.into_iter().map(|(environment, store)| async move {
+        let looking = tokio::time::timeout(ANSWER, looked(config, environment, store, known)).await;
+        let queues = match looking {
+            Ok(queues) => queues.map_err(|error| error.to_string()),
+            Err(_) => {
+                let seconds = ANSWER.as_secs();
+                Err(format!("the queue of {environment}: no answer within {seconds} seconds"))
+            }
+        };
+        Depths { environment, store: store.map(str::to_owned), queues }
+    }))
+    .await
 }
 
 async fn looked(
     config: &Config,
     environment: Environment,
     store: Option<&str>,
+    known: &[String],
 ) -> super::Result<Vec<Depth>> {
     let Some(mut broker) = look(config, environment, store).await? else { return Ok(Vec::new()) };
-    let list = broker.list(&[]).await?;
+    let list = broker.list(known).await?;
     broker.close().await?;
     Ok(list)
 }

@@ -1,4 +1,5 @@
-//! The embedded queue, used by several sessions and processes at once.
+//! The embedded queue, used by several sessions and processes at once: what is particular to files. What it has in
+//! common with other kinds stands in `tests/queues/contract.rs`.
 
 use std::path::PathBuf;
 
@@ -43,39 +44,6 @@ async fn depth(queue: &mut Embedded) -> (u64, u64, u64) {
     let list = queue.list(&[]).await.unwrap();
     assert_eq!(list.len(), 1, "{list:?}");
     (list[0].ready, list[0].unacknowledged.unwrap(), list[0].failed)
-}
-
-#[tokio::test]
-async fn messages_come_in_their_order_once_to_each_session() {
-    let file = File::new();
-    let (mut one, mut two) = (file.open().await, file.open().await);
-    one.send("sync", &bodies(0, 1_203)).await.unwrap();
-    let first = one.take("sync", 500, NOW).await.unwrap();
-    let second = two.take("sync", 5_000, NOW).await.unwrap();
-    assert_eq!(told(&first), bodies(0, 500));
-    assert_eq!(told(&second), bodies(500, 1_203));
-    assert!(first.iter().all(|it| it.sent.is_some() && !it.again));
-    assert_eq!(two.take("sync", 10, NOW).await.unwrap(), []);
-    assert_eq!(depth(&mut one).await, (0, 1_203, 0));
-    // Another's are never acknowledged.
-    one.acknowledge("sync", &tags(&second)).await.unwrap();
-    assert_eq!(depth(&mut one).await, (0, 1_203, 0));
-    one.acknowledge("sync", &tags(&first)).await.unwrap();
-    two.acknowledge("sync", &tags(&second)).await.unwrap();
-    assert_eq!(depth(&mut one).await, (0, 0, 0));
-}
-
-#[tokio::test]
-async fn what_is_given_back_comes_first_again() {
-    let file = File::new();
-    let (mut one, mut two) = (file.open().await, file.open().await);
-    one.send("sync", &bodies(0, 6)).await.unwrap();
-    let taken = one.take("sync", 4, NOW).await.unwrap();
-    one.give_back("sync", &tags(&taken)[1..3]).await.unwrap();
-    let taken = two.take("sync", 9, NOW).await.unwrap();
-    assert_eq!(told(&taken), [&bodies(1, 3)[..], &bodies(4, 6)[..]].concat());
-    let again: Vec<_> = taken.iter().map(|it| it.again).collect();
-    assert_eq!(again, [true, true, false, false]);
 }
 
 #[tokio::test]
@@ -132,95 +100,6 @@ async fn messages_of_a_process_that_was_killed_come_again_at_once() {
     let again = queue.take("sync", 9, NOW).await.unwrap();
     assert_eq!(told(&again), bodies(0, 2));
     assert!(again.iter().all(|it| it.again));
-}
-
-#[tokio::test]
-async fn a_take_waits_for_the_first_message_and_no_longer() {
-    let file = File::new();
-    let (mut one, mut two) = (file.open().await, file.open().await);
-    let sending = async {
-        tokio::task::yield_now().await;
-        two.send("sync", &bodies(0, 2)).await.unwrap();
-    };
-    let (taken, ()) = tokio::join!(one.take("sync", 9, SOON), sending);
-    assert_eq!(taken.unwrap().len(), 2);
-    let begun = Instant::now();
-    assert_eq!(one.take("sync", 9, Duration::from_millis(30)).await.unwrap(), []);
-    assert!(begun.elapsed() >= Duration::from_millis(30));
-}
-
-/// A worker waits beside other things, and gives the waiting up when one of them happens.
-#[tokio::test]
-async fn a_take_that_is_given_up_loses_nothing() {
-    let file = File::new();
-    let (mut queue, mut other) = (file.open().await, file.open().await);
-    queue.send("sync", &bodies(0, 5)).await.unwrap();
-    for polls in 1..60 {
-        let mut taking = queue.take("sync", 2, NOW);
-        let mut done = None;
-        for _ in 0..polls {
-            done = taking.as_mut().now_or_never();
-            if done.is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_micros(200)).await;
-        }
-        drop(taking);
-        if let Some(taken) = done {
-            queue.give_back("sync", &tags(&taken.unwrap())).await.unwrap();
-        }
-        other.list(&[]).await.unwrap();
-    }
-    assert_eq!(told(&queue.take("sync", 9, SOON).await.unwrap()), bodies(0, 5));
-}
-
-#[tokio::test]
-async fn failures_wait_beside_the_queue_until_they_are_replayed() {
-    let file = File::new();
-    let mut queue = file.open().await;
-    queue.send("sync", &bodies(0, 3)).await.unwrap();
-    let taken = queue.take("sync", 2, NOW).await.unwrap();
-    for one in &taken {
-        queue.fail("sync", &one.body, one.sent, "no such store").await.unwrap();
-    }
-    queue.fail("sync", "not JSON", None, "isn't JSON").await.unwrap();
-    queue.acknowledge("sync", &tags(&taken)).await.unwrap();
-    assert_eq!(depth(&mut queue).await, (1, 0, 3));
-    let failed = queue.peek("sync.error", 2).await.unwrap();
-    assert_eq!(failed[0].body, taken[0].body);
-    assert_eq!(failed[1].reason.as_deref(), Some("no such store"));
-    assert_eq!(queue.replay("sync").await.unwrap(), 3);
-    assert_eq!(depth(&mut queue).await, (4, 0, 0));
-    let all = queue.take("sync", 9, NOW).await.unwrap();
-    let told = told(&all);
-    assert_eq!(told, [&bodies(2, 3)[0], &bodies(0, 1)[0], &bodies(1, 2)[0], "not JSON"]);
-    assert_eq!((all[1].sent, all[3].sent), (taken[0].sent, None));
-    assert_eq!(queue.replay("sync").await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn purging_leaves_what_is_handed_out() {
-    let file = File::new();
-    let mut queue = file.open().await;
-    queue.send("sync", &bodies(0, 900)).await.unwrap();
-    let taken = queue.take("sync", 100, NOW).await.unwrap();
-    assert_eq!(queue.purge("sync").await.unwrap(), 800);
-    assert_eq!(depth(&mut queue).await, (0, 100, 0));
-    queue.give_back("sync", &tags(&taken)).await.unwrap();
-    assert_eq!(queue.take("sync", 999, NOW).await.unwrap().len(), 100);
-    queue.fail("sync", "{}", None, "no").await.unwrap();
-    assert_eq!(queue.purge("sync.error").await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn large_messages_are_handed_out_few_at_a_time() {
-    let file = File::new();
-    let mut queue = file.open().await;
-    let large = |kibibytes: usize| "x".repeat(kibibytes << 10);
-    queue.send("sync", &[large(20 << 10), large(9 << 10), large(9 << 10)]).await.unwrap();
-    for _ in 0..3 {
-        assert_eq!(queue.take("sync", 9, NOW).await.unwrap().len(), 1);
-    }
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ use crate::config::target::{NoPlace, Part, Place, kind_of};
 use crate::config::{Config, Environment, Secret};
 use crate::escape::visible;
 use amqp::Amqp;
-pub use depths::{Depths, embedded_depths};
+pub use amqp::Seen;
+pub use depths::{Depths, depths};
 pub use embedded::Embedded;
 
 /// Why a queue can't be used. What was sent or taken before stands.
@@ -95,6 +96,27 @@ pub async fn look(
     };
     let looked = Embedded::look(&path, environment).await?;
     Ok(looked.map(|queue| Box::new(queue) as Box<dyn Broker>))
+}
+
+/// What a broker calls itself and where it is, and what its queues are like; `None` where they are in a file.
+pub async fn examine(
+    config: &Config,
+    environment: Environment,
+    store: Option<&str>,
+    known: &[String],
+) -> Result<Option<(String, Vec<Seen>)>> {
+    let At::Amqp(url, ca) = place(config, environment, store)? else { return Ok(None) };
+    let mut broker = Amqp::open(url, ca, environment).await?;
+    let version = broker.version().await.unwrap_or_else(|| "a broker".to_owned());
+    let about = format!("{version} at {}", broker.shown());
+    let seen = broker.examine(known).await?;
+    (Box::new(broker) as Box<dyn Broker>).close().await?;
+    Ok(Some((about, seen)))
+}
+
+/// Whether the names of its queues have to be known to whoever looks.
+pub fn needs_names(config: &Config, environment: Environment, store: Option<&str>) -> bool {
+    matches!(place(config, environment, store), Ok(At::Amqp(..)))
 }
 
 /// Where queues are, of the kinds that there are.

@@ -31,7 +31,7 @@ const TAG_BITS: u32 = 40;
 
 /// How messages that were handed out are settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settle {
+enum Settle {
     Done,
     Back,
 }
@@ -48,8 +48,8 @@ pub struct Intake {
     ready: VecDeque<Received>,
     /// Handed out: the channel's tags.
     out: BTreeSet<u64>,
-    /// The largest message of late.
-    largest: usize,
+    /// The largest message of late, once one was seen.
+    largest: Option<usize>,
 }
 
 impl Intake {
@@ -62,7 +62,7 @@ impl Intake {
             ahead: 0,
             ready: VecDeque::new(),
             out: BTreeSet::new(),
-            largest: UNSEEN_BYTES,
+            largest: None,
         }
     }
 
@@ -94,17 +94,34 @@ impl Intake {
             }
             let Some(received) = self.ready.pop_front() else { break };
             self.out.insert(received.delivery_tag);
-            let tag = self.generation << TAG_BITS | received.delivery_tag;
+            let tag = (self.generation << TAG_BITS) | received.delivery_tag;
             handed.push((tag, received));
         }
         let largest = handed.iter().map(|(_, received)| received.data.len()).max();
         // A large one is remembered for some hands.
-        self.largest = largest.map_or(self.largest, |now| now.max(self.largest / 4 * 3));
+        let remembered = self.largest.map_or(0, |largest| largest / 4 * 3);
+        self.largest = largest.map(|now| now.max(remembered)).or(self.largest);
         handed
     }
 
+    pub async fn acknowledge(&mut self, tags: &[u64]) -> Result<(), Trouble> {
+        self.settle(tags, Settle::Done).await
+    }
+
+    /// Hands messages back, and all that weren't handed out: else they would come here again, whoever takes
+    /// next.
+    pub async fn give_back(&mut self, tags: &[u64]) -> Result<(), Trouble> {
+        self.cancel().await?;
+        let mut tags = tags.to_vec();
+        for received in self.ready.drain(..) {
+            self.out.insert(received.delivery_tag);
+            tags.push((self.generation << TAG_BITS) | received.delivery_tag);
+        }
+        self.settle(&tags, Settle::Back).await
+    }
+
     /// Settles what was handed out by this channel; tags of others came again or will.
-    pub async fn settle(&mut self, tags: &[u64], how: Settle) -> Result<(), Trouble> {
+    async fn settle(&mut self, tags: &[u64], how: Settle) -> Result<(), Trouble> {
         let own = |tag: &u64| *tag >> TAG_BITS == self.generation;
         let tags = tags.iter().filter(|tag| own(tag)).map(|tag| tag & ((1 << TAG_BITS) - 1));
         let mine: BTreeSet<u64> = tags.filter(|tag| self.out.contains(tag)).collect();
@@ -141,7 +158,7 @@ impl Intake {
 
     /// Has the broker send as many ahead as are wanted now.
     async fn consume(&mut self, most: usize) -> Result<(), Trouble> {
-        let fitting = HAND_BYTES / (self.largest + EXTRA_BYTES);
+        let fitting = HAND_BYTES / (self.largest.unwrap_or(UNSEEN_BYTES) + EXTRA_BYTES);
         let wanted = most.min(fitting).clamp(1, MOST_AHEAD);
         let is_spent = self.ready.is_empty() && self.out.len() >= self.ahead;
         // What wasn't acknowledged counts.
@@ -150,13 +167,7 @@ impl Intake {
         if self.consumer.is_some() && fits {
             return Ok(());
         }
-        if let Some(consumer) = &self.consumer {
-            let cancelling =
-                self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-            answered(cancelling).await?;
-            self.receive()?;
-            self.consumer = None;
-        }
+        self.cancel().await?;
         let count = u16::try_from(wanted).unwrap_or(u16::MAX);
         answered(self.channel.basic_qos(count, BasicQosOptions::default())).await?;
         let consuming = self.channel.basic_consume(
@@ -167,6 +178,16 @@ impl Intake {
         );
         self.consumer = Some(answered(consuming).await?);
         self.ahead = wanted;
+        Ok(())
+    }
+
+    /// Has the broker send nothing more; what has come stays here.
+    async fn cancel(&mut self) -> Result<(), Trouble> {
+        let Some(consumer) = &self.consumer else { return Ok(()) };
+        let cancelling = self.channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        answered(cancelling).await?;
+        self.receive()?;
+        self.consumer = None;
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{FutureExt, Stream, StreamExt};
@@ -20,31 +20,45 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 pub struct Link {
     connection: Connection,
-    socket: Socket,
+    _socket: Socket,
     /// Behind a lock, since the link is looked at from several threads while nobody reads them.
     events: Mutex<Pin<Box<dyn Stream<Item = Event> + Send>>>,
     /// Why the broker takes no more messages, where it said so last.
     blocked: Option<String>,
 }
 
-/// A second handle of the connection's socket.
-#[derive(Clone, Default)]
-struct Socket(Arc<Mutex<Option<OwnedFd>>>);
+/// A second handle of the connection's socket, which ends with it: whoever still reads from the other one sees
+/// the end, also where opening was given up.
+struct Socket(Arc<Mutex<Handle>>);
 
-impl Socket {
-    fn remember(&self, socket: BorrowedFd<'_>) -> std::io::Result<()> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket.try_clone_to_owned()?);
+enum Handle {
+    None,
+    Open(OwnedFd),
+    Severed,
+}
+
+impl Handle {
+    fn remember(&mut self, socket: BorrowedFd<'_>) -> std::io::Result<()> {
+        if matches!(self, Self::Severed) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        *self = Self::Open(socket.try_clone_to_owned()?);
         Ok(())
     }
+}
 
-    /// Whoever still reads from it sees its end.
-    fn sever(&self) {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(socket) = taken {
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let handle = std::mem::replace(&mut *locked(&self.0), Handle::Severed);
+        if let Handle::Open(socket) = handle {
             // One that is closed already is what is wanted.
             let _ = std::net::TcpStream::from(socket).shutdown(Shutdown::Both);
         }
     }
+}
+
+fn locked(handle: &Mutex<Handle>) -> MutexGuard<'_, Handle> {
+    handle.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Link {
@@ -53,8 +67,8 @@ impl Link {
         let runtime = lapin::runtime::default_runtime()?;
         let name = format!("reconcile {} {purpose}", env!("CARGO_PKG_VERSION"));
         let options = ConnectionProperties::default().with_connection_name(name.into());
-        let (socket, tls) = (Socket::default(), address.tls.clone());
-        let remembered = socket.clone();
+        let (handle, tls) = (Arc::new(Mutex::new(Handle::None)), address.tls.clone());
+        let socket = Socket(Arc::clone(&handle));
         let opening = Connection::connector(
             address.uri.clone(),
             runtime,
@@ -64,9 +78,11 @@ impl Link {
                 let stream =
                     within.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
                 match &stream {
-                    AsyncTcpStream::Plain(plain) => remembered.remember(plain.get_ref().as_fd())?,
+                    AsyncTcpStream::Plain(plain) => {
+                        locked(&handle).remember(plain.get_ref().as_fd())?
+                    }
                     AsyncTcpStream::Rustls(tls) => {
-                        remembered.remember(tls.get_ref().0.get_ref().as_fd())?;
+                        locked(&handle).remember(tls.get_ref().0.get_ref().as_fd())?;
                     }
                     // Other kinds of TLS aren't built in.
                     _ => {}
@@ -79,10 +95,9 @@ impl Link {
             Ok(connection) => {
                 let connection = connection?;
                 let events = Mutex::new(Box::pin(connection.events_listener()) as Pin<Box<_>>);
-                Ok(Self { connection, socket, events, blocked: None })
+                Ok(Self { connection, _socket: socket, events, blocked: None })
             }
             Err(_) => {
-                socket.sever();
                 let seconds = (CONNECT * 2).as_secs();
                 Err(Trouble::Gone(format!("it let nobody in within {seconds} seconds")))
             }
@@ -119,11 +134,5 @@ impl Link {
         // The broker gives back what was handed out as soon as the socket is closed, in whichever way.
         let _ = tokio::time::timeout(ANSWER / 6, closing).await;
         Ok(())
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.socket.sever();
     }
 }

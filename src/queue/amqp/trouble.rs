@@ -17,6 +17,8 @@ pub const PRECONDITION_FAILED: u16 = 406;
 const RESOURCE_ERROR: u16 = 506;
 const NOT_ALLOWED: u16 = 530;
 const INTERNAL_ERROR: u16 = 541;
+/// Not one of AMQP's: before it is spoken.
+const TLS: u16 = 0;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trouble {
@@ -58,6 +60,7 @@ fn advice(code: u16, text: &str) -> Option<&'static str> {
             Some("see the user name and the password in the operator's file")
         }
         ACCESS_REFUSED => Some("`rabbitmqctl set_permissions` gives this account the right"),
+        TLS => Some("`ca` beside the URL names the certificates that sign the broker's"),
         NOT_ALLOWED => Some("see the vhost behind the host in the operator's file"),
         _ => None,
     }
@@ -74,7 +77,7 @@ impl From<lapin::Error> for Trouble {
                     _ => Self::Refused { code, text },
                 }
             }
-            ErrorKind::IOError(error) => Self::Gone(io_text(error)),
+            ErrorKind::IOError(error) => of_io(error),
             ErrorKind::MissingHeartbeatError => Self::Gone("it gave no sign of life".into()),
             _ => Self::Gone(format!("the connection is closed ({error})")),
         }
@@ -83,7 +86,15 @@ impl From<lapin::Error> for Trouble {
 
 impl From<io::Error> for Trouble {
     fn from(error: io::Error) -> Self {
-        Self::Gone(io_text(&error))
+        of_io(&error)
+    }
+}
+
+/// A certificate that isn't believed today won't be the next time.
+fn of_io(error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Trouble::Refused { code: TLS, text: io_text(error) },
+        _ => Trouble::Gone(io_text(error)),
     }
 }
 

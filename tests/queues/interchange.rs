@@ -1,0 +1,96 @@
+//! Messages that others wrote, and that others read.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use super::broker::Rabbit;
+use super::fresh;
+use crate::places::{Place, say_skipped};
+use crate::publish_order::shop::World;
+
+const VARIABLE: &str = "RECONCILE_TEST_PIKA_PYTHON";
+
+fn play(url: &str, queues: &[&str]) -> Option<Json> {
+    let Some(python) = std::env::var_os(VARIABLE) else {
+        say_skipped("messages of others; RECONCILE_TEST_PIKA_PYTHON isn't set");
+        return None;
+    };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/queues/interchange.py");
+    let done = Command::new(python).arg(script).arg(url).args(queues).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Some(serde_json::from_slice(&done.stdout).unwrap())
+}
+
+/// The shop's queues are on RabbitMQ from now on.
+pub fn moved(world: &World, queue: &str) {
+    let file = world.path().join("reconcile.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains("queue: embedded"), "{text}");
+    fs::write(&file, text.replace("queue: embedded", &format!("queue: {queue}"))).unwrap();
+}
+
+/// Read stores are lost, and filled by messages that another program wrote.
+#[tokio::test]
+async fn others_read_our_messages_and_we_read_theirs() {
+    let Some(rabbit) = Rabbit::shared() else { return };
+    let queues = ["sync.storage.product", "sync.search.product"];
+    let world = World::new(Place::sqlite("").await, 30).await;
+    let url = rabbit.vhost(&fresh("interchange"));
+    moved(&world, &format!("{{url: '{url}', format: spryker}}"));
+    world.reconcile(&["sync:data", "--no-wait"]).ends_with(0);
+    let Some(played) = play(&url, &queues) else { return };
+    assert_eq!(played["wrong"], serde_json::json!([]));
+    for queue in queues {
+        assert!(played["read"][queue].as_u64().unwrap() > 80, "{played}");
+    }
+    for store in ["storage", "search"] {
+        fs::remove_file(world.path().join(format!("state/PROD/{store}.db"))).unwrap();
+    }
+    let said = world.reconcile(&["worker", "--stop-when-empty"]).ends_with(0);
+    world.check().await;
+    assert!(!said.out.is_empty());
+    let list = world.reconcile(&["queue", "list", "--format", "json"]).ends_with(0);
+    let list: Json = serde_json::from_str(&list.out).unwrap();
+    let told = list["queues"].as_array().unwrap();
+    let names: Vec<_> = told.iter().map(|queue| queue["queue"].as_str().unwrap()).collect();
+    assert_eq!(names, ["publish.product", "sync.search.product", "sync.storage.product"]);
+    for queue in told {
+        assert_eq!((&queue["ready"], &queue["failed"]), (&0.into(), &0.into()), "{list}");
+    }
+}
+
+/// One message that nobody can carry out takes none of its neighbours along.
+#[tokio::test]
+async fn one_poison_message_among_ten_thousand() {
+    let Some(rabbit) = Rabbit::shared() else { return };
+    let queue = "sync.storage.product";
+    let world = World::new(Place::sqlite("").await, 3).await;
+    let url = rabbit.vhost(&fresh("poison"));
+    moved(&world, &format!("{{url: '{url}', format: spryker}}"));
+    world.reconcile(&["worker", "--stop-when-empty"]).ends_with(0);
+    let now = jiff::Timestamp::now().as_microsecond() as f64 / 1e6;
+    let good = |number: usize| {
+        format!(
+            "{{\"write\":{{\"key\":\"product:de:de_de:x{number}\",\"value\":{{\"n\":{number},\
+             \"_timestamp\":{now:.6}}},\"resource\":\"product\",\"store\":\"DE\",\"params\":[]}}}}"
+        )
+    };
+    let mut bodies: Vec<String> = (0..10_000).map(good).collect();
+    bodies.insert(6_543, "{\"write\":{\"key\":".into());
+    world.send(queue, &bodies).await;
+    let said = world.reconcile(&["worker", "--stop-when-empty", "--format", "json"]).ends_with(1);
+    let counts: Json = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(counts["written"], 10_000, "{counts}");
+    assert_eq!(counts["failed"], 1, "{counts}");
+    let said = world.reconcile(&["get", "kv:product:de:de_de:x9999"]).ends_with(0);
+    assert!(said.out.contains("9999"), "{}", said.out);
+    let said = world.reconcile(&["queue", "dump", &format!("{queue}.error")]).ends_with(0);
+    assert!(said.out.contains("no JSON of a message"), "{}", said.out);
+    let said = world.reconcile(&["queue", "replay", queue]).ends_with(0);
+    assert!(said.out.starts_with("1 message "), "{}", said.out);
+    let said = world.reconcile(&["queue", "purge", queue, "--yes"]).ends_with(0);
+    assert!(said.out.starts_with("1 message "), "{}", said.out);
+}
