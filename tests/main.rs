@@ -38,6 +38,7 @@ mod readme;
 mod republish;
 mod schedule;
 mod shop;
+mod stores;
 mod terminal;
 mod undo;
 mod validate;

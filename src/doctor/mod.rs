@@ -5,6 +5,7 @@
 
 mod access;
 mod host;
+mod search;
 mod stores;
 mod structure;
 
@@ -102,10 +103,11 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         (catalogs.get(&Environment::Prod), catalogs.get(&Environment::Test))
     {
         findings.extend(structure::differences(prod, test, &needs));
-        findings.extend(manifests.map(|manifests| checked(config, &manifests, &catalogs)));
+        let manifests = manifests.as_ref();
+        findings.extend(manifests.map(|manifests| checked(config, manifests, &catalogs)));
         findings.extend(structure::pin_key(config, prod, &needs));
     }
-    findings.extend(stores::examine(config).await);
+    findings.extend(stores::examine(config, manifests.as_ref(), &catalogs).await);
     findings
 }
 

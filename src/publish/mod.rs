@@ -33,6 +33,7 @@ use serde::Serialize;
 use crate::config::target::NoPlace;
 use crate::{database, queue, store};
 
+pub use mapping::fields_by_type;
 pub use order::{Order, Wait, Would, carry_out, prune, would};
 pub use pace::Pace;
 pub use shop::{CreateTables, Shop, selected};

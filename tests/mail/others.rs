@@ -50,7 +50,7 @@ impl Drop for Aiosmtpd {
 }
 
 /// An authority of the shop's own, and a certificate of it for this machine.
-fn certificates(folder: &Path) {
+pub fn certificates(folder: &Path) {
     std::fs::write(folder.join("san"), "subjectAltName=IP:127.0.0.1\n").unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
     for arguments in [

@@ -1,0 +1,3 @@
+//! Read stores on real servers.
+
+mod elastic;
