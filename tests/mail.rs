@@ -1,7 +1,7 @@
 //! Mail from the outbox to a server: a real conversation, in all the ways it can go wrong.
 
 mod daemon;
-mod others;
+pub mod others;
 pub mod server;
 
 use std::path::Path;

@@ -70,9 +70,13 @@ fn work(world: &World, queues: &[&str], beside: &[&str]) {
 
 /// Changes, swaps and deletions, with messages of earlier rounds coming late.
 async fn shuffled_and_tripled(prod: Place, rounds: usize, entities: i64) {
+    shuffled_and_tripled_in(World::new(prod, entities).await, rounds).await;
+}
+
+/// The same with queues and stores of whatever kind.
+pub async fn shuffled_and_tripled_in(mut world: World, rounds: usize) {
     let seed = std::env::var("RECONCILE_TEST_SEED").ok().and_then(|it| it.parse().ok());
     let mut random = Random(seed.unwrap_or(20));
-    let mut world = World::new(prod, entities).await;
     let rounds = if is_full() { 5 * rounds } else { rounds };
     let mut late: [Vec<String>; 2] = Default::default();
     for _ in 0..rounds {

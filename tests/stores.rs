@@ -1,6 +1,7 @@
 //! Read stores of every kind: what holds for all of them, and what is each one's own.
 
 mod contract;
+mod elastic;
 mod redis;
 pub mod redis_server;
 

@@ -6,6 +6,7 @@
 mod access;
 mod brokers;
 mod host;
+mod search;
 mod stores;
 mod structure;
 
@@ -20,7 +21,6 @@ use crate::manifest::module::OwnedSpec;
 use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests};
 use crate::plan::render::words::{count, number_of_manifests};
-use crate::publish::queues_of;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,7 +78,6 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![host::git().await, host::state_directory(config)];
     let manifests = load(config, &mut findings);
     let needs = manifests.as_ref().map(needs).unwrap_or_default();
-    let queues = manifests.as_ref().map(queues_of).unwrap_or_default();
     let mut sessions = BTreeMap::new();
     for environment in [Environment::Prod, Environment::Test] {
         let url = config.environment(environment).database.expose();
@@ -105,10 +104,11 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         (catalogs.get(&Environment::Prod), catalogs.get(&Environment::Test))
     {
         findings.extend(structure::differences(prod, test, &needs));
-        findings.extend(manifests.map(|manifests| checked(config, &manifests, &catalogs)));
+        let manifests = manifests.as_ref();
+        findings.extend(manifests.map(|manifests| checked(config, manifests, &catalogs)));
         findings.extend(structure::pin_key(config, prod, &needs));
     }
-    findings.extend(stores::examine(config, &queues).await);
+    findings.extend(stores::examine(config, manifests.as_ref(), &catalogs).await);
     findings
 }
 

@@ -1,27 +1,36 @@
 //! The queues and read stores of each environment: whether they can be used, and what waits in them.
 
-use super::{Finding, brokers};
+use std::collections::BTreeMap;
+
+use super::search::Fields;
+use super::{Finding, brokers, search};
+use crate::catalog::Catalog;
 use crate::config::target::{Part, Place, kind_of};
 use crate::config::{Config, Environment};
 use crate::escape::near;
+use crate::manifest::Manifests;
 use crate::plan::render::words::count;
+use crate::publish;
 use crate::queue::{self, Broker, Depth, ERROR_SUFFIX};
 use crate::store;
 
-/// What is to be said of each that the operator's file names; `queues` are those that manifests need.
-pub async fn examine(config: &Config, queues: &[String]) -> Vec<Finding> {
+/// What is to be said of each that the operator's file names.
+pub async fn examine(
+    config: &Config,
+    manifests: Option<&Manifests>,
+    catalogs: &BTreeMap<Environment, Catalog>,
+) -> Vec<Finding> {
+    let queues = manifests.map(publish::queues_of).unwrap_or_default();
     let mut findings = Vec::new();
     for environment in [Environment::Prod, Environment::Test] {
+        let catalog = catalogs.get(&environment);
+        let fields =
+            manifests.zip(catalog).map(|(it, catalog)| publish::fields_by_type(catalog, it));
+        let fields = fields.unwrap_or_default();
         for part in Part::ALL {
             for shop_store in config.stores_of(environment, part).unwrap_or_default() {
-                let on_broker = match part {
-                    Part::Queue => brokers::examine(config, environment, shop_store, queues).await,
-                    Part::Storage | Part::Search => None,
-                };
-                match on_broker {
-                    Some(found) => findings.extend(found),
-                    None => findings.push(of(config, environment, part, shop_store).await),
-                }
+                let needed = (queues.as_slice(), &fields);
+                findings.extend(of(config, environment, (part, shop_store), needed).await);
             }
         }
     }
@@ -31,27 +40,44 @@ pub async fn examine(config: &Config, queues: &[String]) -> Vec<Finding> {
 async fn of(
     config: &Config,
     environment: Environment,
-    part: Part,
-    shop_store: Option<&str>,
-) -> Finding {
+    (part, shop_store): (Part, Option<&str>),
+    (queues, fields): (&[String], &Fields),
+) -> Vec<Finding> {
     let mut about = format!("{environment} {}", part.as_str());
     if let Some(store) = shop_store {
         about = format!("{about} {store}");
     }
     let path = match config.place_of(environment, part, shop_store) {
         Ok(Place::Embedded(path)) => path,
+        Ok(Place::Url(_)) if part == Part::Queue => {
+            let found = brokers::examine(config, environment, shop_store, queues).await;
+            return found.unwrap_or_default();
+        }
+        Ok(Place::Url(url)) if part == Part::Search => {
+            return search::examine(config, (environment, &about), url, fields).await;
+        }
         Ok(Place::Url(url)) => {
             let message = format!("{} is not supported yet", kind_of(url));
-            return Finding::warning(about, message)
-                .advice(format!("`{}: embedded` needs no server", part.as_str()));
+            let advice = format!("`{}: embedded` needs no server", part.as_str());
+            return vec![Finding::warning(about, message).advice(advice)];
         }
-        Err(error) => return Finding::broken(about, error.to_string()),
+        Err(error) => return vec![Finding::broken(about, error.to_string())],
     };
-    let file = near(&path);
+    vec![of_file(&path, environment, part, about).await]
+}
+
+/// An embedded one.
+async fn of_file(
+    path: &std::path::Path,
+    environment: Environment,
+    part: Part,
+    about: String,
+) -> Finding {
+    let file = near(path);
     let looked = match part {
-        Part::Queue => waiting(&path, environment).await.map_err(|error| error.to_string()),
+        Part::Queue => waiting(path, environment).await.map_err(|error| error.to_string()),
         Part::Storage | Part::Search => {
-            kept(&path, environment, part).await.map_err(|error| error.to_string())
+            kept(path, environment, part).await.map_err(|error| error.to_string())
         }
     };
     match looked {

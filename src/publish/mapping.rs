@@ -3,13 +3,14 @@
 //! Answers for kinds that are what `document` writes of columns' values, and for one kind of each field
 //! that several resources write to one index. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::message::Message;
 use super::model::{Child, Model, OutletKind};
 use super::{Error, key};
-use crate::catalog::{Kind, Table};
+use crate::catalog::{Catalog, Kind, Table};
+use crate::manifest::{Manifests, Resource};
 use crate::store::{Field, FieldKind};
 
 /// The indexes that messages are for, with the fields of all resources that write to them.
@@ -33,6 +34,24 @@ pub fn declared<'m>(
     // What no resource writes has no fields, and isn't made.
     by_index.retain(|_, fields| !fields.is_empty());
     Ok(by_index)
+}
+
+/// The fields of all types of documents. Of resources that can't be resolved, or don't agree, nothing is
+/// said here.
+pub fn fields_by_type(catalog: &Catalog, manifests: &Manifests) -> BTreeMap<String, Vec<Field>> {
+    let model =
+        |(name, it): (&String, &Resource)| Model::new(name, &it.spec, catalog).ok().map(Arc::new);
+    let models: Vec<Arc<Model>> = manifests.resources.iter().filter_map(model).collect();
+    let kind = |kind: &OutletKind| match kind {
+        OutletKind::Search { kind, .. } => Some(kind.clone()),
+        OutletKind::Storage => None,
+    };
+    let outlets = models.iter().flat_map(|model| &model.outlets);
+    let kinds: BTreeSet<String> = outlets.filter_map(|outlet| kind(&outlet.kind)).collect();
+    kinds
+        .into_iter()
+        .filter_map(|kind| Some((kind.clone(), fields(&models, &kind).ok()?)))
+        .collect()
 }
 
 /// The fields of all documents of a type, by name.

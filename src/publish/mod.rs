@@ -41,6 +41,7 @@ use crate::{database, queue, store};
 
 pub use crew::Halt;
 pub use drain::Until;
+pub use mapping::fields_by_type;
 pub use names::queues_of;
 pub use order::{Order, Wait, Would, carry_out, prune, would};
 pub use pace::Pace;

@@ -11,6 +11,7 @@
 
 mod bulk;
 pub mod connection;
+mod health;
 mod look;
 mod mapping;
 mod place;
@@ -29,6 +30,7 @@ use super::{Fate, Field, Fresh, Hit, Operation, Page, Result, Store, Stored};
 use bulk::{Load, Order};
 pub use connection::{Address, Limits};
 use connection::{Connection, Patience};
+pub use health::{Facts, Index};
 use place::{Filled, Place, REBUILDING};
 use reply::Verdict;
 
@@ -68,6 +70,11 @@ impl Elastic {
         };
         let prefix = search.and_then(|search| search.prefix.as_deref());
         Self::open(&address, prefix, Limits::default()).await
+    }
+
+    /// What the server says of itself and of our indexes.
+    pub async fn facts(&self) -> Result<Facts> {
+        health::facts(&self.connection, &self.prefix).await
     }
 
     /// The name an index has at the server.

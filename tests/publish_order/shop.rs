@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use crate::places::Place;
 use crate::shop::Said;
 
+const EMBEDDED: &str = "{queue: embedded, storage: embedded, search: embedded}";
 const STORES: [&str; 2] = ["DE", "AT"];
 const LOCALES: [&str; 2] = ["de_DE", "en_US"];
 
@@ -90,14 +91,18 @@ pub struct World {
 
 impl World {
     pub async fn new(prod: Place, entities: i64) -> Self {
+        Self::on(prod, entities, EMBEDDED).await
+    }
+
+    /// With these queues and stores.
+    pub async fn on(prod: Place, entities: i64, publish: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("manifests")).unwrap();
         fs::write(folder.path().join("manifests/product.yaml"), RESOURCE).unwrap();
         fs::write(folder.path().join("test.db"), "").unwrap();
-        let publish = "publish: {queue: embedded, storage: embedded, search: embedded}";
         let text = format!(
             "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\ntables: {{allow: [\"*\"]}}\nenvironments:\n  \
-             PROD: {{database: '{}', {publish}}}\n  TEST: {{database: 'sqlite://test.db'}}\n",
+             PROD: {{database: '{}', publish: {publish}}}\n  TEST: {{database: 'sqlite://test.db'}}\n",
             prod.url
         );
         fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
