@@ -1,3 +1,3 @@
 //! Read stores on real servers.
 
-mod elastic;
+pub mod elastic;
