@@ -199,7 +199,7 @@ pub struct Search {
     pub prefix: Option<String>,
     /// As the server gives it out, encoded; instead of a user and a password in the URL.
     pub api_key: Option<Secret>,
-    /// As that of a queue.
+    /// As that of a queue, but beside those that are generally trusted.
     pub ca: Option<PathBuf>,
 }
 

@@ -63,7 +63,7 @@ async fn rebuilt(config: &Config, common: &Common, names: &[String]) -> Result<O
             Format::Json => output::json(&json!({ "indexes": indexes }))?,
             Format::Text if indexes.is_empty() => output::print("would rebuild nothing\n")?,
             Format::Text => {
-                output::print(&format!("would rebuild {}\n", visible(&indexes.join(", "))))?
+                output::print(&format!("would rebuild {}\n", visible(&indexes.join(", "))))?;
             }
         }
         return Ok(Outcome::Fine);

@@ -111,8 +111,7 @@ fn remembers(gc_deletes: Option<&str>) -> bool {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().unwrap_or_default();
     match &text[digits.len()..] {
-        "d" => number >= 1,
-        "h" => number >= 1,
+        "d" | "h" => number >= 1,
         "m" => number >= 60,
         "s" => number >= 3600,
         "ms" => number >= 3_600_000,

@@ -3,6 +3,7 @@
 //! Answers for kinds that are what `document` writes of columns' values, and for one kind of each field
 //! that several resources write to one index. Pure.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ pub fn declared<'m>(
         }
         let Some(kind) = &message.kind else { continue };
         let index = key::index(None, message.store.as_deref(), kind);
-        if !by_index.contains_key(&index) {
-            by_index.insert(index, fields(models, kind)?);
+        if let Entry::Vacant(entry) = by_index.entry(index) {
+            entry.insert(fields(models, kind)?);
         }
     }
     // What no resource writes has no fields, and isn't made.

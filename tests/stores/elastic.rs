@@ -47,6 +47,11 @@ impl Server {
         open(&self.url, &self.prefix, Limits::default()).await.unwrap()
     }
 
+    /// As the operator's file names it.
+    pub fn search(&self) -> String {
+        format!("{{url: '{}', prefix: {}}}", self.url, self.prefix)
+    }
+
     /// An index by its whole name.
     pub fn name(&self, index: &str) -> String {
         format!("{}_{index}", self.prefix)
@@ -369,6 +374,33 @@ async fn an_index_that_is_gone_is_made_again() {
         let mapping =
             server.ask("GET", &format!("/{}/_mapping", server.name("de_page")), Json::Null);
         assert!(mapping.to_string().contains("\"strict\""), "{mapping}");
+        server.remove();
+    }
+}
+
+/// Why nobody believes a message that is older than deletions are remembered.
+#[tokio::test]
+async fn a_deletion_is_remembered_for_as_long_as_the_index_says() {
+    for server in Server::all() {
+        let mut store = server.open().await;
+        for index in ["long", "short"] {
+            store.declare(index, &fields()).await.unwrap();
+        }
+        let settings = format!("/{}/_settings", server.name("short"));
+        server.ask("PUT", &settings, json!({"index.gc_deletes": "1ms"}));
+        for index in ["long", "short"] {
+            store.apply(&[write(index, "a", 5, "{}"), deletion(index, "a", 6)]).await.unwrap();
+        }
+        let late = |index| [write(index, "a", 4, "{}")];
+        let begun = Instant::now();
+        while store.apply(&late("short")).await.unwrap() != [Fate::Done] {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+            // It forgets old ones when it has to remember others.
+            server.ask("POST", &format!("/{}/_refresh", server.name("short")), Json::Null);
+            store.apply(&[deletion("short", "b", 1)]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(store.apply(&late("long")).await.unwrap(), [Fate::Outdated]);
         server.remove();
     }
 }

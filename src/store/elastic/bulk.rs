@@ -45,17 +45,16 @@ pub async fn write(
     loads: &[Load<'_>],
     order: Order,
 ) -> Result<Vec<Judged>> {
-    let mut writes: Vec<BoxFuture<'_, Result<Vec<Judged>>>> = Vec::new();
+    let mut bodies: Vec<BoxFuture<'_, Result<Vec<Judged>>>> = Vec::new();
     for (place, operations) in loads {
         for part in cut(operations, connection.limits.body_bytes) {
             let writer = Writer { connection, place };
             // Its body is made once it is its turn.
-            writes.push(async move { writer.write(part).await }.boxed());
+            bodies.push(async move { writer.write(part).await }.boxed());
         }
     }
     let at_once = if order == Order::Any { AT_ONCE } else { 1 };
-    let written = stream::iter(writes).buffered(at_once);
-    let judged: Vec<Vec<Judged>> = written.try_collect().await?;
+    let judged: Vec<Vec<Judged>> = stream::iter(bodies).buffered(at_once).try_collect().await?;
     Ok(judged.into_iter().flatten().collect())
 }
 

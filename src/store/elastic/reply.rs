@@ -93,12 +93,11 @@ fn verdict(operation: &Operation, Outcome { status, error }: Outcome) -> Verdict
         (_, "cluster_block_exception" | "unavailable_shards_exception") if status != 429 => {
             Verdict::Held { reason, passes: true }
         }
-        (_, "index_closed_exception") => Verdict::Held { reason, passes: false },
         (404, "index_not_found_exception") => Verdict::Gone,
         (400, "illegal_argument_exception") if has_no_writer() => {
             Verdict::Held { reason, passes: false }
         }
-        (401 | 403, _) => Verdict::Held { reason, passes: false },
+        (_, "index_closed_exception") | (401 | 403, _) => Verdict::Held { reason, passes: false },
         (409, _) => Verdict::Outdated,
         (429 | 502..=504, _) => Verdict::Busy(reason),
         (500.., _) => Verdict::Failed(reason),

@@ -187,12 +187,12 @@ async fn an_index_that_cannot_be_written_holds_its_messages() {
         let error = store.apply(&documents(2)).await.unwrap_err();
         assert!(error.passes() && error.to_string().contains("cluster_block_exception"), "{error}");
         server.ask("PUT", &settings, json!({"index.blocks.write": null}));
-        server.ask("POST", &format!("/{name}/_close"), json!({}));
+        server.ask("POST", &format!("/{name}/_close"), Json::Null);
         let error = store.apply(&documents(2)).await.unwrap_err();
         assert!(!error.passes() && error.to_string().contains("index_closed_exception"), "{error}");
         let error = store.get("i", &texts(&["k1"])).await.unwrap_err();
         assert!(error.to_string().contains("closed"), "{error}");
-        server.ask("POST", &format!("/{name}/_open"), json!({}));
+        server.ask("POST", &format!("/{name}/_open"), Json::Null);
         let aliases = server.ask("GET", &format!("/{name}/_alias"), Json::Null);
         let index = aliases.as_object().unwrap().keys().next().unwrap().clone();
         let add = |writes: bool| json!({"actions": [{"add": {"index": index, "alias": name, "is_write_index": writes}}]});

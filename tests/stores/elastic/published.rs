@@ -15,10 +15,7 @@ use crate::publish_order::shop::{Random, World};
 use crate::publish_order::shuffled_and_tripled_in;
 
 fn publish(server: &Server) -> String {
-    format!(
-        "{{queue: embedded, storage: embedded, search: {{url: '{}', prefix: {}}}}}",
-        server.url, server.prefix
-    )
+    format!("{{queue: embedded, storage: embedded, search: {}}}", server.search())
 }
 
 async fn world(server: &Server, entities: i64) -> World {
