@@ -261,10 +261,8 @@ fn queue(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Queue> {
     let format = fields.get("format", problems, word(FORMAT));
     let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
     fields.close(problems);
-    if format.is_none() && at.node.get("format").is_none() {
-        if let Some(url) = &url {
-            needs_format(at, url, problems);
-        }
+    if let (Some(url), None) = (&url, at.node.get("format")) {
+        needs_format(at, url, problems);
     }
     Some(Queue { url: url?, format, ca })
 }
