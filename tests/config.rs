@@ -246,3 +246,26 @@ fn http_is_understood_whole_or_refused() {
         assert_eq!(codes, [code], "{http}");
     }
 }
+
+#[test]
+fn queues_on_a_broker_need_a_format() {
+    for (queue, is_right) in [
+        ("embedded", true),
+        ("{DE: embedded}", true),
+        ("'amqp://mq.example'", false),
+        ("{DE: 'amqp://mq.example/de'}", false),
+        ("{url: 'amqps://mq.example'}", false),
+        ("{url: 'amqps://mq.example', format: spryker}", true),
+        ("{url: {DE: 'amqp://mq.example/de'}, format: batch}", true),
+    ] {
+        let text = SMALLEST.replace(
+            "\"postgres://p\"}",
+            &format!("\"postgres://p\", publish: {{queue: {queue}}}}}"),
+        );
+        let parsed = config::parse(Path::new("/etc/reconcile.yaml"), text.as_bytes(), &|_| None);
+        assert_eq!(parsed.is_ok(), is_right, "{queue}: {parsed:?}");
+        if let Err(problems) = parsed {
+            assert!(problems[0].message.contains("needs a `format`"), "{problems:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@ mod faults;
 mod foreign;
 mod interchange;
 mod rights;
+mod speed;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

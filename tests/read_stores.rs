@@ -140,13 +140,16 @@ fn an_environment_without_read_stores_says_what_to_add() {
 
 #[test]
 fn a_store_of_the_shop_may_have_its_own() {
-    let queue = "queue: {DE: embedded, AT: 'amqp://user:secret@host'}";
+    let queue = "queue: {DE: embedded, AT: 'kafka://user:secret@host'}";
     let folder = folder(&format!(", publish: {{{queue}, storage: 'rebis://u:secret@h'}}"));
     let path = folder.path();
     for (arguments, told) in [
         (&["queue", "dump", "q"][..], "PROD has a queue for each store of the shop (AT, DE)"),
         (&["queue", "dump", "q", "--store", "D"], "no queue for the store D"),
-        (&["queue", "list", "--store", "AT"], "`amqp://…` is not supported"),
+        (
+            &["queue", "list", "--store", "AT"],
+            "`kafka://…` is not supported; `embedded`, `amqp://…` and",
+        ),
         (&["queue", "dump", "q", "--store", "DE"], "PROD has no queue q"),
         (&["get", "k"], "`rebis://…` is not supported; `embedded`, `redis://…`"),
     ] {

@@ -7,7 +7,6 @@ use std::path::{Component, Path, PathBuf};
 use super::git::git;
 use super::http::http;
 use super::mail::mail;
-use super::target::EMBEDDED;
 use super::{
     Config, Environment, EnvironmentConfig, Limits, ManifestSource, MessageFormat, MobileApp,
     ModuleConfig, ProtectedRules, Publish, Queue, Results, Search, Secret, Storage, Tables, Target,
@@ -262,19 +261,20 @@ fn queue(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Queue> {
     let format = fields.get("format", problems, word(FORMAT));
     let ca = fields.get("ca", problems, |at, problems| file(at, folder, problems));
     fields.close(problems);
-    if format.is_none() && at.node.get("format").is_none() {
-        url.iter().for_each(|url| needs_format(at, url, problems));
+    if let (Some(url), None) = (&url, at.node.get("format")) {
+        needs_format(at, url, problems);
     }
     Some(Queue { url: url?, format, ca })
 }
 
 /// Only the operator knows who else reads what a broker holds.
 fn needs_format(at: &At<'_>, url: &Target, problems: &mut Problems) {
-    let is_of_others = match url {
-        Target::All(url) => url.expose() != EMBEDDED,
-        Target::ByStore(by) => by.values().any(|url| url.expose() != EMBEDDED),
+    let is_on_broker = |url: &Secret| url.expose().starts_with("amqp");
+    let is_read_by_others = match url {
+        Target::All(url) => is_on_broker(url),
+        Target::ByStore(by) => by.values().any(is_on_broker),
     };
-    if is_of_others {
+    if is_read_by_others {
         let message = format!(
             "`{}` needs a `format`: `spryker` where the original consumers read the messages, else `batch`; as \
              in `{{url: 'amqp://…', format: batch}}`",

@@ -362,9 +362,10 @@ impl Amqp {
             let Some(looked) = looked else { continue };
             let errors = format!("{queue}{ERROR_SUFFIX}");
             let failed = persist!(self, "looking at a queue of", self.look_now(&errors))?;
+            let ready = looked.message_count() as usize + self.on_their_way(queue);
             list.push(Depth {
                 queue: queue.clone(),
-                ready: u64::from(looked.message_count()),
+                ready: ready as u64,
                 unacknowledged: None,
                 failed: failed.map_or(0, |failed| u64::from(failed.message_count())),
             });
@@ -372,7 +373,17 @@ impl Amqp {
         Ok(list)
     }
 
+    /// Messages that the broker sent here, and that weren't handed out.
+    fn on_their_way(&mut self, queue: &str) -> usize {
+        let waiting = self.settling(queue).map(Intake::waiting);
+        // Of a connection that went nothing waits here.
+        waiting.and_then(Result::ok).unwrap_or_default()
+    }
+
     async fn purge_now(&mut self, queue: &str) -> Result<u64, Trouble> {
+        if let Some(intake) = self.settling(queue) {
+            intake.give_back(&[]).await?;
+        }
         let reader = self.reader().await?;
         crate::effect::before(crate::effect::Kind::Queue, "purge")?;
         let channel = reader.asking.channel(&reader.link).await?;

@@ -46,13 +46,10 @@ pub async fn depths(config: &Config, known: &[String]) -> Vec<Depths> {
     }
     join_all(places.into_iter().map(|(environment, store)| async move {
         let looking = tokio::time::timeout(ANSWER, looked(config, environment, store, known)).await;
-        let queues = match looking {
-            Ok(queues) => queues.map_err(|error| error.to_string()),
-            Err(_) => {
-                let seconds = ANSWER.as_secs();
-                Err(format!("the queue of {environment}: no answer within {seconds} seconds"))
-            }
-        };
+        let queues = looking.map_or_else(
+            |_| Err(format!("no answer within {} seconds", ANSWER.as_secs())),
+            |queues| queues.map_err(|error| error.to_string()),
+        );
         Depths { environment, store: store.map(str::to_owned), queues }
     }))
     .await

@@ -82,7 +82,8 @@ async fn one_poison_message_among_ten_thousand() {
     bodies.insert(6_543, "{\"write\":{\"key\":".into());
     world.send(queue, &bodies).await;
     let said = world.reconcile(&["worker", "--stop-when-empty", "--format", "json"]).ends_with(1);
-    let counts: Json = serde_json::from_str(&said.out).unwrap();
+    let mut values = serde_json::Deserializer::from_str(&said.out).into_iter::<Json>();
+    let counts = values.next().unwrap().unwrap();
     assert_eq!(counts["written"], 10_000, "{counts}");
     assert_eq!(counts["failed"], 1, "{counts}");
     let said = world.reconcile(&["get", "kv:product:de:de_de:x9999"]).ends_with(0);
@@ -93,4 +94,40 @@ async fn one_poison_message_among_ten_thousand() {
     assert!(said.out.starts_with("1 message "), "{}", said.out);
     let said = world.reconcile(&["queue", "purge", queue, "--yes"]).ends_with(0);
     assert!(said.out.starts_with("1 message "), "{}", said.out);
+}
+
+/// Between a write to a store and its acknowledgement, or before either: what was taken comes again.
+#[tokio::test]
+async fn a_worker_that_is_killed_before_it_acknowledges_loses_nothing() {
+    let Some(rabbit) = Rabbit::shared() else { return };
+    let world = World::new(Place::sqlite("").await, 30).await;
+    let url = rabbit.vhost(&fresh("killed"));
+    moved(&world, &format!("{{url: '{url}', format: spryker}}"));
+    for effect in ["kill:1:queue", "kill:2:queue", "kill:3:queue"] {
+        for store in ["storage", "search"] {
+            fs::remove_file(world.path().join(format!("state/PROD/{store}.db"))).unwrap();
+        }
+        world.reconcile(&["sync:data", "--no-wait"]).ends_with(0);
+        let variables = [("RECONCILE_TEST_EFFECT", effect)];
+        let arguments = ["worker", "--stop-when-empty"];
+        let program = env!("CARGO_BIN_EXE_reconcile");
+        crate::shop::run(world.path(), program, &arguments, &variables).ends_with(-1);
+        world.reconcile(&arguments).ends_with(0);
+        world.check().await;
+    }
+}
+
+/// One statement to the broker that fails is said again over a new connection.
+#[tokio::test]
+async fn a_connection_that_breaks_at_any_statement_is_opened_again() {
+    let Some(rabbit) = Rabbit::shared() else { return };
+    let world = World::new(Place::sqlite("").await, 12).await;
+    let url = rabbit.vhost(&fresh("broken"));
+    moved(&world, &format!("{{url: '{url}', format: batch}}"));
+    for effect in ["fail:1:queue", "fail:2:queue", "fail:3:queue", "fail:4:queue"] {
+        let variables = [("RECONCILE_TEST_EFFECT", effect)];
+        let program = env!("CARGO_BIN_EXE_reconcile");
+        crate::shop::run(world.path(), program, &["sync:data"], &variables).ends_with(0);
+        world.check().await;
+    }
 }

@@ -42,8 +42,10 @@ pub struct Intake {
     channel: Channel,
     generation: u64,
     consumer: Option<Consumer>,
-    /// How many the broker sends without an acknowledgement.
+    /// How many the broker sends the consumer without an acknowledgement.
     ahead: usize,
+    /// The last tag of the consumers before it, whose messages it doesn't count.
+    before: u64,
     /// Received, and not handed out.
     ready: VecDeque<Received>,
     /// Handed out: the channel's tags.
@@ -60,6 +62,7 @@ impl Intake {
             generation,
             consumer: None,
             ahead: 0,
+            before: 0,
             ready: VecDeque::new(),
             out: BTreeSet::new(),
             largest: None,
@@ -73,8 +76,11 @@ impl Intake {
     /// Waits for the first message, for at most `wait`; with no time to wait, until it is sure that none is
     /// on its way here.
     pub async fn fill(&mut self, most: usize, wait: Duration) -> Result<(), Trouble> {
-        self.consume(most).await?;
         self.receive()?;
+        if self.ready.is_empty() {
+            self.consume(most).await?;
+            self.receive()?;
+        }
         if !self.ready.is_empty() {
             return Ok(());
         }
@@ -117,7 +123,17 @@ impl Intake {
             self.out.insert(received.delivery_tag);
             tags.push((self.generation << TAG_BITS) | received.delivery_tag);
         }
-        self.settle(&tags, Settle::Back).await
+        self.settle(&tags, Settle::Back).await?;
+        // What is asked next over another channel finds them there.
+        self.count().await?;
+        Ok(())
+    }
+
+    /// How many messages the queue holds for others.
+    async fn count(&self) -> Result<u32, Trouble> {
+        let queue = self.queue.as_str().into();
+        let asking = self.channel.queue_declare(queue, passively(), FieldTable::default());
+        Ok(answered(asking).await?.message_count())
     }
 
     /// Settles what was handed out by this channel; tags of others came again or will.
@@ -156,18 +172,27 @@ impl Intake {
         Ok(())
     }
 
+    /// Received, and not handed out.
+    pub fn waiting(&mut self) -> Result<usize, Trouble> {
+        self.receive()?;
+        Ok(self.ready.len())
+    }
+
     /// Has the broker send as many ahead as are wanted now.
     async fn consume(&mut self, most: usize) -> Result<(), Trouble> {
         let fitting = HAND_BYTES / (self.largest.unwrap_or(UNSEEN_BYTES) + EXTRA_BYTES);
         let wanted = most.min(fitting).clamp(1, MOST_AHEAD);
-        let is_spent = self.ready.is_empty() && self.out.len() >= self.ahead;
-        // What wasn't acknowledged counts.
-        let wanted = if is_spent { self.out.len() + wanted } else { wanted };
-        let fits = self.ahead >= wanted && self.ahead / 2 <= wanted.max(most.min(fitting));
-        if self.consumer.is_some() && fits {
+        let is_spent = self.out.range(self.before + 1..).count() >= self.ahead;
+        let fits = self.ahead >= wanted && self.ahead / 2 <= wanted;
+        if self.consumer.is_some() && fits && !is_spent {
             return Ok(());
         }
         self.cancel().await?;
+        // More than those are wanted only when they are settled.
+        if !self.ready.is_empty() {
+            return Ok(());
+        }
+        self.before = self.out.last().copied().unwrap_or(self.before);
         let count = u16::try_from(wanted).unwrap_or(u16::MAX);
         answered(self.channel.basic_qos(count, BasicQosOptions::default())).await?;
         let consuming = self.channel.basic_consume(
@@ -225,9 +250,7 @@ impl Intake {
         const COMING: Duration = Duration::from_secs(1);
         let mut waiting = 0;
         for _ in 0..2 {
-            let queue = self.queue.as_str().into();
-            let asking = self.channel.queue_declare(queue, passively(), FieldTable::default());
-            waiting = answered(asking).await?.message_count();
+            waiting = self.count().await?;
             self.receive()?;
             if !self.ready.is_empty() {
                 return Ok(());

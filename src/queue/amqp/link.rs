@@ -3,8 +3,8 @@
 //! Answers for coming about within a limit or not at all, and for leaving nothing behind when it hangs:
 //! lapin waits in a thread of its own for as long as the socket is open.
 
-use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -33,7 +33,7 @@ struct Socket(Arc<Mutex<Handle>>);
 
 enum Handle {
     None,
-    Open(OwnedFd),
+    Open(TcpStream),
     Severed,
 }
 
@@ -42,7 +42,8 @@ impl Handle {
         if matches!(self, Self::Severed) {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
-        *self = Self::Open(socket.try_clone_to_owned()?);
+        let socket = TcpStream::from(socket.try_clone_to_owned()?);
+        *self = Self::Open(socket);
         Ok(())
     }
 }
@@ -52,7 +53,7 @@ impl Drop for Socket {
         let handle = std::mem::replace(&mut *locked(&self.0), Handle::Severed);
         if let Handle::Open(socket) = handle {
             // One that is closed already is what is wanted.
-            let _ = std::net::TcpStream::from(socket).shutdown(Shutdown::Both);
+            let _ = socket.shutdown(Shutdown::Both);
         }
     }
 }
@@ -79,7 +80,7 @@ impl Link {
                     within.map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut))??;
                 match &stream {
                     AsyncTcpStream::Plain(plain) => {
-                        locked(&handle).remember(plain.get_ref().as_fd())?
+                        locked(&handle).remember(plain.get_ref().as_fd())?;
                     }
                     AsyncTcpStream::Rustls(tls) => {
                         locked(&handle).remember(tls.get_ref().0.get_ref().as_fd())?;
@@ -91,17 +92,13 @@ impl Link {
             },
             options,
         );
-        match tokio::time::timeout(CONNECT * 2, opening).await {
-            Ok(connection) => {
-                let connection = connection?;
-                let events = Mutex::new(Box::pin(connection.events_listener()) as Pin<Box<_>>);
-                Ok(Self { connection, _socket: socket, events, blocked: None })
-            }
-            Err(_) => {
-                let seconds = (CONNECT * 2).as_secs();
-                Err(Trouble::Gone(format!("it let nobody in within {seconds} seconds")))
-            }
-        }
+        let Ok(connection) = tokio::time::timeout(CONNECT * 2, opening).await else {
+            let seconds = (CONNECT * 2).as_secs();
+            return Err(Trouble::Gone(format!("it let nobody in within {seconds} seconds")));
+        };
+        let connection = connection?;
+        let events = Mutex::new(Box::pin(connection.events_listener()) as Pin<Box<_>>);
+        Ok(Self { connection, _socket: socket, events, blocked: None })
     }
 
     pub async fn channel(&self) -> Result<Channel, Trouble> {

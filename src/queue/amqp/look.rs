@@ -113,10 +113,9 @@ impl Amqp {
         let unbinding =
             channel.queue_unbind(queue.into(), queue.into(), key.into(), FieldTable::default());
         match answered(unbinding).await {
-            Ok(()) => Ok(true),
             Err(trouble) if trouble.is(ACCESS_REFUSED) => Ok(false),
-            // There is no such exchange, which is told as not being bound.
-            Err(Trouble::Refused { .. }) => Ok(true),
+            // Where there is no such exchange, that is told as not being bound.
+            Ok(()) | Err(Trouble::Refused { .. }) => Ok(true),
             Err(trouble) => Err(trouble),
         }
     }
