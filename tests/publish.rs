@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 
 use crate::places::Place;
 use crate::shop::{Said, Shop, change, reconcile};
+use crate::stores::ReadStores;
 
 const RESOURCE: &str = r#"apiVersion: reconcile/v1
 kind: Resource
@@ -76,15 +77,16 @@ fn products(number: u64) -> String {
     sql
 }
 
-fn folder(place: &Place) -> tempfile::TempDir {
+fn folder(place: &Place, stores: &ReadStores) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("manifests")).unwrap();
     fs::write(folder.path().join("manifests/product.yaml"), RESOURCE).unwrap();
     let text = format!(
         "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\nenvironments:\n  PROD: \
-         {{database: '{}', publish: {{queue: embedded, storage: embedded, search: embedded}}}}\n  \
+         {{database: '{}', publish: {}}}\n  \
          TEST: {{database: 'sqlite://test.db'}}\ntables: {{allow: [product*]}}\n",
-        place.url
+        place.url,
+        stores.yaml()
     );
     fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
     folder
@@ -149,9 +151,10 @@ async fn damage(path: &Path) {
     search.close().await.unwrap();
 }
 
-async fn story(place: &Place, number: u64) {
-    let folder = folder(place);
+async fn story(place: &Place, stores: &ReadStores, number: u64) {
+    let folder = folder(place, stores);
     let path = folder.path();
+    stores.lose(path, "product_abstract");
     fs::write(path.join("test.db"), "").unwrap();
     let said = trigger(path, &[]).ends_with(1);
     assert!(said.err.contains("--create-tables` makes it"), "{}", said.err);
@@ -174,14 +177,7 @@ async fn story(place: &Place, number: u64) {
     let said = reconcile(path, &["search", "at_page", "Saule", "7"]).ends_with(0);
     assert!(said.out.contains("\"sku\":\"SKU-7\""), "{}", said.out);
 
-    for name in ["storage.db", "search.db"] {
-        for file in fs::read_dir(path.join("state/PROD")).unwrap() {
-            let file = file.unwrap().path();
-            if file.file_name().unwrap().to_str().unwrap().starts_with(name) {
-                fs::remove_file(file).unwrap();
-            }
-        }
-    }
+    stores.lose(path, "product_abstract");
     let said = reconcile(path, &["verify"]).ends_with(1);
     assert!(said.out.contains(&format!("{} missing, 0 outdated", number * KEYS)), "{}", said.out);
     let done = counts(reconcile(path, &["sync:data", "--format", "json"]));
@@ -237,28 +233,42 @@ fn number() -> u64 {
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_sqlite() {
     let place = Place::sqlite(&products(number())).await;
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
 }
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_postgresql() {
     let Some(place) = Place::postgres(&products(number())).await else { return };
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
 }
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_mariadb() {
     let Some(place) = Place::mariadb(&products(number())).await else { return };
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_tables_say_with_a_storage_on_redis() {
+    let Some(stores) = ReadStores::redis() else { return };
+    let place = Place::sqlite(&products(number())).await;
+    story(&place, &stores, number()).await;
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_tables_say_with_a_storage_on_a_cluster_of_redis() {
+    let Some(stores) = ReadStores::redis_cluster() else { return };
+    let place = Place::sqlite(&products(number())).await;
+    story(&place, &stores, number()).await;
 }
 
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let place = Place::sqlite(&products(2)).await;
-    let folder = folder(&place);
+    let folder = folder(&place, &ReadStores::embedded());
     let path = folder.path();
     fs::write(path.join("test.db"), "").unwrap();
     let cases: [(&[&str], &str); 4] = [

@@ -5,6 +5,7 @@
 
 mod access;
 mod host;
+mod redis;
 mod stores;
 mod structure;
 

@@ -1,6 +1,6 @@
 //! The queues and read stores of each environment: whether they can be used, and what waits in them.
 
-use super::Finding;
+use super::{Finding, redis};
 use crate::config::target::{Part, Place, kind_of};
 use crate::config::{Config, Environment};
 use crate::escape::near;
@@ -14,7 +14,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     for environment in [Environment::Prod, Environment::Test] {
         for part in Part::ALL {
             for shop_store in config.stores_of(environment, part).unwrap_or_default() {
-                findings.push(of(config, environment, part, shop_store).await);
+                findings.extend(of(config, environment, part, shop_store).await);
             }
         }
     }
@@ -26,19 +26,26 @@ async fn of(
     environment: Environment,
     part: Part,
     shop_store: Option<&str>,
-) -> Finding {
+) -> Vec<Finding> {
     let mut about = format!("{environment} {}", part.as_str());
     if let Some(store) = shop_store {
         about = format!("{about} {store}");
     }
     let path = match config.place_of(environment, part, shop_store) {
         Ok(Place::Embedded(path)) => path,
+        Ok(Place::Url(url)) if part == Part::Storage && store::redis::is_one(url) => {
+            return redis::examine(
+                &about,
+                store::redis::of(config, environment, shop_store, url).await,
+            )
+            .await;
+        }
         Ok(Place::Url(url)) => {
             let message = format!("{} is not supported yet", kind_of(url));
-            return Finding::warning(about, message)
-                .advice(format!("`{}: embedded` needs no server", part.as_str()));
+            let advice = format!("`{}: embedded` needs no server", part.as_str());
+            return vec![Finding::warning(about, message).advice(advice)];
         }
-        Err(error) => return Finding::broken(about, error.to_string()),
+        Err(error) => return vec![Finding::broken(about, error.to_string())],
     };
     let file = near(&path);
     let looked = match part {
@@ -47,7 +54,7 @@ async fn of(
             kept(&path, environment, part).await.map_err(|error| error.to_string())
         }
     };
-    match looked {
+    vec![match looked {
         Ok(None) => Finding::ok(about, format!("{file} is made when it is needed")),
         Ok(Some(Looked { said, failed: None })) => Finding::ok(about, format!("{file}: {said}")),
         Ok(Some(Looked { said, failed: Some(queue) })) => Finding::warning(
@@ -60,7 +67,7 @@ async fn of(
         )),
         Err(error) => Finding::broken(about, error)
             .advice(format!("see {file}: whether this account may read and write it")),
-    }
+    }]
 }
 
 struct Looked {

@@ -15,6 +15,7 @@ use super::worker::operation;
 use super::{Error, key, publisher};
 use crate::config::target::Part;
 use crate::database::Value;
+use crate::escape::visible;
 
 /// Keys of a store looked at at once.
 const PAGE: usize = 2000;
@@ -248,6 +249,23 @@ impl Shop<'_> {
             found.push(self.found(at, Difference::Orphaned, names, (message, stored.version)));
         }
         Ok(())
+    }
+
+    /// Says which storages lost what was written to them before; once.
+    pub async fn lost(&mut self) -> Result<Vec<String>, Error> {
+        let (config, environment) = (self.config, self.environment);
+        let mut said = Vec::new();
+        for store in config.stores_of(environment, Part::Storage).unwrap_or_default() {
+            if self.store(Part::Storage, store).await?.is_another().await? {
+                let of = store
+                    .map_or_else(String::new, |store| format!(" for the store {}", visible(store)));
+                said.push(format!(
+                    "the storage of {environment}{of} lost what was written to it before: it was started \
+                     empty, or restored; `reconcile sync:data` fills it again"
+                ));
+            }
+        }
+        Ok(said)
     }
 
     /// Sends what mends the differences, each with a version above that of the store; returns how much.

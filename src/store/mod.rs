@@ -96,7 +96,7 @@ pub async fn open(
 ) -> Result<Box<dyn Store>> {
     Ok(match config.place_of(environment, part, shop_store)? {
         Place::Embedded(path) => Box::new(Embedded::open(&path, environment, part).await?),
-        Place::Url(url) => server(config, environment, part, url).await?,
+        Place::Url(url) => server(config, environment, part, shop_store, url).await?,
     })
 }
 
@@ -112,7 +112,7 @@ pub async fn look(
             let looked = Embedded::look(&path, environment, part).await?;
             looked.map(|store| Box::new(store) as Box<dyn Store>)
         }
-        Place::Url(url) => Some(server(config, environment, part, url).await?),
+        Place::Url(url) => Some(server(config, environment, part, shop_store, url).await?),
     })
 }
 
@@ -121,13 +121,12 @@ async fn server(
     config: &Config,
     environment: Environment,
     part: Part,
+    shop_store: Option<&str>,
     url: &Secret,
 ) -> Result<Box<dyn Store>> {
-    let publish = config.environment(environment).publish.as_ref();
-    match (part, url.expose().split_once("://").map(|(scheme, _)| scheme)) {
-        (Part::Storage, Some("redis" | "rediss")) => {
-            let ca = publish.and_then(|publish| publish.storage.as_ref()?.ca.as_deref());
-            Ok(Box::new(Redis::open(url, ca, environment).await?))
+    match part {
+        Part::Storage if redis::is_one(url) => {
+            Ok(Box::new(redis::of(config, environment, shop_store, url).await?))
         }
         _ => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
     }
@@ -214,6 +213,12 @@ pub trait Store: Send {
         words: &'a str,
         most: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>>;
+
+    /// Whether it isn't the store that this installation wrote to before, so that what was written is gone:
+    /// it was started empty, or restored. Told once; from then on this is the one.
+    fn is_another(&mut self) -> BoxFuture<'_, Result<bool>> {
+        Box::pin(async { Ok(false) })
+    }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>>;
 }

@@ -1,7 +1,5 @@
 //! What is Redis' own: other programs' values, servers that are full, empty, replicas, or gone.
 
-use std::path::Path;
-
 use reconcile::config::target::{Part, Place};
 use reconcile::config::{Config, Environment};
 use reconcile::store::{self, Error, Fate, Operation, Store, Stored};
@@ -14,8 +12,9 @@ use crate::certificates;
 use crate::process::eventually;
 
 fn own(url: &str, prefix: String) -> Own {
-    let config = config(Path::new("/nowhere"), &format!("{{storage: '{url}'}}"));
-    Own { config, part: Part::Storage, index: String::new(), prefix, _held: Box::new(()) }
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &format!("{{storage: '{url}'}}"));
+    Own { config, part: Part::Storage, index: String::new(), prefix, _held: Box::new(folder) }
 }
 
 pub fn single() -> Option<Own> {
@@ -47,7 +46,9 @@ async fn opened(config: &Config) -> store::Result<Box<dyn Store>> {
 }
 
 async fn with_url(url: &str) -> store::Result<Box<dyn Store>> {
-    opened(&config(Path::new("/nowhere"), &format!("{{storage: '{url}'}}"))).await
+    // What is written through it is a document of a test that has its folder.
+    let folder = tempfile::tempdir().unwrap();
+    opened(&config(folder.path(), &format!("{{storage: '{url}'}}"))).await
 }
 
 async fn versions_beside_documents(url: &str, own: &Own) {

@@ -55,6 +55,23 @@ pub fn set(url: &str, key: &str, value: &str) {
     }
 }
 
+/// Removes the documents whose keys begin so, with their versions, from all nodes.
+pub fn forget(url: &str, prefix: &str) {
+    let (hosts, database) = url.trim_start_matches("redis://").split_once('/').unwrap_or((url, ""));
+    for host in hosts.trim_start_matches("redis://").split(',') {
+        let mut node = connect(&format!("redis://{host}/{database}"));
+        let keys = |node: &mut Connection, pattern: String| -> Vec<String> {
+            node.scan_match(pattern).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let patterns = [format!("{prefix}*"), format!("reconcile:version:{{{prefix}*")];
+        let all: Vec<_> = patterns.into_iter().flat_map(|it| keys(&mut node, it)).collect();
+        for key in all {
+            // A replica has them, too, and loses them with its primary.
+            let _ = node.del::<_, u64>(key);
+        }
+    }
+}
+
 pub fn is_there() -> bool {
     database().is_some()
 }
