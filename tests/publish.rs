@@ -2,6 +2,7 @@
 
 mod interrupt;
 mod progress;
+mod redis;
 
 use std::fmt::Write as _;
 use std::fs;

@@ -19,14 +19,19 @@ impl ReadStores {
         Self { queue, storage, search }
     }
 
+    /// With a storage at this URL.
+    pub fn with_storage(url: &str) -> Self {
+        Self { storage: url.to_owned(), ..Self::embedded() }
+    }
+
     /// A storage on one server of Redis; `None` where there is none.
     pub fn redis() -> Option<Self> {
-        Some(Self { storage: redis_server::database()?, ..Self::embedded() })
+        Some(Self::with_storage(&redis_server::database()?))
     }
 
     pub fn redis_cluster() -> Option<Self> {
         let (storage, _) = redis_server::cluster()?;
-        Some(Self { storage, ..Self::embedded() })
+        Some(Self::with_storage(&storage))
     }
 
     pub fn yaml(&self) -> String {

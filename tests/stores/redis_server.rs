@@ -227,6 +227,17 @@ impl Cluster {
         }
     }
 
+    /// Begins to move so many slots from all other primaries to the first one.
+    pub fn moves_slots(&self, number: usize) -> Child {
+        let first = &self.servers[0];
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query(&mut first.connect()).unwrap();
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "reshard", &format!("127.0.0.1:{}", first.port)]);
+        command.args(["--cluster-from", "all", "--cluster-to", &id, "--cluster-yes"]);
+        command.args(["--cluster-slots", &number.to_string(), "--cluster-pipeline", "1"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
+    }
+
     /// One of the primaries, by its place.
     pub fn primary(&self) -> usize {
         self.servers.iter().position(is_primary).unwrap()
