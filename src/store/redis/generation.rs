@@ -48,6 +48,8 @@ impl Redis {
     pub(super) async fn is_another_now(&mut self) -> Result<bool> {
         let is_another = self.is_noted_otherwise().await?;
         if is_another {
+            // Also where the server was emptied while it ran.
+            self.is_marked = false;
             self.mark_first().await?;
             self.note_mark().await?;
         }
