@@ -28,6 +28,7 @@ mod large;
 mod locks;
 mod mail;
 mod manifests;
+mod networks;
 mod places;
 mod process;
 mod properties;

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-
+use network::Network;
 
 use crate::places::Place;
-use crate::publish_order::{Random, World};
+use crate::publish_order::shop::{Random, World};
 use crate::stores::ReadStores;
 
 const NETWORKS: usize = 4;
@@ -63,7 +63,8 @@ impl Drop for Worker {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_in_four_networks_of_which_one_is_cut_off_and_one_killed() {
-    let (Some(stores), Some(place)) = (ReadStores::servers(), Place::postgres("").await) else {
+    let (Some(stores), Some(place)) = (ReadStores::servers("batch"), Place::postgres("").await)
+    else {
         return;
     };
     let Some(networks) = Network::make(NETWORKS) else { return };
@@ -77,7 +78,9 @@ async fn workers_in_four_networks_of_which_one_is_cut_off_and_one_killed() {
     while round < 6 || cut.is_some() {
         let touched: Vec<_> = world.change(&mut random).await.iter().map(i64::to_string).collect();
         let ids = touched.join(",");
-        world.reconcile(&["publish:trigger-events", "--no-wait", "-r", "product", "-i", &ids]).ends_with(0);
+        world
+            .reconcile(&["publish:trigger-events", "--no-wait", "-r", "product", "-i", &ids])
+            .ends_with(0);
         world.reconcile(&["sync:data", "--no-wait"]).ends_with(0);
         match round {
             1 => {

@@ -2,6 +2,7 @@
 
 mod interrupt;
 mod progress;
+mod redis;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,6 +14,7 @@ use serde_json::Value as Json;
 
 use crate::places::Place;
 use crate::shop::{Said, Shop, change, reconcile};
+use crate::stores::ReadStores;
 use crate::stores::elastic::Server;
 
 const RESOURCE: &str = r#"apiVersion: reconcile/v1
@@ -77,19 +79,16 @@ fn products(number: u64) -> String {
     sql
 }
 
-fn folder(place: &Place) -> tempfile::TempDir {
-    folder_with(place, "embedded")
-}
-
-fn folder_with(place: &Place, search: &str) -> tempfile::TempDir {
+fn folder(place: &Place, stores: &ReadStores) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("manifests")).unwrap();
     fs::write(folder.path().join("manifests/product.yaml"), RESOURCE).unwrap();
     let text = format!(
         "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\nenvironments:\n  PROD: \
-         {{database: '{}', publish: {{queue: embedded, storage: embedded, search: {search}}}}}\n  \
+         {{database: '{}', publish: {}}}\n  \
          TEST: {{database: 'sqlite://test.db'}}\ntables: {{allow: [product*]}}\n",
-        place.url
+        place.url,
+        stores.yaml()
     );
     fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
     folder
@@ -154,16 +153,10 @@ async fn damage(path: &Path) {
     search.close().await.unwrap();
 }
 
-async fn story(place: &Place, number: u64) {
-    story_with(place, number, None).await;
-}
-
-async fn story_with(place: &Place, number: u64, server: Option<&Server>) {
-    let folder = match server {
-        Some(server) => folder_with(place, &server.search()),
-        None => folder(place),
-    };
+async fn story(place: &Place, stores: &ReadStores, number: u64) {
+    let folder = folder(place, stores);
     let path = folder.path();
+    stores.lose(path, "product_abstract");
     fs::write(path.join("test.db"), "").unwrap();
     let said = trigger(path, &[]).ends_with(1);
     assert!(said.err.contains("--create-tables` makes it"), "{}", said.err);
@@ -183,21 +176,11 @@ async fn story_with(place: &Place, number: u64, server: Option<&Server>) {
     verified(path, number * KEYS);
     let said = reconcile(path, &["get", "product_abstract:de:de_de:sku:sku-1"]).ends_with(0);
     assert!(said.out.starts_with("{\"id\":3,\"_timestamp\":"), "{}", said.out);
-    let word = if server.is_some() { "säule" } else { "Saule" };
+    let word = if stores.folds_accents() { "Saule" } else { "säule" };
     let said = reconcile(path, &["search", "at_page", word, "7"]).ends_with(0);
     assert!(said.out.contains("\"sku\":\"SKU-7\""), "{}", said.out);
 
-    for name in ["storage.db", "search.db"] {
-        for file in fs::read_dir(path.join("state/PROD")).unwrap() {
-            let file = file.unwrap().path();
-            if file.file_name().unwrap().to_str().unwrap().starts_with(name) {
-                fs::remove_file(file).unwrap();
-            }
-        }
-    }
-    if let Some(server) = server {
-        server.remove();
-    }
+    stores.lose(path, "product_abstract");
     let said = reconcile(path, &["verify"]).ends_with(1);
     assert!(said.out.contains(&format!("{} missing, 0 outdated", number * KEYS)), "{}", said.out);
     let done = counts(reconcile(path, &["sync:data", "--format", "json"]));
@@ -253,21 +236,21 @@ fn number() -> u64 {
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_sqlite() {
     let place = Place::sqlite(&products(number())).await;
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
 }
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_postgresql() {
     let Some(place) = Place::postgres(&products(number())).await else { return };
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
 }
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_on_mariadb() {
     let Some(place) = Place::mariadb(&products(number())).await else { return };
-    story(&place, number()).await;
+    story(&place, &ReadStores::embedded(), number()).await;
     place.remove().await;
 }
 
@@ -275,16 +258,42 @@ async fn what_is_published_is_what_the_tables_say_on_mariadb() {
 async fn what_is_published_is_what_the_tables_say_on_search_servers() {
     for server in Server::all() {
         let place = Place::sqlite(&products(number())).await;
-        story_with(&place, number(), Some(&server)).await;
+        let stores = ReadStores::with_search(server);
+        story(&place, &stores, number()).await;
+        stores.lose(Path::new("."), "product_abstract");
         place.remove().await;
-        server.remove();
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_tables_say_with_a_storage_on_redis() {
+    let Some(stores) = ReadStores::redis() else { return };
+    let place = Place::sqlite(&products(number())).await;
+    story(&place, &stores, number()).await;
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_tables_say_with_a_storage_on_a_cluster_of_redis() {
+    let Some(stores) = ReadStores::redis_cluster() else { return };
+    let place = Place::sqlite(&products(number())).await;
+    story(&place, &stores, number()).await;
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_the_tables_say_with_nothing_embedded() {
+    for format in ["batch", "spryker"] {
+        let Some(stores) = ReadStores::servers(format) else { return };
+        let Some(place) = Place::postgres(&products(number())).await else { return };
+        story(&place, &stores, number()).await;
+        stores.lose(Path::new("."), "product_abstract");
+        place.remove().await;
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
     let place = Place::sqlite(&products(2)).await;
-    let folder = folder(&place);
+    let folder = folder(&place, &ReadStores::embedded());
     let path = folder.path();
     fs::write(path.join("test.db"), "").unwrap();
     let cases: [(&[&str], &str); 4] = [

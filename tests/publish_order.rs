@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use reconcile::publish::message::{Event, Message, Parsed, Which, parse};
 
 use crate::places::Place;
+use crate::stores::ReadStores;
 use shop::{Random, World};
 
 const QUEUES: [&str; 2] = ["sync.storage.product", "sync.search.product"];
@@ -69,8 +70,8 @@ fn work(world: &World, queues: &[&str], beside: &[&str]) {
 }
 
 /// Changes, swaps and deletions, with messages of earlier rounds coming late.
-async fn shuffled_and_tripled(prod: Place, rounds: usize, entities: i64) {
-    shuffled_and_tripled_in(World::new(prod, entities).await, rounds).await;
+async fn shuffled_and_tripled(prod: Place, stores: ReadStores, rounds: usize, entities: i64) {
+    shuffled_and_tripled_in(World::new(prod, stores, entities).await, rounds).await;
 }
 
 /// The same with queues and stores of whatever kind.
@@ -106,19 +107,26 @@ pub async fn shuffled_and_tripled_in(mut world: World, rounds: usize) {
 
 #[tokio::test]
 async fn messages_three_times_in_any_order_on_sqlite() {
-    shuffled_and_tripled(Place::sqlite("").await, 3, 60).await;
+    shuffled_and_tripled(Place::sqlite("").await, ReadStores::embedded(), 3, 60).await;
 }
 
 #[tokio::test]
 async fn messages_three_times_in_any_order_on_postgres() {
     let Some(place) = Place::postgres("").await else { return };
-    shuffled_and_tripled(place, 2, 40).await;
+    shuffled_and_tripled(place, ReadStores::embedded(), 2, 40).await;
 }
 
 #[tokio::test]
 async fn messages_three_times_in_any_order_on_mariadb() {
     let Some(place) = Place::mariadb("SELECT 1").await else { return };
-    shuffled_and_tripled(place, 2, 40).await;
+    shuffled_and_tripled(place, ReadStores::embedded(), 2, 40).await;
+}
+
+#[tokio::test]
+async fn messages_three_times_in_any_order_to_a_storage_on_redis() {
+    for stores in [ReadStores::redis(), ReadStores::redis_cluster()].into_iter().flatten() {
+        shuffled_and_tripled(Place::sqlite("").await, stores, 2, 40).await;
+    }
 }
 
 /// A worker that ends itself before its n-th effect; whether it came so far.
@@ -137,9 +145,9 @@ fn is_killed(world: &World, at: usize) -> bool {
     }
 }
 
-async fn killed_at_any_step(prod: Place, stride: usize) {
+async fn killed_at_any_step(prod: Place, stores: ReadStores, stride: usize) {
     let mut random = Random(7);
-    let mut world = World::new(prod, 12).await;
+    let mut world = World::new(prod, stores, 12).await;
     let stride = if is_full() { 1 } else { stride };
     let mut kills = 0;
     for at in (1..).step_by(stride) {
@@ -161,27 +169,33 @@ async fn killed_at_any_step(prod: Place, stride: usize) {
 
 #[tokio::test]
 async fn a_worker_killed_at_any_step_on_sqlite() {
-    killed_at_any_step(Place::sqlite("").await, 19).await;
+    killed_at_any_step(Place::sqlite("").await, ReadStores::embedded(), 19).await;
 }
 
 #[tokio::test]
 async fn a_worker_killed_at_any_step_on_postgres() {
     let Some(place) = Place::postgres("").await else { return };
-    killed_at_any_step(place, 31).await;
+    killed_at_any_step(place, ReadStores::embedded(), 31).await;
 }
 
 #[tokio::test]
 async fn a_worker_killed_at_any_step_on_mariadb() {
     let Some(place) = Place::mariadb("SELECT 1").await else { return };
-    killed_at_any_step(place, 31).await;
+    killed_at_any_step(place, ReadStores::embedded(), 31).await;
+}
+
+#[tokio::test]
+async fn a_worker_killed_at_any_step_with_a_storage_on_redis() {
+    let Some(stores) = ReadStores::redis() else { return };
+    killed_at_any_step(Place::sqlite("").await, stores, 19).await;
 }
 
 #[tokio::test]
 async fn a_store_that_has_no_storage_takes_no_other_along() {
-    let world = World::new(Place::sqlite("").await, 9).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 9).await;
     let path = world.path().join("reconcile.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let text = text.replace("storage: embedded", "storage: {DE: embedded}");
+    let text = text.replace("storage: 'embedded'", "storage: {DE: embedded}");
     std::fs::write(&path, text).unwrap();
     let said = world.reconcile(&["sync:data"]).ends_with(1);
     // Six products in both stores and three in one, in two locales, by ID and by SKU; all in the search.

@@ -15,6 +15,8 @@ use std::time::Duration;
 use reconcile::config::{self, Config, Environment};
 use reconcile::queue::{self, Broker, Delivery};
 
+pub use broker::Rabbit;
+
 use crate::process::LIMIT;
 
 const NOW: Duration = Duration::ZERO;

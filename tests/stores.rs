@@ -1,8 +1,10 @@
 //! Read stores of every kind: what holds for all of them, and what is each one's own.
 
 mod contract;
-mod elastic;
+pub mod elastic;
+mod read_stores;
 mod redis;
+mod redis_looks;
 pub mod redis_server;
 
 use std::path::Path;
@@ -11,6 +13,7 @@ use reconcile::config::target::Part;
 use reconcile::config::{self, Config};
 
 use contract::{Own, contract};
+pub use read_stores::ReadStores;
 
 /// An operator's file that has nothing but these places, in a folder that holds it.
 pub fn config(folder: &Path, publish: &str) -> Config {

@@ -40,14 +40,17 @@ async fn verify(args: &Args, config: &Config) -> Result<Outcome, Error> {
     let manifests = resources(config, &names).await?;
     let environment = args.place.environment(config);
     let mut shop = Shop::open(config, environment, &manifests, &names, CreateTables::No).await?;
+    for sentence in shop.lost().await? {
+        eprintln!("{sentence}");
+    }
     let mut progress = Publishing::begin("verify");
     let verified = shop.verify(&mut |shop| progress.tell(&shop.pace())).await?;
     let mended = match args.repair && !verified.found.is_empty() {
         true => {
-            let mended = unless_stopped(async {
+            let mended = unless_stopped(Box::pin(async {
                 shop.repair(&verified.found).await?;
                 shop.drain(&mut |shop| progress.tell(&shop.pace())).await
-            });
+            }));
             match mended.await {
                 Some(mended) => mended?,
                 None => return Err(interrupted(&told(&shop.counts()))),

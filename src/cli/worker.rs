@@ -46,6 +46,12 @@ async fn work(args: &Args, config: &Config) -> Result<Outcome, Error> {
         let hint = known.unwrap_or_else(|| format!("there are {}", all.join(", ")));
         return Err(Error::new(super::ErrorKind::Usage, message).hint(hint));
     }
+    match shop.lost().await {
+        Ok(all) => all.iter().for_each(|lost| eprintln!("worker: {lost}")),
+        // It is tried again with the first messages.
+        Err(error) if error.passes() => eprintln!("worker: {error}"),
+        Err(error) => return Err(error.into()),
+    }
     shop.take_up().await?;
     let queues = if queues.is_empty() { all } else { queues };
     let until = if args.stop_when_empty { Until::Empty } else { Until::Stopped };

@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::read::Shape;
 use super::{Row, Session, Stretch, Value};
 use crate::catalog::{Engine, Table};
+use crate::put::put;
 
 const ACTION: &str = "publish";
 
@@ -51,7 +52,7 @@ impl Session {
         statement.sql = format!("SELECT {select} FROM {} AS t", quote(&table.name));
         super::filter::push_all(&mut statement, &conditions);
         let order = shape.order(self)?;
-        statement.sql.push_str(&format!(" ORDER BY {order} LIMIT {most}"));
+        put!(statement.sql, " ORDER BY {order} LIMIT {most}");
         let mut rows = Vec::with_capacity(most);
         for cells in self.rows("read", Some(table), statement).await? {
             let mut row = shape.row(cells)?;

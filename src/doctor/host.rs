@@ -12,7 +12,7 @@ use crate::job::clocks::Clock;
 use crate::job::space;
 
 /// Clocks that differ by more make times in ledgers and schedules misleading.
-const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(5);
+pub const CLOCKS_APART: SignedDuration = SignedDuration::from_secs(5);
 
 pub async fn git() -> Finding {
     let advice = "manifests live in git; install it to commit approvals and to fetch them";

@@ -6,6 +6,7 @@
 mod access;
 mod brokers;
 mod host;
+mod redis;
 mod search;
 mod stores;
 mod structure;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::search::Fields;
-use super::{Finding, brokers, search};
+use super::{Finding, brokers, redis, search};
 use crate::catalog::Catalog;
 use crate::config::target::{Part, Place, kind_of};
 use crate::config::{Config, Environment};
@@ -55,6 +55,10 @@ async fn of(
         }
         Ok(Place::Url(url)) if part == Part::Search => {
             return search::examine(config, (environment, &about), url, fields).await;
+        }
+        Ok(Place::Url(url)) if part == Part::Storage && store::redis::is_one(url) => {
+            let opened = store::redis::of(config, environment, shop_store, url).await;
+            return redis::examine(&about, opened).await;
         }
         Ok(Place::Url(url)) => {
             let message = format!("{} is not supported yet", kind_of(url));

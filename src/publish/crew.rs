@@ -75,11 +75,13 @@ pub struct Told {
 #[derive(Debug, Clone)]
 pub struct Halt(Arc<watch::Sender<bool>>);
 
-impl Halt {
-    pub fn new() -> Self {
+impl Default for Halt {
+    fn default() -> Self {
         Self(Arc::new(watch::channel(false).0))
     }
+}
 
+impl Halt {
     pub fn ask(&self) {
         self.0.send_replace(true);
     }

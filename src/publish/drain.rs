@@ -179,7 +179,7 @@ impl Shop {
     async fn end_work(&mut self) -> Result<(), Error> {
         if let Some(crew) = self.crew.take() {
             self.ended = crew.end().await?;
-            self.halt = Halt::new();
+            self.halt = Halt::default();
         }
         Ok(())
     }

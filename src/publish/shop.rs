@@ -135,7 +135,7 @@ impl Shop {
             steps: Steps::default(),
             crew: None,
             ended: Told::default(),
-            halt: Halt::new(),
+            halt: Halt::default(),
             clock,
             longest: Patience::SHORT,
             troubles: 0,

@@ -4,6 +4,7 @@
 //! else, and one in the store that no row has.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -16,6 +17,7 @@ use super::worker::operation;
 use super::{Error, key, publisher};
 use crate::config::target::Part;
 use crate::database::Value;
+use crate::escape::visible;
 
 /// Keys of a store looked at at once.
 const PAGE: usize = 2000;
@@ -266,6 +268,23 @@ impl Shop {
             found.push(self.found(at, Difference::Orphaned, names, (message, stored.version)));
         }
         Ok(())
+    }
+
+    /// Says which storages lost what was written to them before; once.
+    pub async fn lost(&mut self) -> Result<Vec<String>, Error> {
+        let (config, environment) = (Arc::clone(&self.config), self.environment);
+        let mut said = Vec::new();
+        for store in config.stores_of(environment, Part::Storage).unwrap_or_default() {
+            if self.stores.of(Part::Storage, store).await?.is_another().await? {
+                let of = store
+                    .map_or_else(String::new, |store| format!(" for the store {}", visible(store)));
+                said.push(format!(
+                    "the storage of {environment}{of} lost what was written to it before: it was started \
+                     empty, or restored; `reconcile sync:data` fills it again"
+                ));
+            }
+        }
+        Ok(said)
     }
 
     /// Sends what mends the differences, each with a version above that of the store; returns how much.

@@ -99,7 +99,7 @@ pub async fn open(
 ) -> Result<Box<dyn Store>> {
     match config.place_of(environment, part, shop_store)? {
         Place::Embedded(path) => Ok(Box::new(Embedded::open(&path, environment, part).await?)),
-        Place::Url(url) => open_server(config, environment, part, url).await,
+        Place::Url(url) => open_server(config, environment, part, shop_store, url).await,
     }
 }
 
@@ -115,7 +115,7 @@ pub async fn look(
             let looked = Embedded::look(&path, environment, part).await?;
             Ok(looked.map(|store| Box::new(store) as Box<dyn Store>))
         }
-        Place::Url(url) => open_server(config, environment, part, url).await.map(Some),
+        Place::Url(url) => open_server(config, environment, part, shop_store, url).await.map(Some),
     }
 }
 
@@ -124,19 +124,22 @@ async fn open_server(
     config: &Config,
     environment: Environment,
     part: Part,
+    shop_store: Option<&str>,
     url: &Secret,
 ) -> Result<Box<dyn Store>> {
-    let publish = config.environment(environment).publish.as_ref();
-    match (part, url.expose().split_once("://").map(|(scheme, _)| scheme)) {
-        (Part::Storage, Some("redis" | "rediss")) => {
-            let ca = publish.and_then(|publish| publish.storage.as_ref()?.ca.as_deref());
-            Ok(Box::new(Redis::open(url, ca, environment).await?))
+    match part {
+        Part::Storage if redis::is_one(url) => {
+            Ok(Box::new(redis::of(config, environment, shop_store, url).await?))
         }
-        (Part::Search, Some("http" | "https")) => {
+        Part::Search if matches!(scheme_of(url), Some("http" | "https")) => {
             Ok(Box::new(Elastic::of(config, environment, url).await?))
         }
         _ => Err(Error::Unsupported { environment, part, kind: kind_of(url) }),
     }
+}
+
+fn scheme_of(url: &Secret) -> Option<&str> {
+    url.expose().split_once("://").map(|(scheme, _)| scheme)
 }
 
 /// One write or deletion, and when it became true.
@@ -280,6 +283,12 @@ pub trait Store: Send {
         _fresh: &'a Fresh,
     ) -> BoxFuture<'a, Result<()>> {
         async { Ok(()) }.boxed()
+    }
+
+    /// Whether it isn't the store that this installation wrote to before, so that what was written is gone:
+    /// it was started empty, or restored. Told once; from then on this is the one.
+    fn is_another(&mut self) -> BoxFuture<'_, Result<bool>> {
+        async { Ok(false) }.boxed()
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>>;

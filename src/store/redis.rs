@@ -10,13 +10,15 @@
 
 mod address;
 mod apply;
+pub mod facts;
+mod generation;
 mod link;
 mod scan;
 mod script;
 mod sibling;
 mod trouble;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ::redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
@@ -25,7 +27,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
 use super::{Error, Fate, Hit, Operation, Page, Result, Store, Stored};
-use crate::config::{Environment, Secret};
+use crate::config::{Config, Environment, Secret};
 use crate::effect::{self, Kind};
 use address::Address;
 use apply::{Batch, Group};
@@ -50,21 +52,48 @@ pub struct Redis {
     environment: Environment,
     address: Address,
     connected: Option<Connected>,
+    /// Of the server's mark.
+    note: PathBuf,
+    /// This connection saw to the mark.
+    is_marked: bool,
 }
 
 /// A call under way: what it carries out, and what the server says.
 type Answered = (Group, By, RedisResult<Value>);
 
+/// Whether a URL names a Redis.
+pub fn is_one(url: &Secret) -> bool {
+    ["redis://", "rediss://"].iter().any(|scheme| url.expose().starts_with(scheme))
+}
+
+/// Connects to that of an environment.
+pub async fn of(
+    config: &Config,
+    environment: Environment,
+    shop_store: Option<&str>,
+    url: &Secret,
+) -> Result<Redis> {
+    let publish = config.environment(environment).publish.as_ref();
+    let ca = publish.and_then(|publish| publish.storage.as_ref()?.ca.as_deref());
+    let note = generation::note(&config.state_directory, environment, shop_store);
+    Redis::open(url, ca, note, environment).await
+}
+
 impl Redis {
     /// Connects; `ca` is a file of certificates that sign the server's.
-    pub async fn open(url: &Secret, ca: Option<&Path>, environment: Environment) -> Result<Self> {
+    async fn open(
+        url: &Secret,
+        ca: Option<&Path>,
+        note: PathBuf,
+        environment: Environment,
+    ) -> Result<Self> {
         let wrong = |said: String| Trouble::lasting(said).at(environment, "its", "URL");
         let ca = ca.map(|path| {
             std::fs::read(path).map_err(|error| wrong(format!("{}: {error}", path.display())))
         });
         let address = Address::parse(url.expose(), ca.transpose()?);
         let address = address.map_err(|said| wrong(said.to_owned()))?;
-        let mut redis = Self { environment, address, connected: None };
+        let mut redis = Self { environment, address, connected: None, note, is_marked: false };
         redis.link().await?;
         Ok(redis)
     }
@@ -84,6 +113,7 @@ impl Redis {
         let host = self.connected.as_ref().map_or_else(String::new, |it| it.host.clone());
         if trouble.is_lost {
             self.connected = None;
+            self.is_marked = false;
         }
         trouble.at(self.environment, tried, &host)
     }
@@ -94,6 +124,7 @@ impl Redis {
     }
 
     async fn carry_out(&mut self, operations: &[Operation]) -> Result<Vec<Fate>> {
+        self.mark_first().await?;
         let mut batch = Batch::new(operations);
         let link = self.link().await?;
         let most = if link.is_cluster() { IN_FLIGHT_ON_CLUSTER } else { IN_FLIGHT };
@@ -269,6 +300,10 @@ impl Store for Redis {
         _most: usize,
     ) -> BoxFuture<'a, Result<Vec<Hit>>> {
         async { Ok(Vec::new()) }.boxed()
+    }
+
+    fn is_another(&mut self) -> BoxFuture<'_, Result<bool>> {
+        self.is_another_now().boxed()
     }
 
     fn close(self: Box<Self>) -> BoxFuture<'static, Result<()>> {

@@ -30,7 +30,8 @@ impl Network {
 
     fn one(number: usize) -> Self {
         let process = std::process::id();
-        let (name, link) = (format!("reconcile-{process}-{number}"), format!("rc{process}n{number}"));
+        let (name, link) =
+            (format!("reconcile-{process}-{number}"), format!("rc{process}n{number}"));
         // A block that nobody else on this machine is likely to use, different for each process.
         let part = |number: usize| u8::try_from(number).unwrap();
         let process_part = usize::try_from(process).unwrap();

@@ -11,6 +11,7 @@ use sqlx::{Connection, Executor, SqliteConnection};
 use super::{KEYS, folder, products, verified};
 use crate::places::Place;
 use crate::shop::reconcile;
+use crate::stores::ReadStores;
 
 const NUMBER: u64 = 30;
 
@@ -55,7 +56,7 @@ async fn until_taken(path: &Path) {
 #[tokio::test]
 async fn publishing_that_is_stopped_says_so_and_goes_on_later() {
     let place = Place::sqlite(&products(NUMBER)).await;
-    let folder = folder(&place);
+    let folder = folder(&place, &ReadStores::embedded());
     let path = folder.path();
     std::fs::write(path.join("test.db"), "").unwrap();
     reconcile(path, &["publish:trigger-events", "--create-tables"]).ends_with(0);

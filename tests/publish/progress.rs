@@ -3,6 +3,7 @@
 use super::{ROWS, folder, products};
 use crate::places::Place;
 use crate::shop::reconcile;
+use crate::stores::ReadStores;
 use crate::terminal::at_a_terminal;
 
 const NUMBER: u64 = 30;
@@ -10,7 +11,7 @@ const NUMBER: u64 = 30;
 #[tokio::test]
 async fn publishing_shows_how_much_there_is_and_takes_it_away() {
     let place = Place::sqlite(&products(NUMBER)).await;
-    let folder = folder(&place);
+    let folder = folder(&place, &ReadStores::embedded());
     let path = folder.path();
     std::fs::write(path.join("test.db"), "").unwrap();
     reconcile(path, &["publish:trigger-events", "--create-tables"]).ends_with(0);

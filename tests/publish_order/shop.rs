@@ -1,7 +1,7 @@
 //! A shop of products in two stores and two locales, whose changes are known: so what its read stores
 //! should say is known as well.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use serde_json::{Value as Json, json};
 
 use crate::places::Place;
 use crate::shop::Said;
+use crate::stores::ReadStores;
 
-const EMBEDDED: &str = "{queue: embedded, storage: embedded, search: embedded}";
 const STORES: [&str; 2] = ["DE", "AT"];
 const LOCALES: [&str; 2] = ["de_DE", "en_US"];
 
@@ -90,16 +90,13 @@ pub struct World {
 }
 
 impl World {
-    pub async fn new(prod: Place, entities: i64) -> Self {
-        Self::on(prod, entities, EMBEDDED).await
-    }
-
-    /// With these queues and stores.
-    pub async fn on(prod: Place, entities: i64, publish: &str) -> Self {
+    pub async fn new(prod: Place, stores: ReadStores, entities: i64) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("manifests")).unwrap();
         fs::write(folder.path().join("manifests/product.yaml"), RESOURCE).unwrap();
         fs::write(folder.path().join("test.db"), "").unwrap();
+        let publish = stores.yaml();
+        stores.lose(folder.path(), "product");
         let text = format!(
             "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\ntables: {{allow: [\"*\"]}}\nenvironments:\n  \
              PROD: {{database: '{}', publish: {publish}}}\n  TEST: {{database: 'sqlite://test.db'}}\n",
@@ -282,10 +279,14 @@ impl World {
         [storage, search]
     }
 
-    async fn stored(&self, mut store: Box<dyn store::Store>) -> BTreeMap<(String, String), Json> {
+    async fn stored(
+        &self,
+        mut store: Box<dyn store::Store>,
+        prefix: &str,
+    ) -> BTreeMap<(String, String), Json> {
         let mut all = BTreeMap::new();
         for index in store.indexes().await.unwrap() {
-            let keys = store.keys(&index, "", None, 100_000).await.unwrap().keys;
+            let keys = all_keys(store.as_mut(), &index, prefix).await;
             let values = store.get(&index, &keys).await.unwrap();
             for (key, stored) in keys.into_iter().zip(values) {
                 let mut value: Json = serde_json::from_str(&stored.unwrap().value).unwrap();
@@ -302,8 +303,9 @@ impl World {
         let config = self.config();
         let storage = store::open_storage(&config, Environment::Prod, None).await.unwrap();
         let search = store::open_search(&config, Environment::Prod, None).await.unwrap();
-        for (wanted, store) in self.wanted().into_iter().zip([storage, search]) {
-            let stored = self.stored(store).await;
+        let stores = [(storage, "kv:product:"), (search, "product:")];
+        for (wanted, (store, prefix)) in self.wanted().into_iter().zip(stores) {
+            let stored = self.stored(store, prefix).await;
             let missing = wanted.iter().filter(|(key, value)| stored.get(key) != Some(value));
             let missing: Vec<_> = missing.map(|(key, it)| (key, it, stored.get(key))).collect();
             let orphaned: Vec<_> = stored.keys().filter(|key| !wanted.contains_key(key)).collect();
@@ -311,13 +313,26 @@ impl World {
         }
         self.reconcile(&["verify"]).ends_with(0);
         let mut broker = self.broker().await;
-        for depth in broker.list(&[]).await.unwrap() {
-            assert_eq!(
-                (depth.ready, depth.unacknowledged, depth.failed),
-                (0, Some(0), 0),
-                "{depth:?}"
-            );
+        let queues = ["publish.product", "sync.storage.product", "sync.search.product"];
+        let depths = broker.list(&queues.map(str::to_owned)).await.unwrap();
+        assert_eq!(depths.len(), queues.len());
+        for depth in depths {
+            // Of what is handed out a broker may tell nothing.
+            let held = depth.unacknowledged.unwrap_or_default();
+            assert_eq!((depth.ready, held, depth.failed), (0, 0, 0), "{depth:?}");
         }
         broker.close().await.unwrap();
+    }
+}
+
+async fn all_keys(store: &mut dyn store::Store, index: &str, prefix: &str) -> Vec<String> {
+    let (mut keys, mut from) = (BTreeSet::new(), None::<String>);
+    loop {
+        let page = store.keys(index, prefix, from.as_deref(), 10_000).await.unwrap();
+        keys.extend(page.keys);
+        from = page.next;
+        if from.is_none() {
+            return keys.into_iter().collect();
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::broker::Rabbit;
 use super::fresh;
 use crate::places::{Place, say_skipped};
 use crate::publish_order::shop::World;
+use crate::stores::ReadStores;
 
 const VARIABLE: &str = "RECONCILE_TEST_PIKA_PYTHON";
 
@@ -37,7 +38,7 @@ pub fn moved(world: &World, queue: &str) {
 async fn others_read_our_messages_and_we_read_theirs() {
     let Some(rabbit) = Rabbit::shared() else { return };
     let queues = ["sync.storage.product", "sync.search.product"];
-    let world = World::new(Place::sqlite("").await, 30).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 30).await;
     let url = rabbit.vhost(&fresh("interchange"));
     moved(&world, &format!("{{url: '{url}', format: spryker}}"));
     world.reconcile(&["sync:data", "--no-wait"]).ends_with(0);
@@ -67,7 +68,7 @@ async fn others_read_our_messages_and_we_read_theirs() {
 async fn one_poison_message_among_ten_thousand() {
     let Some(rabbit) = Rabbit::shared() else { return };
     let queue = "sync.storage.product";
-    let world = World::new(Place::sqlite("").await, 3).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 3).await;
     let url = rabbit.vhost(&fresh("poison"));
     moved(&world, &format!("{{url: '{url}', format: spryker}}"));
     world.reconcile(&["worker", "--stop-when-empty"]).ends_with(0);
@@ -100,7 +101,7 @@ async fn one_poison_message_among_ten_thousand() {
 #[tokio::test]
 async fn a_worker_that_is_killed_before_it_acknowledges_loses_nothing() {
     let Some(rabbit) = Rabbit::shared() else { return };
-    let world = World::new(Place::sqlite("").await, 30).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 30).await;
     let url = rabbit.vhost(&fresh("killed"));
     moved(&world, &format!("{{url: '{url}', format: spryker}}"));
     for effect in ["kill:1:queue", "kill:2:queue", "kill:3:queue"] {
@@ -121,7 +122,7 @@ async fn a_worker_that_is_killed_before_it_acknowledges_loses_nothing() {
 #[tokio::test]
 async fn a_connection_that_breaks_at_any_statement_is_opened_again() {
     let Some(rabbit) = Rabbit::shared() else { return };
-    let world = World::new(Place::sqlite("").await, 12).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 12).await;
     let url = rabbit.vhost(&fresh("broken"));
     moved(&world, &format!("{{url: '{url}', format: batch}}"));
     for effect in ["fail:1:queue", "fail:2:queue", "fail:3:queue", "fail:4:queue"] {

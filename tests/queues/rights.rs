@@ -10,6 +10,7 @@ use super::interchange::moved;
 use super::*;
 use crate::places::Place;
 use crate::publish_order::shop::World;
+use crate::stores::ReadStores;
 
 /// Why it can't be opened.
 async fn refused(folder: &Path, url: &str) -> queue::Error {
@@ -90,7 +91,7 @@ async fn a_silent_broker_is_soon_given_up_by_who_looks_on() {
 #[tokio::test]
 async fn the_doctor_says_what_is_wrong_with_queues() {
     let Some(rabbit) = Rabbit::shared() else { return };
-    let world = World::new(Place::sqlite("").await, 3).await;
+    let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 3).await;
     let name = fresh("doctor");
     let url = rabbit.vhost(&name);
     moved(&world, &format!("{{url: '{url}', format: spryker}}"));

@@ -20,6 +20,7 @@ use crate::places::say_skipped;
 const VARIABLES: [&str; 2] = ["RECONCILE_TEST_ELASTICSEARCH", "RECONCILE_TEST_OPENSEARCH"];
 
 /// A server, and a prefix that is a test's own.
+#[derive(Clone)]
 pub struct Server {
     pub url: String,
     pub prefix: String,

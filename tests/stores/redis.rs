@@ -1,7 +1,5 @@
 //! What is Redis' own: other programs' values, servers that are full, empty, replicas, or gone.
 
-use std::path::Path;
-
 use reconcile::config::target::{Part, Place};
 use reconcile::config::{Config, Environment};
 use reconcile::store::{self, Error, Fate, Operation, Store, Stored};
@@ -14,8 +12,9 @@ use crate::certificates;
 use crate::process::eventually;
 
 fn own(url: &str, prefix: String) -> Own {
-    let config = config(Path::new("/nowhere"), &format!("{{storage: '{url}'}}"));
-    Own { config, part: Part::Storage, index: String::new(), prefix, _held: Box::new(()) }
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &format!("{{storage: '{url}'}}"));
+    Own { config, part: Part::Storage, index: String::new(), prefix, _held: Box::new(folder) }
 }
 
 pub fn single() -> Option<Own> {
@@ -47,7 +46,9 @@ async fn opened(config: &Config) -> store::Result<Box<dyn Store>> {
 }
 
 async fn with_url(url: &str) -> store::Result<Box<dyn Store>> {
-    opened(&config(Path::new("/nowhere"), &format!("{{storage: '{url}'}}"))).await
+    // What is written through it is a document of a test that has its folder.
+    let folder = tempfile::tempdir().unwrap();
+    opened(&config(folder.path(), &format!("{{storage: '{url}'}}"))).await
 }
 
 async fn versions_beside_documents(url: &str, own: &Own) {
@@ -268,6 +269,47 @@ async fn a_cluster_that_loses_a_primary_goes_on() {
     let (reason, passes) = refused(store.keys("", "kv:", Some(&begun), 1).await);
     assert!(passes && reason.contains("begin again"), "{reason}");
     assert_eq!(own.listed(&mut store, "k", 500).await.len(), names.len());
+}
+
+#[tokio::test]
+async fn slots_that_go_over_to_another_node_lose_nothing() {
+    if !redis_server::is_there() {
+        return;
+    }
+    let cluster = Cluster::start().await;
+    let own = own(&cluster.url(), "kv:".into());
+    let mut store = own.open().await;
+    // Many of one slot, so that some of a call's keys are here and some there.
+    let names: Vec<String> =
+        (0..2000).map(|number| format!("{{t{}}}:k{number}", number % 5)).collect();
+    let writes = |version| -> Vec<Operation> {
+        names.iter().map(|name| own.write(name, version, &format!("{{\"v\":{version}}}"))).collect()
+    };
+    assert_eq!(store.apply(&writes(1)).await.unwrap(), vec![Fate::Done; names.len()]);
+    let mut moving = cluster.moves_slots(4000);
+    let mut version = 1;
+    loop {
+        let is_over = moving.try_wait().unwrap();
+        match store.apply(&writes(version + 1)).await {
+            Ok(fates) => {
+                assert_eq!(fates, vec![Fate::Done; names.len()]);
+                version += 1;
+            }
+            Err(error) => assert!(error.passes(), "{error}"),
+        }
+        if let Some(status) = is_over {
+            assert!(status.success());
+            break;
+        }
+    }
+    assert!(version > 2, "written while slots moved");
+    assert_eq!(store.apply(&writes(version + 1)).await.unwrap(), vec![Fate::Done; names.len()]);
+    let late = store.apply(&writes(version)).await.unwrap();
+    assert_eq!(late, vec![Fate::Outdated; names.len()]);
+    let keys: Vec<String> = names.iter().map(|name| own.key(name)).collect();
+    let stand = store.get("", &keys).await.unwrap();
+    assert!(stand.iter().all(|stored| stored.as_ref().unwrap().version == Some(version + 1)));
+    assert_eq!(own.listed(&mut store, "{t", 500).await.len(), names.len());
 }
 
 #[tokio::test]

@@ -55,6 +55,23 @@ pub fn set(url: &str, key: &str, value: &str) {
     }
 }
 
+/// Removes the documents whose keys begin so, with their versions, from all nodes.
+pub fn forget(url: &str, prefix: &str) {
+    let (hosts, database) = url.trim_start_matches("redis://").split_once('/').unwrap_or((url, ""));
+    for host in hosts.trim_start_matches("redis://").split(',') {
+        let mut node = connect(&format!("redis://{host}/{database}"));
+        let keys = |node: &mut Connection, pattern: String| -> Vec<String> {
+            node.scan_match(pattern).unwrap().collect::<Result<_, _>>().unwrap()
+        };
+        let patterns = [format!("{prefix}*"), format!("reconcile:version:{{{prefix}*")];
+        let all: Vec<_> = patterns.into_iter().flat_map(|it| keys(&mut node, it)).collect();
+        for key in all {
+            // A replica has them, too, and loses them with its primary.
+            let _ = node.del::<_, u64>(key);
+        }
+    }
+}
+
 pub fn is_there() -> bool {
     database().is_some()
 }
@@ -208,6 +225,17 @@ impl Cluster {
             };
             eventually("the replicas follow", follows).await;
         }
+    }
+
+    /// Begins to move so many slots from all other primaries to the first one.
+    pub fn moves_slots(&self, number: usize) -> Child {
+        let first = &self.servers[0];
+        let id: String = redis::cmd("CLUSTER").arg("MYID").query(&mut first.connect()).unwrap();
+        let mut command = Command::new("redis-cli");
+        command.args(["--cluster", "reshard", &format!("127.0.0.1:{}", first.port)]);
+        command.args(["--cluster-from", "all", "--cluster-to", &id, "--cluster-yes"]);
+        command.args(["--cluster-slots", &number.to_string(), "--cluster-pipeline", "1"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap()
     }
 
     /// One of the primaries, by its place.

@@ -19,8 +19,8 @@ use super::trouble::Trouble;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(30);
-/// A cluster that chooses a new primary is asked again for as long as an answer may take.
-const RETRIES: u32 = 60;
+/// A cluster that chooses a new primary is asked again for about twenty seconds.
+const RETRIES: u32 = 40;
 const RETRY_WAIT_MS: (u64, u64) = (50, 1000);
 /// What is put together before it is handed to the network.
 const WRITTEN_AT_ONCE: usize = 256 * 1024;

@@ -64,6 +64,10 @@ impl Nodes {
         is_same.then(|| From { mark: mark.into(), node, cursor: cursor.into() })
     }
 
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
     pub fn slot(&self, from: &From) -> Slot {
         self.slots[from.node]
     }
@@ -74,7 +78,7 @@ impl Nodes {
             return Some(From { cursor, ..from });
         }
         let node = from.node + 1;
-        (node < self.slots.len()).then(|| From { node, cursor, ..from })
+        (node < self.slots.len()).then_some(From { node, cursor, ..from })
     }
 }
 

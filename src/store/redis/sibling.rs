@@ -30,10 +30,10 @@ static NUMBERS: LazyLock<HashMap<Slot, u32>> = LazyLock::new(|| {
 /// Otherwise it is `{KEY}`, or, where the key would end that too early, a number of the key's slot.
 pub fn sibling(key: &str) -> String {
     if has_tag(key) {
-        return format!("{VERSION}{key}");
+        return format!("{VERSION}tag:{key}");
     }
     if key.is_empty() || key.contains('}') {
-        return format!("{VERSION}{{{}}}{key}", NUMBERS[&Slot::for_key(key)]);
+        return format!("{VERSION}slot:{{{}}}{key}", NUMBERS[&Slot::for_key(key)]);
     }
     format!("{VERSION}{{{key}}}")
 }
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn ordinary_keys_stand_in_braces() {
         assert_eq!(sibling("kv:a:1"), "reconcile:version:{kv:a:1}");
-        assert_eq!(sibling("kv:{a}:1"), "reconcile:version:kv:{a}:1");
+        assert_eq!(sibling("kv:{a}:1"), "reconcile:version:tag:kv:{a}:1");
         assert_eq!(sibling("kv:{a"), "reconcile:version:{kv:{a}");
     }
 

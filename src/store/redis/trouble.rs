@@ -50,7 +50,9 @@ impl Trouble {
     pub fn of(error: &RedisError) -> Self {
         let text = error.to_string();
         let is_lost = error.is_unrecoverable_error() || error.is_io_error();
-        if let Some((_, passes, meaning)) = answered(error, &text) {
+        if let Some((word, passes, meaning)) = answered(error, &text) {
+            // Another host may be the primary by now.
+            let is_lost = is_lost || *word == "READONLY";
             return Self {
                 said: format!("{meaning} ({})", visible(&text)),
                 passes: *passes,

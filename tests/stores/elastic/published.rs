@@ -13,13 +13,10 @@ use super::Server;
 use crate::places::Place;
 use crate::publish_order::shop::{Random, World};
 use crate::publish_order::shuffled_and_tripled_in;
-
-fn publish(server: &Server) -> String {
-    format!("{{queue: embedded, storage: embedded, search: {}}}", server.search())
-}
+use crate::stores::ReadStores;
 
 async fn world(server: &Server, entities: i64) -> World {
-    World::on(Place::sqlite("").await, entities, &publish(server)).await
+    World::new(Place::sqlite("").await, ReadStores::with_search(server.clone()), entities).await
 }
 
 impl Server {
@@ -206,7 +203,7 @@ async fn a_rebuild_that_is_killed_anywhere_leaves_what_was_and_the_next_one_tidi
 async fn indexes_are_made_anew_while_workers_write() {
     for server in Server::all() {
         let Some(place) = Place::postgres("").await else { return };
-        let mut world = World::on(place, 60, &publish(&server)).await;
+        let mut world = World::new(place, ReadStores::with_search(server.clone()), 60).await;
         let mut random = Random(11);
         let before = server.indexes();
         // A document that no row has is gone with the old index.
@@ -240,7 +237,7 @@ async fn indexes_are_made_anew_while_workers_write() {
 
 #[tokio::test]
 async fn what_cannot_be_made_anew_is_said() {
-    let embedded = World::new(Place::sqlite("").await, 3).await;
+    let embedded = World::new(Place::sqlite("").await, ReadStores::embedded(), 3).await;
     let said = embedded.reconcile(&["sync:data", "--rebuild"]).ends_with(1);
     assert!(said.err.contains("an embedded search needs none"), "{}", said.err);
     for server in Server::all() {

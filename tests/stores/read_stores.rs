@@ -1,0 +1,88 @@
+//! Where an environment's queue and read stores are, for tests that publish: the same story on every kind.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::elastic::Server;
+use super::redis_server;
+use crate::queues::{Rabbit, fresh};
+
+/// Places as the operator's file has them.
+#[derive(Clone)]
+pub struct ReadStores {
+    queue: String,
+    storage: String,
+    /// None: embedded.
+    search: Option<Arc<Server>>,
+}
+
+impl ReadStores {
+    pub fn embedded() -> Self {
+        let [queue, storage] = ["embedded"; 2].map(str::to_owned);
+        Self { queue, storage, search: None }
+    }
+
+    /// With a storage at this URL.
+    pub fn with_storage(url: &str) -> Self {
+        Self { storage: url.to_owned(), ..Self::embedded() }
+    }
+
+    pub fn with_search(server: Server) -> Self {
+        Self { search: Some(Arc::new(server)), ..Self::embedded() }
+    }
+
+    /// A storage on one server of Redis; `None` where there is none.
+    pub fn redis() -> Option<Self> {
+        Some(Self::with_storage(&redis_server::database()?))
+    }
+
+    pub fn redis_cluster() -> Option<Self> {
+        let (storage, _) = redis_server::cluster()?;
+        Some(Self::with_storage(&storage))
+    }
+
+    /// Nothing is embedded: queues in a vhost of their own, with messages of this format.
+    pub fn servers(format: &str) -> Option<Self> {
+        let rabbit = Rabbit::shared()?;
+        let search = Server::all().into_iter().next()?;
+        let stores = Self::redis()?;
+        let url = rabbit.vhost(&fresh("shop"));
+        let queue = format!("{{url: '{url}', format: {format}}}");
+        Some(Self { queue, search: Some(Arc::new(search)), ..stores })
+    }
+
+    pub fn yaml(&self) -> String {
+        let Self { queue, storage, search } = self;
+        let search = search.as_ref().map_or_else(|| "embedded".to_owned(), |it| it.search());
+        format!("{{queue: {queue}, storage: '{storage}', search: {search}}}")
+    }
+
+    /// A search finds words also without their accents.
+    pub fn folds_accents(&self) -> bool {
+        self.search.is_none()
+    }
+
+    /// Takes away all that the read stores hold of a resource; `folder` has the state directory.
+    pub fn lose(&self, folder: &Path, resource: &str) {
+        if self.storage == "embedded" {
+            remove(folder, "storage.db");
+        } else {
+            redis_server::forget(&self.storage, &format!("kv:{resource}:"));
+        }
+        match &self.search {
+            Some(server) => server.remove(),
+            None => remove(folder, "search.db"),
+        }
+    }
+}
+
+fn remove(folder: &Path, name: &str) {
+    let Ok(files) = fs::read_dir(folder.join("state/PROD")) else { return };
+    for file in files {
+        let file = file.unwrap();
+        if file.file_name().to_str().unwrap().starts_with(name) {
+            fs::remove_file(file.path()).unwrap();
+        }
+    }
+}
