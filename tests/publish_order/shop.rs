@@ -96,7 +96,7 @@ impl World {
         fs::write(folder.path().join("manifests/product.yaml"), RESOURCE).unwrap();
         fs::write(folder.path().join("test.db"), "").unwrap();
         let publish = stores.yaml();
-        stores.lose(folder.path(), "product");
+        stores.lose_storage(folder.path(), "product");
         let text = format!(
             "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\ntables: {{allow: [\"*\"]}}\nenvironments:\n  \
              PROD: {{database: '{}', publish: {publish}}}\n  TEST: {{database: 'sqlite://test.db'}}\n",

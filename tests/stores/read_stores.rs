@@ -65,14 +65,19 @@ impl ReadStores {
 
     /// Takes away all that the read stores hold of a resource; `folder` has the state directory.
     pub fn lose(&self, folder: &Path, resource: &str) {
+        self.lose_storage(folder, resource);
+        match &self.search {
+            Some(server) => server.remove(),
+            None => remove(folder, "search.db"),
+        }
+    }
+
+    /// A database of Redis may have been another process's.
+    pub fn lose_storage(&self, folder: &Path, resource: &str) {
         if self.storage == "embedded" {
             remove(folder, "storage.db");
         } else {
             redis_server::forget(&self.storage, &format!("kv:{resource}:"));
-        }
-        match &self.search {
-            Some(server) => server.remove(),
-            None => remove(folder, "search.db"),
         }
     }
 }
