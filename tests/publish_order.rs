@@ -191,6 +191,21 @@ async fn a_worker_killed_at_any_step_with_a_storage_on_redis() {
 }
 
 #[tokio::test]
+async fn messages_three_times_in_any_order_with_nothing_embedded() {
+    for format in ["batch", "spryker"] {
+        let Some(stores) = ReadStores::servers(format) else { return };
+        let Some(place) = Place::postgres("").await else { return };
+        shuffled_and_tripled(place, stores, 1, 40).await;
+    }
+}
+
+#[tokio::test]
+async fn a_worker_killed_at_any_step_with_nothing_embedded() {
+    let Some(stores) = ReadStores::servers("batch") else { return };
+    killed_at_any_step(Place::sqlite("").await, stores, 19).await;
+}
+
+#[tokio::test]
 async fn a_store_that_has_no_storage_takes_no_other_along() {
     let world = World::new(Place::sqlite("").await, ReadStores::embedded(), 9).await;
     let path = world.path().join("reconcile.yaml");

@@ -5,7 +5,7 @@ Python script (a server-side cursor, `parallel_bulk`, pipelines), and `reconcile
 `format: spryker` the limit is what the same messages take through the broker alone (a Go client: persistent, confirmed,
 consumed and acknowledged at the same time).
 """
-import hashlib, json, os, subprocess, sys, tempfile, time, urllib.request
+import hashlib, json, multiprocessing, os, subprocess, sys, tempfile, time, urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +45,17 @@ class Servers:
     """What is prepared once, and the candidates."""
 
     def __init__(self, work, psql, entities):
-        self.work, self.psql, self.entities, self.memory = work, psql, entities, 0
+        self.work, self.psql, self.entities, self.memory = work, psql, entities, {}
         self.python = peer_python()
         self.broker = work / "broker"
         subprocess.run(["go", "build", "-o", self.broker, "."], cwd=FOLDER / "broker", check=True)
-        self.prepare()
+        # In a process of its own: what this one holds would count as its children's peak memory.
+        prepared = multiprocessing.Process(target=self.prepare)
+        prepared.start()
+        prepared.join()
+        if prepared.exitcode:
+            sys.exit("nothing was prepared")
+        self.bodies = sorted(work.glob("body*"))
 
     def rows(self, table):
         text = self.psql(NAME, f"COPY (SELECT key, data FROM {table} ORDER BY 1) TO STDOUT (FORMAT csv, DELIMITER E'\\x01', QUOTE E'\\x02')\n")
@@ -57,17 +63,16 @@ class Servers:
 
     def prepare(self):
         stamp = ',"_timestamp":1700000000.123456}'
-        self.bodies, body, size = [], [], 0
-        sizes = []
+        bodies, sizes, body, size = [], [], [], 0
         for key, data in self.rows("product_search"):
             sizes.append(len(data))
             body.append(f'{{"index":{{"_id":"{key}"}}}}\n{data}\n')
             size += len(body[-1])
             if size > BODY:
-                self.bodies.append("".join(body))
+                bodies.append("".join(body))
                 body, size = [], 0
-        self.bodies.append("".join(body))
-        for at, text in enumerate(self.bodies):
+        bodies.append("".join(body))
+        for at, text in enumerate(bodies):
             (self.work / f"body{at}").write_text(text)
         messages, pipe = [], []
         for key, data in self.rows("product_storage"):
@@ -93,9 +98,9 @@ class Servers:
     def curl(self, half):
         url = f"{address('elasticsearch')}/{INDEX}/_bulk?filter_path=errors"
         parts = []
-        for at in range(half, len(self.bodies), 2):
+        for body in self.bodies[half::2]:
             parts += ["--next"] if parts else []
-            parts += ["-sS", "-o", "/dev/null", "-H", "Content-Type: application/x-ndjson", "--data-binary", f"@{self.work}/body{at}", url]
+            parts += ["-sS", "-o", "/dev/null", "-H", "Content-Type: application/x-ndjson", "--data-binary", f"@{body}", url]
         return lambda: subprocess.Popen(["curl", *parts])
 
     def pipe(self):
@@ -129,7 +134,7 @@ class Servers:
         took = time.monotonic() - started
         if status:
             sys.exit("reconcile failed")
-        self.memory = max(self.memory, usage.ru_maxrss / 1024)
+        self.memory[to, form] = max(self.memory.get((to, form), 0), usage.ru_maxrss / 1024)
         counts, wanted = json.loads(said), self.entities * (2 if to == "both" else 1)
         if counts["sent"] != wanted or counts["written"] + counts["outdated"] != wanted:
             sys.exit(f"wrong counts: {said}")
@@ -232,4 +237,4 @@ def bench(work, psql, options):
         others = [f"{candidate} {took / limit:.2f}" for (of, candidate), took in fastest.items() if of == name and candidate not in ("limit", "ours")]
         print(f"{name}: {fastest[name, 'ours'] / limit:.2f} of the limit ({limit:.2f} s), at most {limits[name]} wanted"
               + (f"; {', '.join(others)}" if others else ""), flush=True)
-    print(f"peak memory {servers.memory:.0f} MB", flush=True)
+    print("peak memory " + ", ".join(f"{to} ({form}) {memory:.0f} MB" for (to, form), memory in servers.memory.items()), flush=True)

@@ -152,7 +152,7 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 pub const ERROR_SUFFIX: &str = ".error";
 
 /// As much as is handed out at once, whatever the number of messages.
-pub const HAND_BYTES: usize = 8 << 20;
+pub const HAND_BYTES: usize = 5 << 20;
 
 /// A message as it is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,17 @@
 //! A broker of the test's own, in every trouble: killed, stopped, short of memory, hiding behind TLS.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use reconcile::queue::Broker;
 
 use super::broker::Own;
+use super::interchange::moved;
 use super::*;
+use crate::places::Place;
+use crate::publish_order::shop::{Random, World};
+use crate::stores::ReadStores;
 
 /// Sends, however long the broker is away; whoever calls the program does the same.
 async fn sent(broker: &mut dyn Broker, queue: &str, bodies: &[String]) {
@@ -72,6 +76,59 @@ async fn a_broker_that_is_killed_loses_nothing() {
     drop(own);
 }
 
+/// How long it is away; the long form is what a restart of a machine takes.
+fn away() -> Duration {
+    let is_full = std::env::var_os("RECONCILE_TEST_FULL").is_some();
+    Duration::from_secs(if is_full { 60 } else { 2 })
+}
+
+#[tokio::test]
+async fn whoever_works_waits_for_a_broker_that_is_away() {
+    let Some(mut own) = Own::start("") else { return };
+    let mut world = World::new(Place::sqlite("").await, ReadStores::embedded(), 60).await;
+    moved(&world, &on_rabbitmq(&own.rabbit.url()));
+    let start = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reconcile"));
+        command.args(arguments).current_dir(world.path());
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let mut worker = start(&["worker", "--listen", "127.0.0.1:0"]);
+    let mut told = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let listening = told.find_map(|line| Some(line.split_once("listening on ")?.1.to_owned()));
+    let metrics = || {
+        let url = format!("http://{}/metrics", listening.as_ref().unwrap());
+        let got = Command::new("curl").args(["-sS", "--max-time", "20", &url]).output().unwrap();
+        String::from_utf8(got.stdout).unwrap()
+    };
+    assert!(metrics().contains("reconcile_worker_troubles_total 0\n"), "{}", metrics());
+    let sending = start(&["sync:data"]);
+    own.kill();
+    // It says what is in its way, again and again.
+    for _ in 0..2 {
+        told.find(|line| line.contains("tried again in")).unwrap();
+    }
+    tokio::time::sleep(away()).await;
+    own.start_again();
+    let sent = sending.wait_with_output().unwrap();
+    // It may have been told before it had opened anything.
+    let said = String::from_utf8_lossy(&sent.stderr).into_owned();
+    assert!(sent.status.success() || said.contains("the queue of PROD"), "{said}");
+    let ids: Vec<_> = world.change(&mut Random(5)).await.iter().map(i64::to_string).collect();
+    let ids = ids.join(",");
+    world.reconcile(&["publish:trigger-events", "-r", "product", "-i", &ids]).ends_with(0);
+    let numbers = metrics();
+    assert!(
+        numbers.contains("reconcile_worker_messages_total{outcome=\"failed\"} 0\n"),
+        "{numbers}"
+    );
+    assert!(!numbers.contains("reconcile_worker_troubles_total 0\n"), "{numbers}");
+    let id = worker.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert_eq!(worker.wait().unwrap().code(), Some(0));
+    world.reconcile(&["worker", "--stop-when-empty"]).ends_with(0);
+    world.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_broker_short_of_memory_refuses_in_time_and_still_hands_out() {
     let Some(own) = Own::start("") else { return };
@@ -102,7 +159,7 @@ async fn a_broker_short_of_memory_refuses_in_time_and_still_hands_out() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_broker_behind_tls_is_believed_by_its_certificate_alone() {
     let folder = tempfile::tempdir().unwrap();
-    certificates(folder.path());
+    crate::certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
     let more = format!(
         "listeners.ssl.local = 127.0.0.1:TLS\nssl_options.cacertfile = {}\nssl_options.certfile = \
@@ -123,21 +180,4 @@ async fn a_broker_behind_tls_is_believed_by_its_certificate_alone() {
     let error = queue::open(&config, Environment::Prod, None).await.err().unwrap();
     assert!(error.to_string().contains("certificate"), "{error}");
     assert!(!error.passes(), "{error}");
-}
-
-/// An authority of the test's own, and a certificate for the loopback address.
-fn certificates(folder: &Path) {
-    let openssl = |arguments: &str| {
-        let arguments = arguments.split_whitespace();
-        let done = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n").unwrap();
-    openssl(
-        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=authority -days 2",
-    );
-    openssl("req -newkey rsa:2048 -nodes -keyout server.key -out server.csr -subj /CN=broker");
-    openssl(
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names",
-    );
 }
