@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::patience::Patience;
-use super::worker::{Post, Turn, Worker};
+use super::worker::{Look, Post, Turn, Worker};
 use super::{Counts, Error};
 
 /// The database's clock, as it was asked some time ago.
@@ -44,6 +44,8 @@ struct Seen {
     troubles: u64,
     trouble: Option<String>,
     lag: Option<Duration>,
+    /// How often they were all asked to make sure that nothing is on its way to them.
+    asked: u64,
     workers: Vec<Doing>,
 }
 
@@ -51,8 +53,10 @@ struct Seen {
 enum Doing {
     /// It has something in hand, or something is in its way.
     Busy,
-    /// It found nothing so many times, without having had anything in between.
-    Idle(u64),
+    /// It found nothing, and made sure of it when it was asked for the time that is named.
+    Idle {
+        sure: u64,
+    },
     Ended,
 }
 
@@ -67,8 +71,10 @@ pub struct Told {
     pub trouble: Option<String>,
     /// How long the latest messages had waited.
     pub lag: Option<Duration>,
-    /// How often each of them found nothing since it had something, the least of all.
-    pub idle: u64,
+    /// None has anything in hand, or in its way.
+    pub idle: bool,
+    /// For which time all of them made sure that nothing is on its way to them.
+    pub sure: u64,
 }
 
 /// Asks everybody to stop when what is in hand is done.
@@ -125,10 +131,10 @@ impl Crew {
 
     pub fn told(&self) -> Told {
         let seen = locked(&self.seen);
-        let Seen { counts, deliveries, troubles, trouble, lag, workers } = &*seen;
-        let idle = workers.iter().map(|doing| match doing {
+        let Seen { counts, deliveries, troubles, trouble, lag, asked: _, workers } = &*seen;
+        let sure = workers.iter().map(|doing| match doing {
             Doing::Busy => 0,
-            Doing::Idle(times) => *times,
+            Doing::Idle { sure } => *sure,
             Doing::Ended => u64::MAX,
         });
         Told {
@@ -137,8 +143,17 @@ impl Crew {
             troubles: *troubles,
             trouble: trouble.clone(),
             lag: *lag,
-            idle: idle.min().unwrap_or(u64::MAX),
+            idle: !workers.contains(&Doing::Busy),
+            sure: sure.min().unwrap_or(u64::MAX),
         }
+    }
+
+    /// Asks all of them to make sure that nothing is on its way to them: what a broker handed out and
+    /// nobody has in hand yet. Returns for which time that is.
+    pub fn ask_to_make_sure(&self) -> u64 {
+        let mut seen = locked(&self.seen);
+        seen.asked += 1;
+        seen.asked
     }
 
     /// The error of a worker that gave up.
@@ -167,11 +182,17 @@ async fn work(
 ) -> Result<(), Error> {
     let clock = post.clock.clone();
     let mut worker = Worker::new(post);
+    let mut sure = 0;
     while !halt.is_asked() {
-        match worker.turn().await {
+        let asked = locked(seen).asked;
+        let look = if asked > sure { Look::Sure } else { Look::Waiting };
+        match worker.turn(look).await {
             Ok(turn) => {
                 patience.rest();
-                locked(seen).took(at, &turn, &clock);
+                if turn.deliveries == 0 && look == Look::Sure {
+                    sure = asked;
+                }
+                locked(seen).took((at, sure), &turn, &clock);
             }
             Err(error) => {
                 let Some(pause) = patience.pause().filter(|_| error.passes()) else {
@@ -186,17 +207,16 @@ async fn work(
 }
 
 impl Seen {
-    fn took(&mut self, at: usize, turn: &Turn, clock: &Clock) {
+    fn took(&mut self, (at, sure): (usize, u64), turn: &Turn, clock: &Clock) {
         self.counts += turn.counts;
         self.deliveries += turn.deliveries as u64;
         if let Some(sent) = turn.sent {
             let lag = u64::try_from(clock.now() - sent).unwrap_or_default();
             self.lag = Some(Duration::from_micros(lag));
         }
-        self.workers[at] = match self.workers[at] {
-            _ if turn.deliveries > 0 => Doing::Busy,
-            Doing::Idle(times) => Doing::Idle(times + 1),
-            Doing::Busy | Doing::Ended => Doing::Idle(1),
+        self.workers[at] = match turn.deliveries {
+            0 => Doing::Idle { sure },
+            _ => Doing::Busy,
         };
     }
 

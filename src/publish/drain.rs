@@ -37,6 +37,8 @@ pub enum Until {
 struct Course {
     seen: Instant,
     before: (u64, u64),
+    /// For which time the workers make sure that nothing is left, and what they had done before.
+    sure: Option<(u64, u64)>,
 }
 
 impl Shop {
@@ -69,7 +71,7 @@ impl Shop {
         let events: Vec<String> =
             queues.iter().filter(|queue| self.is_of_events(queue)).cloned().collect();
         let mut patience = Patience::new(self.longest);
-        let mut course = Course { seen: Instant::now(), before: (0, 0) };
+        let mut course = Course { seen: Instant::now(), before: (0, 0), sure: None };
         let mut clock = Instant::now();
         while !self.halt.is_asked() {
             let handled = match self.round(queues, &events, &mut course).await {
@@ -112,25 +114,29 @@ impl Shop {
         }
         self.took(handled).await?;
         if handled > 0 {
-            course.seen = Instant::now();
+            (course.seen, course.sure) = (Instant::now(), None);
             return Ok(Round::Handled);
         }
         self.left(queues, course).await
     }
 
-    /// Whether anything is left. Where brokers don't tell what is handed out, nothing is once all workers
-    /// here asked twice after that, and had nothing meanwhile.
+    /// Whether anything is left. A broker that doesn't tell what it handed out may have sent messages that
+    /// no worker has in hand yet: nothing is left once all of them made sure of it after the queues were
+    /// empty, and had nothing meanwhile.
     async fn left(&mut self, queues: &[String], course: &mut Course) -> Result<Round, Error> {
         let told = self.told();
-        if told.idle == 0 {
-            course.seen = Instant::now();
+        if !told.idle {
+            (course.seen, course.sure) = (Instant::now(), None);
             return Ok(Round::Waiting);
         }
         let depths = self.brokers.list(queues).await?;
         let left = depths.iter().map(|it| it.ready + it.unacknowledged.unwrap_or_default()).sum();
         let is_known = depths.iter().all(|depth| depth.unacknowledged.is_some());
-        if left == 0 && (is_known || told.idle > 1 && told.deliveries == course.before.1) {
+        if left == 0 && (is_known || self.is_sure(&told, course)) {
             return Ok(Round::Nothing);
+        }
+        if left > 0 {
+            course.sure = None;
         }
         // Others get on.
         let now = (left, told.deliveries);
@@ -141,6 +147,18 @@ impl Shop {
             return Err(Error::Held { left, seconds: HELD.as_secs() });
         }
         Ok(Round::Waiting)
+    }
+
+    /// Whether all workers made sure, since the queues were first found empty.
+    fn is_sure(&self, told: &Told, course: &mut Course) -> bool {
+        let (Some(crew), sure) = (&self.crew, course.sure) else { return true };
+        match sure {
+            Some((time, deliveries)) if told.deliveries == deliveries => told.sure >= time,
+            _ => {
+                course.sure = Some((crew.ask_to_make_sure(), told.deliveries));
+                false
+            }
+        }
     }
 
     /// Publishes entities that events of a queue name; returns how many events there were.

@@ -57,6 +57,15 @@ struct Understood<'d> {
     sent: Option<i64>,
 }
 
+/// How a worker looks for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// It waits a moment for one.
+    Waiting,
+    /// It doesn't wait, and makes sure that none is on its way to it.
+    Sure,
+}
+
 /// What became of a hand of messages.
 #[derive(Debug, Default)]
 pub struct Turn {
@@ -77,12 +86,13 @@ impl Worker {
     }
 
     /// Carries out what is taken from the queue at once.
-    pub async fn turn(&mut self) -> Result<Turn, Error> {
+    pub async fn turn(&mut self, look: Look) -> Result<Turn, Error> {
         let mut broker = match self.broker.take() {
             Some(broker) => broker,
             None => open(&self.post).await?,
         };
-        let deliveries = broker.take(&self.post.queue, MESSAGES, WAIT).await?;
+        let wait = if look == Look::Sure { Duration::ZERO } else { WAIT };
+        let deliveries = broker.take(&self.post.queue, MESSAGES, wait).await?;
         if deliveries.is_empty() {
             self.broker = Some(broker);
             return Ok(Turn::default());
