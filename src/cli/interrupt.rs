@@ -13,6 +13,8 @@ use crate::publish::Halt;
 
 /// What a shell expects of a program that Ctrl-C ended.
 const INTERRUPTED: i32 = 130;
+/// Until what is told when somebody asks to stop is true.
+const A_MOMENT: Duration = Duration::from_secs(1);
 /// Service managers end a process by force after 90 seconds, containers after 30 or 10.
 const IN_HAND: Duration = Duration::from_secs(9);
 
@@ -63,10 +65,13 @@ const PUBLISHED: &str = "what is published stays, the rest stays queued";
 /// # Guarantees
 /// What was under way when it stops was either carried out or is handed out again.
 pub async fn unless_stopped<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = Box::pin(work);
     tokio::select! {
-        done = work => Some(done),
-        () = stopped() => None,
+        done = &mut work => return Some(done),
+        () = stopped() => {}
     }
+    // What it is just done with is still counted.
+    tokio::time::timeout(A_MOMENT, work).await.ok()
 }
 
 /// What became of work that may be stopped.
