@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use crate::shop::{Said, reconcile};
 
-fn folder(publish: &str) -> tempfile::TempDir {
+pub fn folder(publish: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["prod.db", "test.db"] {
         fs::write(folder.path().join(name), "").unwrap();

@@ -113,8 +113,7 @@ async fn waiting(
     let Some(mut queue) = queue::Embedded::look(path, environment).await? else { return Ok(None) };
     let list = queue.list(&[]).await?;
     let sum = |of: fn(&Depth) -> u64| list.iter().map(of).sum::<u64>();
-    let (wait, failed) =
-        (sum(|it| it.ready + it.unacknowledged.unwrap_or_default()), sum(|it| it.failed));
+    let (wait, failed) = (sum(Depth::waiting), sum(|it| it.failed));
     let said = format!(
         "{}, {} waiting, {failed} failed",
         count(list.len() as u64, "queue", "queues"),

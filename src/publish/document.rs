@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::load::{Entity, Node};
 use super::model::{Child, Model, Shape};
 use crate::database::Value;
-use crate::put::put;
+use crate::put::{put, put_json};
 
 /// Whose document it is.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +38,7 @@ fn object(
         if !std::mem::take(&mut is_first) {
             out.push(',');
         }
-        string(out, name);
+        put_json(out, name);
         out.push(':');
     };
     for place in shown {
@@ -81,22 +81,11 @@ pub fn value(out: &mut String, value: &Value) {
         Value::Null => out.push_str("null"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Integer(number) => put!(out, "{number}"),
-        Value::Text(text) | Value::Other(text) => string(out, text),
+        Value::Text(text) | Value::Other(text) => put_json(out, text),
         Value::Json(text) if serde_json::from_str::<&RawValue>(text).is_ok() => {
             out.push_str(text.trim());
         }
         other => out.push_str(&other.to_json().to_string()),
-    }
-}
-
-fn string(out: &mut String, text: &str) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        out.push_str(&Json::from(text).to_string());
     }
 }
 

@@ -12,6 +12,7 @@ use super::patience::Patience;
 use super::shop::{Shop, events_of};
 use super::worker::Post;
 use super::{Counts, Error};
+use crate::queue::Depth;
 
 /// Events are published one by one; these are taken at once.
 const EVENTS: usize = 16;
@@ -130,7 +131,7 @@ impl Shop {
             return Ok(Round::Waiting);
         }
         let depths = self.brokers.list(queues).await?;
-        let left = depths.iter().map(|it| it.ready + it.unacknowledged.unwrap_or_default()).sum();
+        let left = depths.iter().map(Depth::waiting).sum();
         let is_known = depths.iter().all(|depth| depth.unacknowledged.is_some());
         if left == 0 && (is_known || self.is_sure(&told, course)) {
             return Ok(Round::Nothing);

@@ -24,6 +24,7 @@ use crate::config::{Config, Environment, MessageFormat};
 use crate::database::{Access, Session};
 use crate::manifest::Manifests;
 use crate::manifest::words::did_you_mean;
+use crate::queue::Depth;
 
 /// One environment, open for publishing.
 pub struct Shop {
@@ -250,7 +251,7 @@ impl Shop {
     pub(super) async fn waiting(&mut self) -> Result<u64, Error> {
         let queues = self.queues();
         let depths = self.brokers.list(&queues).await?;
-        Ok(depths.iter().map(|it| it.ready + it.unacknowledged.unwrap_or_default()).sum())
+        Ok(depths.iter().map(Depth::waiting).sum())
     }
 
     /// How many messages of the resources lie in error queues.

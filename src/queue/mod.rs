@@ -187,6 +187,13 @@ pub struct Depth {
     pub failed: u64,
 }
 
+impl Depth {
+    /// Messages that aren't carried out yet, as far as the server tells.
+    pub fn waiting(&self) -> u64 {
+        self.ready + self.unacknowledged.unwrap_or_default()
+    }
+}
+
 /// A session with the queues of one environment.
 pub trait Broker: Send {
     /// Makes a queue and its error queue where they are missing.

@@ -1,6 +1,5 @@
 //! What commands say of a storage on Redis: `get`, `doctor`, and `verify` of one that lost its data.
 
-use std::fs;
 use std::path::Path;
 
 use reconcile::config::{self, Environment};
@@ -13,18 +12,7 @@ use crate::shop::reconcile;
 
 /// A folder with an operator's file, for commands that look.
 fn folder(storage: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["prod.db", "test.db"] {
-        fs::write(folder.path().join(name), "").unwrap();
-    }
-    fs::create_dir(folder.path().join("manifests")).unwrap();
-    let text = format!(
-        "instance: PROD\nmanifests: ./manifests\nstateDirectory: ./state\nenvironments:\n  PROD: \
-         {{database: 'sqlite://prod.db', publish: {{storage: '{storage}'}}}}\n  TEST: {{database: \
-         'sqlite://test.db'}}\n"
-    );
-    fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
-    folder
+    crate::read_stores::folder(&format!(", publish: {{storage: '{storage}'}}"))
 }
 
 async fn opened(path: &Path) -> Box<dyn Store> {

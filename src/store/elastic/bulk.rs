@@ -14,7 +14,7 @@ use super::place::Place;
 use super::reply::{Verdict, verdicts};
 use crate::effect::{self, Kind};
 use crate::escape::url;
-use crate::put::put;
+use crate::put::{put, put_json};
 
 /// Bodies that are under way at once.
 const AT_ONCE: usize = 3;
@@ -214,11 +214,11 @@ fn item(body: &mut String, index: Option<&str>, operation: &Operation) {
     put!(body, "{{\"{verb}\":{{");
     if let Some(index) = index {
         put!(body, "\"_index\":");
-        quoted(body, index);
+        put_json(body, index);
         body.push(',');
     }
     body.push_str("\"_id\":");
-    quoted(body, &operation.key);
+    put_json(body, &operation.key);
     put!(body, ",\"version\":{},\"version_type\":\"external_gte\"}}}}\n", operation.version);
     let Some(value) = &operation.value else { return };
     // A line ends an item; between the parts of a JSON value it is as good as a blank.
@@ -228,17 +228,6 @@ fn item(body: &mut String, index: Option<&str>, operation: &Operation) {
         body.push_str(value);
     }
     body.push('\n');
-}
-
-fn quoted(out: &mut String, text: &str) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-    } else {
-        out.push_str(&serde_json::Value::from(text).to_string());
-    }
 }
 
 #[cfg(test)]
