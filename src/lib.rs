@@ -14,6 +14,7 @@ pub mod demo;
 pub mod doctor;
 mod effect;
 pub mod escape;
+pub mod gallery;
 pub mod git;
 pub mod http;
 pub mod init;

@@ -21,6 +21,7 @@ pub mod listing;
 mod load;
 pub mod module;
 pub mod occurrences;
+pub mod paths;
 pub mod problem;
 pub mod protected;
 pub mod quote;

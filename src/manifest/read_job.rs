@@ -5,6 +5,7 @@
 
 use super::approval::{Approval, Approvals};
 use super::fields::{At, Fields, Problems, list_of, map_of};
+use super::paths::bad_path;
 use super::problem::Problem;
 use super::scalars::{boolean, id_text, name, text, whole_number, word};
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
@@ -190,25 +191,4 @@ fn folder(at: &At<'_>, problems: &mut Problems) -> Option<String> {
         return None;
     }
     Some(value)
-}
-
-/// Why a path can't lie below the gallery's root, judged by its text alone. The gallery itself
-/// opens nothing through links either.
-fn bad_path(path: &str) -> Option<&'static str> {
-    let encoded = path.to_ascii_lowercase();
-    if path.is_empty() {
-        Some("it is empty")
-    } else if path.starts_with('/') || path.contains(':') {
-        Some("it is not relative")
-    } else if path.contains('\\') {
-        Some("folders are separated by `/`")
-    } else if ["%2e", "%2f", "%5c", "%00"].iter().any(|code| encoded.contains(code)) {
-        Some("it holds an encoded dot or slash")
-    } else if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
-        Some("it has an empty part, `.` or `..`")
-    } else if path.contains(crate::escape::is_deceptive) {
-        Some("it holds a character that can't be seen")
-    } else {
-        None
-    }
 }

@@ -10,6 +10,7 @@ pub mod approval_problem;
 mod approval_tests;
 pub mod change;
 pub mod dependency;
+pub mod file;
 pub mod heading;
 pub mod pattern;
 pub mod render;

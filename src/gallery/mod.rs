@@ -1,0 +1,170 @@
+//! Galleries: folders of files below one root, on this machine or in a bucket.
+//!
+//! Answers for what counts as a file, for a file being known by its content, and for a copy that is
+//! never half there: it is staged, verified, and then given its name. Which files a job may touch, and
+//! when, is decided above.
+
+mod folders;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+
+pub use folders::{Folders, ROOT, joined};
+
+use crate::plan::file::{Content, FilePath};
+
+/// What can be wrong with a gallery. Each names the gallery and the file.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another content than was looked at before: somebody wrote it meanwhile.
+    #[error("{gallery}: {path} changed while it was read; leave it as it is and try again")]
+    Changed { gallery: String, path: String },
+    /// A name that a run wants to give is taken by something else.
+    #[error("{gallery}: {path} is there already, with another content than expected")]
+    Taken { gallery: String, path: String },
+    #[error("{gallery}: {path}: {source}")]
+    File { gallery: String, path: String, source: std::io::Error },
+    /// The server of a bucket.
+    #[error("{gallery}: {message}")]
+    Server { gallery: String, message: String, passes: bool },
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A file as a listing tells of it, nothing of it read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub path: FilePath,
+    /// Bytes.
+    pub size: u64,
+    /// Whatever changes when the content does: modification time, change time and number of a local
+    /// file, ETag of an object. Compared for being the same, nothing else.
+    pub stamp: String,
+    /// Microseconds since 1970.
+    pub modified: i64,
+}
+
+/// Something below a gallery's root that is never copied, and that doesn't count as absent either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// As it is written there, for people.
+    pub path: String,
+    /// `is a symbolic link`
+    pub reason: String,
+}
+
+/// The files of some folders, in the order of their paths.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub files: Vec<Found>,
+    /// Whatever isn't a regular file with a decent name, of a size within the operator's limit; and names
+    /// that only differ in case or in their Unicode form, all of them.
+    pub refused: Vec<Refused>,
+    /// All folders directly below the root, with files or without; for naming what there is.
+    pub folders: Vec<String>,
+}
+
+/// A copy that has no name in the gallery yet: of a run, by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staged<'r> {
+    pub run: &'r str,
+    pub number: usize,
+}
+
+/// What [`Gallery::read`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'p> {
+    File(&'p FilePath),
+    /// What a run moved away from this path.
+    Trash { run: &'p str, path: &'p FilePath },
+}
+
+/// Bytes in their order. It ends with an error where it couldn't be read to its end.
+pub type Chunks<'a> = BoxStream<'a, Result<Bytes>>;
+
+/// One environment's gallery.
+///
+/// What the tool keeps for itself, staged copies and the trash, stands below `.reconcile` in the root
+/// and is in no listing.
+pub trait Gallery: Send + Sync {
+    /// As people know it, without credentials: `the gallery of PROD`.
+    fn name(&self) -> &str;
+
+    /// Every file of the folders. A folder that isn't there has no files; a root that isn't there, or a
+    /// folder that can't be read, is an error.
+    fn list<'a>(&'a self, folders: &'a Folders) -> BoxFuture<'a, Result<Listing>>;
+
+    /// Single files, in the order asked; none: there is no such file.
+    fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Option<Found>>>>;
+
+    /// The contents of files as they were found, in the order asked. `read` hears of the bytes read.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] where a file isn't what was found any more.
+    fn contents<'a>(
+        &'a self,
+        files: &'a [Found],
+        read: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Content>>>;
+
+    /// The first bytes of a file, at most `most`.
+    fn beginning<'a>(
+        &'a self,
+        path: &'a FilePath,
+        most: usize,
+    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+
+    /// The bytes of a file, without links being followed.
+    fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Chunks<'a>>>;
+
+    /// Writes a copy beside the files, and says what it holds. One that is there already is replaced.
+    fn stage<'a>(&'a self, at: Staged<'a>, bytes: Chunks<'a>) -> BoxFuture<'a, Result<Content>>;
+
+    /// Brings a run's staged copies to the disk.
+    fn sync<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Gives staged copies of a run their names, at which nothing may stand. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Taken`]; those before it have their names, see [`Self::take_back`].
+    fn place<'a>(
+        &'a self,
+        run: &'a str,
+        new: &'a [(usize, FilePath)],
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Takes every name back that [`Self::place`] gave for a run, also of a process that died, and no
+    /// others: not what somebody else put there since.
+    fn take_back<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Puts a staged copy in a file's place, which goes to the run's trash. At every moment the path has
+    /// the old content or the new one. Doing it again does no harm. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] where the path holds neither `before` nor `after`; nothing was changed then.
+    fn replace<'a>(
+        &'a self,
+        at: Staged<'a>,
+        path: &'a FilePath,
+        before: &'a Content,
+        after: &'a Content,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Moves a file to the run's trash. Doing it again does no harm. Durable on return.
+    ///
+    /// # Errors
+    /// [`Error::Taken`] where the path holds something else than `before`; nothing was changed then.
+    fn discard<'a>(
+        &'a self,
+        run: &'a str,
+        path: &'a FilePath,
+        before: &'a Content,
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Removes what a run staged; its trash stays.
+    fn clear<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// Runs that left staged copies, of which [`Self::clear`] wasn't called.
+    fn left_behind(&self) -> BoxFuture<'_, Result<Vec<String>>>;
+}

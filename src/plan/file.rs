@@ -1,0 +1,97 @@
+//! Files as plans, pins and the ledger speak of them: where they are, and what they hold.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::paths::bad_path;
+
+/// A file's path below the root of a gallery: parts joined with `/`, none of them `..`, without
+/// characters that can't be seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FilePath(String);
+
+/// Why a text is no path of a file: `it is empty`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPath(pub &'static str);
+
+impl FilePath {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder it lies in; none: the root.
+    pub fn folder(&self) -> Option<&str> {
+        self.0.rsplit_once('/').map(|(folder, _)| folder)
+    }
+}
+
+impl TryFrom<String> for FilePath {
+    type Error = BadPath;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match bad_path(&text) {
+            Some(reason) => Err(BadPath(reason)),
+            None => Ok(Self(text)),
+        }
+    }
+}
+
+impl From<FilePath> for String {
+    fn from(path: FilePath) -> Self {
+        path.0
+    }
+}
+
+impl fmt::Display for FilePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// A file's content: how many bytes, and their BLAKE3 hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Content {
+    /// Bytes.
+    pub size: u64,
+    pub blake3: Hash,
+}
+
+/// A BLAKE3 hash, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Hash(pub [u8; 32]);
+
+impl From<blake3::Hash> for Hash {
+    fn from(hash: blake3::Hash) -> Self {
+        Self(*hash.as_bytes())
+    }
+}
+
+impl From<Hash> for String {
+    fn from(hash: Hash) -> Self {
+        hash.to_string()
+    }
+}
+
+impl TryFrom<String> for Hash {
+    type Error = blake3::HexError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        blake3::Hash::from_hex(text).map(Self::from)
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&blake3::Hash::from(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
+    }
+}
