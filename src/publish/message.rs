@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::put::put;
+use crate::put::{put, put_json};
 
 /// The key of the version in a value.
 const TIMESTAMP: &str = "_timestamp";
@@ -57,9 +57,10 @@ pub fn bodies(messages: &[Message], packing: Packing) -> Vec<String> {
         Packing::One => messages.iter().map(Message::body).collect(),
         Packing::Many => {
             let mut lists = Vec::new();
-            let mut list = String::new();
+            let (mut list, mut body) = (String::new(), String::new());
             for message in messages {
-                let body = message.body();
+                body.clear();
+                message.put_body(&mut body);
                 if !list.is_empty() && list.len() + body.len() > BATCH_BYTES {
                     list.push(']');
                     lists.push(std::mem::take(&mut list));
@@ -79,40 +80,54 @@ pub fn bodies(messages: &[Message], packing: Packing) -> Vec<String> {
 impl Message {
     pub fn body(&self) -> String {
         let mut out = String::with_capacity(160 + self.value.as_ref().map_or(0, String::len));
+        self.put_body(&mut out);
+        out
+    }
+
+    fn put_body(&self, out: &mut String) {
         let verb = if self.value.is_some() { "write" } else { "delete" };
-        put!(out, "{{\"{verb}\":{{\"key\":{},\"value\":", quoted(&self.key));
-        out.push_str(&with_version(self.value.as_deref().unwrap_or("{}"), self.version));
-        put!(out, ",\"resource\":{},\"store\":", quoted(&self.resource));
-        out.push_str(&quoted(self.store.as_deref().unwrap_or_default()));
+        put!(out, "{{\"{verb}\":{{\"key\":");
+        put_json(out, &self.key);
+        out.push_str(",\"value\":");
+        put_with_version(out, self.value.as_deref().unwrap_or("{}"), self.version);
+        out.push_str(",\"resource\":");
+        put_json(out, &self.resource);
+        out.push_str(",\"store\":");
+        put_json(out, self.store.as_deref().unwrap_or_default());
         match &self.kind {
-            Some(kind) => put!(out, ",\"params\":{{\"type\":{}}}}}}}", quoted(kind)),
+            Some(kind) => {
+                out.push_str(",\"params\":{\"type\":");
+                put_json(out, kind);
+                out.push_str("}}}");
+            }
             None => out.push_str(",\"params\":[]}}"),
         }
-        out
     }
 
     /// The value as a storage keeps it, its version inside.
     pub fn stored(&self) -> Option<String> {
-        self.value.as_ref().map(|value| with_version(value, self.version))
+        self.value.as_ref().map(|value| {
+            let mut out = String::with_capacity(value.len() + 40);
+            put_with_version(&mut out, value, self.version);
+            out
+        })
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-/// Seconds with six digits behind the point, as the original program writes them.
-fn with_version(value: &str, version: Option<i64>) -> String {
-    let Some(version) = version else { return value.to_owned() };
+/// The value with its version: seconds with six digits behind the point, as the original program writes
+/// them.
+fn put_with_version(out: &mut String, value: &str, version: Option<i64>) {
+    let Some(version) = version else { return out.push_str(value) };
     let value = value.trim_end();
     // PHP writes an empty object as a list; anything else that is no object has no place for it.
     let Some(open) = (if value == "[]" { Some("{") } else { value.strip_suffix('}') }) else {
-        return value.to_owned();
+        return out.push_str(value);
     };
     let open = open.trim_end();
     let comma = if open.ends_with('{') { "" } else { "," };
     let (seconds, micros) = (version.div_euclid(1_000_000), version.rem_euclid(1_000_000));
-    format!("{open}{comma}\"{TIMESTAMP}\":{seconds}.{micros:06}}}")
+    out.push_str(open);
+    put!(out, "{comma}\"{TIMESTAMP}\":{seconds}.{micros:06}}}");
 }
 
 #[derive(Deserialize)]
@@ -331,6 +346,11 @@ mod tests {
     #[test]
     fn rows_of_other_programs_get_a_version_too() {
         let version = Some(1_000_000);
+        let with_version = |value: &str, version| {
+            let mut out = String::new();
+            put_with_version(&mut out, value, version);
+            out
+        };
         assert_eq!(with_version("{\"a\":1} \n", version), "{\"a\":1,\"_timestamp\":1.000000}");
         assert_eq!(with_version("[]", version), "{\"_timestamp\":1.000000}");
         assert_eq!(with_version("[1]", version), "[1]");
