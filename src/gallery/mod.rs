@@ -39,7 +39,7 @@ pub struct Found {
     /// Bytes.
     pub size: u64,
     /// Whatever changes when the content does: modification time, change time and number of a local
-    /// file, ETag of an object. Compared for being the same, nothing else.
+    /// file, `ETag` of an object. Compared for being the same, nothing else.
     pub stamp: String,
     /// Microseconds since 1970.
     pub modified: i64,
@@ -77,7 +77,10 @@ pub struct Staged<'r> {
 pub enum Place<'p> {
     File(&'p FilePath),
     /// What a run moved away from this path.
-    Trash { run: &'p str, path: &'p FilePath },
+    Trash {
+        run: &'p str,
+        path: &'p FilePath,
+    },
 }
 
 /// Bytes in their order. It ends with an error where it couldn't be read to its end.
@@ -109,11 +112,7 @@ pub trait Gallery: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Content>>>;
 
     /// The first bytes of a file, at most `most`.
-    fn beginning<'a>(
-        &'a self,
-        path: &'a FilePath,
-        most: usize,
-    ) -> BoxFuture<'a, Result<Vec<u8>>>;
+    fn beginning<'a>(&'a self, path: &'a FilePath, most: usize) -> BoxFuture<'a, Result<Vec<u8>>>;
 
     /// The bytes of a file, without links being followed.
     fn read<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Chunks<'a>>>;
@@ -128,11 +127,8 @@ pub trait Gallery: Send + Sync {
     ///
     /// # Errors
     /// [`Error::Taken`]; those before it have their names, see [`Self::take_back`].
-    fn place<'a>(
-        &'a self,
-        run: &'a str,
-        new: &'a [(usize, FilePath)],
-    ) -> BoxFuture<'a, Result<()>>;
+    fn place<'a>(&'a self, run: &'a str, new: &'a [(usize, FilePath)])
+    -> BoxFuture<'a, Result<()>>;
 
     /// Takes every name back that [`Self::place`] gave for a run, also of a process that died, and no
     /// others: not what somebody else put there since.
