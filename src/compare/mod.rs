@@ -7,6 +7,7 @@
 pub mod checks;
 pub mod classify;
 pub mod draft;
+pub mod files;
 pub mod fingerprint;
 pub mod matching;
 pub mod mentions;
@@ -53,6 +54,9 @@ pub enum Error {
     /// A row that was just read in the same snapshot couldn't be read again.
     #[error("a row of {table} that was read a moment ago wasn't found again in the same snapshot")]
     ShortRead { table: String },
+    /// A gallery couldn't be asked for the files that records name.
+    #[error("{0}")]
+    Files(#[source] files::Unread),
 }
 
 /// Above this many changes only counts are kept.
@@ -194,6 +198,7 @@ fn differs(model: &Model, draft: &Draft) -> bool {
     };
     !is_unchanged(model, &wanted(model, draft, Some(current)), current)
         || has_content_only_the_source_knows(model, draft)
+        || files::differ(model, draft)
 }
 
 fn has_content_only_the_source_knows(model: &Model, draft: &Draft) -> bool {

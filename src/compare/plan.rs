@@ -9,11 +9,11 @@ use serde_json::Value as Json;
 
 use super::draft::{Case, Draft, Link, Links};
 use super::fingerprint::{PinKey, Pinned, hex, pin};
-use super::model::{Model, Node, Role, Side};
+use super::model::{Model, Node, Role};
 use super::record::{Record, RecordRow};
-use super::spots::{Within, holds, is_serialized};
+use super::spots::{Within, is_serialized};
 use super::wanted::{Cell, Wanted, WantedRow, differing, wanted, written_into};
-use super::{Comparison, Entry, shown_key};
+use super::{Comparison, Entry, files, shown_key};
 use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
@@ -58,6 +58,7 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
     notes.extend(model.notes.iter().cloned());
     notes.extend(cut_seconds(model, comparison));
     notes.extend(serialized(model, comparison));
+    notes.extend(about_files(model, comparison));
     notes.extend(comparison.empty_sources.iter().map(|table| {
         format!("the source's {table} has no row at all, so deletions from it are refused")
     }));
@@ -169,37 +170,11 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
             .then(|| draft.current.as_ref().map(|c| identity(node, c, &draft.current_links)))
             .flatten(),
         depends_on: depends_on.into_iter().collect(),
-        files: files(model, draft),
+        files: files::shown(model, draft),
         target_newer: target_newer(node, draft) && !leaves_target,
         fields,
         approved: false,
     }
-}
-
-/// The paths that a record's rows name on the source. Redacted ones aren't told.
-fn files(model: &Model, draft: &Draft) -> Vec<String> {
-    let mut files = BTreeSet::new();
-    let rows = draft.source.iter().flat_map(|record| &record.rows).filter(|row| row.in_filter);
-    for row in rows {
-        let node = &model.nodes[row.node];
-        for named in node.files.iter().filter(|it| !node.columns[it.column].redacted) {
-            if !named.when.iter().all(|test| holds(model, test, Side::Source, &row.values)) {
-                continue;
-            }
-            match (&row.values[named.column], &named.pattern) {
-                (Value::Text(text) | Value::Json(text), Some(pattern)) => {
-                    let groups = pattern.captures_iter(text).filter_map(|found| found.get(1));
-                    files.extend(groups.map(|group| group.as_str().to_owned()));
-                }
-                (Value::Text(path), None) => {
-                    files.insert(path.to_string());
-                }
-                _ => {}
-            }
-        }
-    }
-    files.remove("");
-    files.into_iter().collect()
 }
 
 /// `table/ID` of a draft.
@@ -373,6 +348,38 @@ fn field(
 /// No bytes that had to be shown as digits.
 fn is_readable(shown: &Json) -> bool {
     shown.as_str().is_none_or(|text| !text.starts_with("0x"))
+}
+
+/// As many files that can't be brought are named.
+const MOST_TROUBLES: usize = 20;
+
+/// Files that changes name and that can't come along.
+fn about_files(model: &Model, comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    if model.files.are_unknown() && files::names_any(model) {
+        notes.push(
+            "the files that records name aren't compared or copied, since no gallery is configured"
+                .into(),
+        );
+    }
+    let mut more = 0;
+    for draft in comparison.entries.iter().map(|entry| &entry.draft) {
+        for (node, column, text, why) in files::troubles(model, draft) {
+            if notes.len() >= MOST_TROUBLES {
+                more += 1;
+                continue;
+            }
+            let (record, column) = (name(model, draft), &node.columns[column].name);
+            notes.push(format!(
+                "{record} names the file `{text}` in {}.{column}: {why}",
+                node.table
+            ));
+        }
+    }
+    notes.extend(
+        (more > 0).then(|| format!("{more} more files that changes name can't come along")),
+    );
+    notes
 }
 
 /// Serialized values in columns whose texts hold IDs: those in them stay as they are.

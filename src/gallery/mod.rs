@@ -5,6 +5,7 @@
 //! when, is decided above.
 
 mod folders;
+pub mod names;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -61,8 +62,19 @@ pub struct Listing {
     /// Whatever isn't a regular file with a decent name, of a size within the operator's limit; and names
     /// that only differ in case or in their Unicode form, all of them.
     pub refused: Vec<Refused>,
-    /// All folders directly below the root, with files or without; for naming what there is.
+    /// Of the folders that were asked for, those that aren't there.
+    pub missing: Vec<String>,
+    /// Folders that could have been meant: all directly below the root, and those beside a missing one.
     pub folders: Vec<String>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    Nothing,
+    File(Found),
+    /// As in a listing; other files' names aren't looked at.
+    Refused(Refused),
 }
 
 /// A copy that has no name in the gallery yet: of a run, by number.
@@ -98,8 +110,8 @@ pub trait Gallery: Send + Sync {
     /// folder that can't be read, is an error.
     fn list<'a>(&'a self, folders: &'a Folders) -> BoxFuture<'a, Result<Listing>>;
 
-    /// Single files, in the order asked; none: there is no such file.
-    fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Option<Found>>>>;
+    /// Single files, in the order asked. What the tool keeps for itself isn't there.
+    fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Looked>>>;
 
     /// The contents of files as they were found, in the order asked. `read` hears of the bytes read.
     ///

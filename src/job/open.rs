@@ -10,6 +10,7 @@ use crate::apply::ledger::{Image, Ledger, RunRow};
 use crate::apply::undo;
 use crate::catalog::Catalog;
 use crate::catalog::carry::{self, Carried};
+use crate::compare::files::{self, Contents};
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::{Model, PairedBy};
@@ -39,6 +40,8 @@ pub struct Opened {
     /// Committed runs of this job, from the target's ledger.
     pub runs: Vec<RunRow>,
     pub target_catalog: Catalog,
+    /// Both galleries, where there are any.
+    pub contents: Option<Box<dyn Contents>>,
 }
 
 /// What the target is compared with.
@@ -117,6 +120,7 @@ async fn open_sync(
         basis: Basis::Source { source_pairs, pairs },
         runs,
         target_catalog,
+        contents: None,
     })
 }
 
@@ -166,6 +170,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
             basis: Basis::Images { run: run.to_owned(), job: row.job, images },
             runs,
             target_catalog: catalog,
+            contents: None,
         });
     }
     Err(Error::UnknownRun(run.to_owned()))
@@ -226,12 +231,14 @@ impl Opened {
     /// Compares, whole or in part.
     pub async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
         settle(&mut self.sides, &mut self.model).await?;
+        let contents = self.contents.as_deref_mut();
         match &self.basis {
             Basis::Source { pairs, .. } => {
+                files::settle(&mut self.sides, &mut self.model, &scope, contents).await?;
                 Ok(compare(&mut self.sides, &self.model, pairs, self.mode, scope).await?)
             }
             Basis::Images { images, .. } => {
-                Ok(undo::compare(&mut self.sides, &self.model, images).await?)
+                Ok(undo::compare(&mut self.sides, &mut self.model, images, contents).await?)
             }
         }
     }

@@ -224,14 +224,6 @@ fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
         )),
         _ => {}
     }
-    for name in context.selected(job) {
-        let records = &context.manifests.modules[&name].spec.records;
-        if records.iter().any(|record| !record.files.is_empty()) {
-            left.push(format!(
-                "files that records of {name} name aren't copied: not yet supported"
-            ));
-        }
-    }
     left.extend(publishing::left_out(context, job));
     left
 }

@@ -106,7 +106,7 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
         out.push(1, Sign::None, format!("needs {}", needed.join(", ")));
     }
     if !change.files.is_empty() {
-        let named: Vec<_> = change.files.iter().map(|path| visible_name(path)).collect();
+        let named: Vec<_> = change.files.iter().map(|it| visible_name(it.path.as_str())).collect();
         let more = named.len().saturating_sub(MOST_FILES);
         let named = named[..named.len().min(MOST_FILES)].join(", ");
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
