@@ -6,6 +6,7 @@
 //! decided above.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -36,23 +37,23 @@ pub struct FileChange {
 }
 
 /// Where the contents of a run's files come from.
-pub enum Origin<'g> {
-    Gallery(&'g dyn Gallery),
+pub enum Origin {
+    Gallery(Arc<dyn Gallery>),
     /// What a run moved away on the target, which is taken back.
     Trash(String),
 }
 
 /// All files of a run. A copy's number is its place in the list.
-pub struct Files<'g> {
-    pub target: &'g dyn Gallery,
-    pub origin: Origin<'g>,
+pub struct Files {
+    pub target: Arc<dyn Gallery>,
+    pub origin: Origin,
     pub run: String,
     pub changes: Vec<FileChange>,
     /// Those that were approved by name.
     pub approved: Vec<AppliedEntry>,
 }
 
-impl Files<'_> {
+impl Files {
     /// How many are new, replaced and deleted.
     pub fn counts(&self) -> [u64; 3] {
         let mut counts = [0; 3];
@@ -73,8 +74,8 @@ impl Files<'_> {
 
     fn origin_of<'a>(&'a self, path: &'a FilePath) -> (&'a dyn Gallery, Place<'a>) {
         match &self.origin {
-            Origin::Gallery(gallery) => (*gallery, Place::File(path)),
-            Origin::Trash(run) => (self.target, Place::Trash { run, path }),
+            Origin::Gallery(gallery) => (&**gallery, Place::File(path)),
+            Origin::Trash(run) => (&*self.target, Place::Trash { run, path }),
         }
     }
 
@@ -143,7 +144,7 @@ impl Files<'_> {
 
     /// Nothing of the run is committed: nothing of its files stays.
     pub async fn take_back(&self) -> Result<(), Error> {
-        take_back(self.target, &self.run).await
+        take_back(&*self.target, &self.run).await
     }
 
     /// What is still to be done once the run is committed.

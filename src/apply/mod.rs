@@ -217,7 +217,7 @@ pub async fn apply(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    (approved, files): (&[Approved<'_>], Option<&Files<'_>>),
+    (approved, files): (&[Approved<'_>], Option<&Files>),
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
@@ -242,7 +242,7 @@ pub async fn apply(
 }
 
 /// New files first, then the rows that name them; without the rows none of the files stays.
-async fn commit(target: &mut Session, files: Option<&Files<'_>>) -> Result<(), Error> {
+async fn commit(target: &mut Session, files: Option<&Files>) -> Result<(), Error> {
     let Some(files) = files else { return Ok(target.commit().await?) };
     let error = match files.place().await {
         Ok(()) => match target.commit().await {
@@ -263,7 +263,7 @@ async fn write(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    (approved, files): (&[Approved<'_>], Option<&Files<'_>>),
+    (approved, files): (&[Approved<'_>], Option<&Files>),
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
@@ -404,7 +404,7 @@ async fn record(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    (placed, now, files): (&[Placed], &[Option<Record>], Option<&Files<'_>>),
+    (placed, now, files): (&[Placed], &[Option<Record>], Option<&Files>),
     applied: &Applied,
 ) -> Result<(), Error> {
     let ledger = Ledger::default();

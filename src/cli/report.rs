@@ -220,12 +220,24 @@ fn records(number: usize) -> String {
 }
 
 fn what(applied: &Applied) -> String {
-    let Applied { entries, inserted, updated, deleted } = applied;
-    format!(
+    let Applied { entries, inserted, updated, deleted, files } = applied;
+    let mut said = format!(
         "{} ({} inserted, {updated} updated, {deleted} deleted)",
         records(entries.len()),
         count(*inserted, "row", "rows"),
-    )
+    );
+    if let Some(files) = changed_files(files) {
+        put!(said, "; {files}");
+    }
+    said
+}
+
+/// `2 files new, 1 replaced, 0 deleted`
+pub fn changed_files(files: &[u64; 3]) -> Option<String> {
+    let [new, replaced, deleted] = files;
+    let files_of = count(*new, "file", "files");
+    (new + replaced + deleted > 0)
+        .then(|| format!("{files_of} new, {replaced} replaced, {deleted} deleted"))
 }
 
 /// The report for programs.
@@ -242,6 +254,9 @@ pub fn to_json(report: &Report) -> Json {
     };
     let rows = applied.map(|Applied { inserted, updated, deleted, .. }| {
         json!({ "inserted": inserted, "updated": updated, "deleted": deleted })
+    });
+    let files = applied.map(|Applied { files: [new, replaced, deleted], .. }| {
+        json!({ "new": new, "replaced": replaced, "deleted": deleted })
     });
     let (run, published) = match &report.outcome {
         Outcome::Published { run, published } => {
@@ -260,6 +275,7 @@ pub fn to_json(report: &Report) -> Json {
         "run": run,
         "applied": applied.map(|applied| &applied.entries),
         "rows": rows,
+        "files": files,
         "published": published,
         "skipped": report.skipped,
         "leftOut": report.left_out,

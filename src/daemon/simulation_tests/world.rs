@@ -398,7 +398,7 @@ fn row(job: &SyncJob, order: &Order<'_>) -> RunRow {
 }
 
 fn applied() -> Applied {
-    Applied { entries: Vec::new(), inserted: 1, updated: 0, deleted: 0 }
+    Applied { entries: Vec::new(), inserted: 1, ..Applied::default() }
 }
 
 impl Hands for SimulatedHands {
