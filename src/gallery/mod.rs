@@ -4,8 +4,12 @@
 //! never half there: it is staged, verified, and then given its name. Which files a job may touch, and
 //! when, is decided above.
 
+pub mod compare;
 mod folders;
+pub mod hashes;
+mod image;
 pub mod names;
+pub mod plan;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -24,6 +28,9 @@ pub enum Error {
     /// A name that a run wants to give is taken by something else.
     #[error("{gallery}: {path} is there already, with another content than expected")]
     Taken { gallery: String, path: String },
+    /// A folder was asked for that is on neither side.
+    #[error("neither {source_gallery} nor {target_gallery} has a folder `{folder}`{help}")]
+    NoFolder { folder: String, source_gallery: String, target_gallery: String, help: String },
     #[error("{gallery}: {path}: {source}")]
     File { gallery: String, path: String, source: std::io::Error },
     /// The server of a bucket.
@@ -42,6 +49,9 @@ pub struct Found {
     /// Whatever changes when the content does: modification time, change time and number of a local
     /// file, `ETag` of an object. Compared for being the same, nothing else.
     pub stamp: String,
+    /// Whether any later write would show in the stamp. Where it depends on a clock of coarse ticks, a
+    /// write of this moment might not.
+    pub is_settled: bool,
     /// Microseconds since 1970.
     pub modified: i64,
 }
@@ -75,6 +85,22 @@ pub enum Looked {
     File(Found),
     /// As in a listing; other files' names aren't looked at.
     Refused(Refused),
+}
+
+impl Looked {
+    pub fn file(&self) -> Option<&Found> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Nothing | Self::Refused(_) => None,
+        }
+    }
+
+    pub fn refused(&self) -> Option<&Refused> {
+        match self {
+            Self::Refused(refused) => Some(refused),
+            Self::Nothing | Self::File(_) => None,
+        }
+    }
 }
 
 /// A copy that has no name in the gallery yet: of a run, by number.

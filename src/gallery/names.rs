@@ -111,6 +111,7 @@ mod tests {
             path: judged(path, 1, MEGABYTE).unwrap(),
             size: 1,
             stamp: String::new(),
+            is_settled: true,
             modified: 0,
         });
         Listing { files: files.collect(), ..Listing::default() }
