@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
 
 use super::ledger::{AppliedEntry, Ledger};
 use super::work::{self, FileWork};
@@ -19,22 +18,10 @@ use crate::config::Environment;
 use crate::database::Session;
 use crate::gallery::{self, Gallery, Place, Staged};
 use crate::manifest::sync_job::Direction;
-use crate::plan::file::{Content, FilePath};
+use crate::plan::file::{Content, FileChange, FilePath};
 
 /// Copies under way at a time.
 const AT_ONCE: usize = 8;
-
-/// One file that a run changes on the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileChange {
-    pub path: FilePath,
-    /// What the target holds; none: it is new.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Content>,
-    /// What it is to hold; none: it goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<Content>,
-}
 
 /// Where the contents of a run's files come from.
 pub enum Origin {

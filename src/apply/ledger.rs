@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::FileChange;
 use super::{Applied, Error, Term, write};
 use crate::catalog::carry::Carried;
 use crate::catalog::{Catalog, Kind, Table};
@@ -15,6 +14,7 @@ use crate::compare::matching::Pairs;
 use crate::database::{Lock, Session, Value};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Class};
+use crate::plan::file::FileChange;
 
 /// The prefix of every table of the ledger. No module may name these tables.
 pub const PREFIX: &str = "reconcile_";

@@ -8,11 +8,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::files::FileChange;
 use super::ledger::{Ledger, WORK, from_json, to_json};
 use crate::catalog::Catalog;
 use crate::database::{self, Session, Stretch, Value};
-use crate::plan::file::FilePath;
+use crate::plan::file::{FileChange, FilePath};
 
 const REPUBLISH: &str = "republish";
 const FILE: &str = "file";

@@ -12,17 +12,17 @@ use futures_util::future::BoxFuture;
 
 use super::open::environments;
 use super::{Context, Error};
-use crate::apply::files::{FileChange, Origin};
+use crate::apply::files::Origin;
 use crate::compare::files::{Contents, Fate, Held, Holder, Unread};
 use crate::compare::fingerprint::PinKey;
 use crate::config::Environment;
 use crate::gallery::compare::{Compared, Difference, Galleries};
 use crate::gallery::hashes::Hashes;
-use crate::gallery::{self, Folders, Gallery};
+use crate::gallery::{self, Folders, Gallery, Place};
 use crate::manifest::SyncJob;
 use crate::manifest::sync_job::{Direction, Mode, Selection};
 use crate::plan::change::{Change, Class, Conflict, ConflictKind};
-use crate::plan::file::{Content, FilePath};
+use crate::plan::file::{Content, FileChange, FilePath};
 
 /// Which files are looked at.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ pub async fn open(
 }
 
 /// Opens the gallery that a run wrote to, where it changed files.
-pub async fn open_undo(
+pub async fn open_undone(
     context: &Context<'_>,
     environment: Environment,
     run: &str,
@@ -90,11 +90,16 @@ async fn both(
     from: Environment,
     to: Environment,
 ) -> Result<Galleries, Error> {
-    let [source, target] = gallery::open_both(context.config, from, to).await?;
+    let source = opened(context, from).await?;
+    let target = opened(context, to).await?;
     let hashes = |it: Environment| {
         Hashes::open(context.config.state_directory.join("gallery").join(format!("{it}.hashes")))
     };
     Ok(Galleries { source, target, source_hashes: hashes(from), target_hashes: hashes(to) })
+}
+
+async fn opened(context: &Context<'_>, it: Environment) -> Result<Arc<dyn Gallery>, Error> {
+    gallery::open(context.config, it).await?.map(Arc::from).ok_or(Error::NoGallery(it))
 }
 
 /// The folders that a job selects.
@@ -162,7 +167,7 @@ impl JobGalleries {
             if let Some(image) = images.get(path) {
                 *source = match image.before {
                     None => Held::Nothing,
-                    Some(before) => in_trash(&*self.galleries.target, run, path, before).await?,
+                    Some(before) => in_trash(&*self.galleries.target, run, path, before).await,
                 };
             }
         }
@@ -250,10 +255,10 @@ async fn in_trash(
     run: &str,
     path: &FilePath,
     before: Content,
-) -> gallery::Result<Held> {
-    match target.kept(run, path).await? {
-        true => Ok(Held::File(before)),
-        false => Ok(Held::Refused(format!("the trash has nothing of run {run} any more"))),
+) -> Held {
+    match target.read(Place::Trash { run, path }).await {
+        Ok(_) => Held::File(before),
+        Err(error) => Held::Refused(format!("what it held before can't be read: {error}")),
     }
 }
 

@@ -392,6 +392,7 @@ fn row(job: &SyncJob, order: &Order<'_>) -> RunRow {
         carried: None,
         applied: vec![entry],
         rows: [1, 0, 0],
+        files: [0; 3],
         left_out: Vec::new(),
         skipped: Vec::new(),
     }
