@@ -14,7 +14,7 @@ use crate::manifest::problem::Problem;
 use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
-use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
+use crate::plan::render::words::{answer_word, changed_files, class_word, count, number_of_each, shell_word};
 use crate::plan::render::{
     MARKDOWN_LIMIT as LIMIT, Style, code, markdown as plan_as_markdown, text,
 };
@@ -230,14 +230,6 @@ fn what(applied: &Applied) -> String {
         put!(said, "; {files}");
     }
     said
-}
-
-/// `2 files new, 1 replaced, 0 deleted`
-pub fn changed_files(files: &[u64; 3]) -> Option<String> {
-    let [new, replaced, deleted] = files;
-    let files_of = count(*new, "file", "files");
-    (new + replaced + deleted > 0)
-        .then(|| format!("{files_of} new, {replaced} replaced, {deleted} deleted"))
 }
 
 /// The report for programs.
