@@ -73,6 +73,7 @@ pub fn tell_apart(listing: &mut Listing) {
         }
     });
     listing.refused.sort_unstable_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
+    listing.refused.dedup();
     listing.folders.sort_unstable();
     listing.folders.dedup();
 }
