@@ -227,7 +227,13 @@ fn compare_plan(step: &Step, plan: &Plan) -> Played {
     }
     if let Some(expected) = &step.files {
         let named = plan.changes.iter().filter(|change| !change.files.is_empty());
-        let named = named.map(|it| format!("{}/{}: {}", it.table, it.id, it.files.join(" ")));
+        let named = named.map(|it| {
+            let files = it.files.iter().map(|file| match word(&file.state).as_str() {
+                "unknown" => file.path.to_string(),
+                state => format!("{} {state}", file.path),
+            });
+            format!("{}/{}: {}", it.table, it.id, files.collect::<Vec<_>>().join(", "))
+        });
         same("the plan's files", expected, &named.collect::<Vec<_>>())?;
     }
     let mut said: Vec<String> = plan.notes.clone();
