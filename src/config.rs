@@ -265,6 +265,8 @@ pub struct Limits {
     pub max_delete_percent: u64,
     /// How late a run may start, in minutes. Absent: 15 in the daemon, 24 hours in a single pass.
     pub max_late_minutes: Option<u32>,
+    /// Of the gallery; larger ones are left as they are. A megabyte is a million bytes.
+    pub max_file_megabytes: u64,
 }
 
 impl Default for Limits {
@@ -274,6 +276,7 @@ impl Default for Limits {
             max_deletes: 50,
             max_delete_percent: 10,
             max_late_minutes: None,
+            max_file_megabytes: 100,
         }
     }
 }

@@ -383,6 +383,9 @@ fn limits(at: &At<'_>, problems: &mut Problems) -> Option<Limits> {
             .get("maxDeletePercent", problems, percent)
             .unwrap_or(default.max_delete_percent),
         max_late_minutes: fields.get("maxLateMinutes", problems, minutes),
+        max_file_megabytes: fields
+            .get("maxFileMegabytes", problems, at_least_one)
+            .unwrap_or(default.max_file_megabytes),
     };
     fields.close(problems);
     Some(limits)

@@ -8,6 +8,7 @@ pub mod compare;
 mod folders;
 pub mod hashes;
 mod image;
+pub mod local;
 pub mod names;
 pub mod plan;
 

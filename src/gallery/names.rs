@@ -15,7 +15,8 @@ use crate::plan::file::FilePath;
 /// so.
 pub const OWN: &str = ".reconcile";
 
-const MEGABYTE: u64 = 1_000_000;
+/// The operator's limit is given in these.
+pub const MEGABYTE: u64 = 1_000_000;
 
 /// Whether a path is the tool's own, and so in no listing: `.reconcile/…`, `spring/.reconcile-RUN-1`.
 pub fn is_own(path: &str) -> bool {
@@ -73,6 +74,7 @@ pub fn tell_apart(listing: &mut Listing) {
         }
     });
     listing.refused.sort_unstable_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
+    listing.refused.dedup();
     listing.folders.sort_unstable();
     listing.folders.dedup();
 }

@@ -156,8 +156,13 @@ fn unusable(problems: &[Problem]) -> Result<(), Refusal> {
 pub const FEW_DELETIONS: u64 = 10;
 
 fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Result<(), Refusal> {
-    let Limits { max_changes, max_deletes, max_delete_percent, max_late_minutes: _ } =
-        question.limits;
+    let Limits {
+        max_changes,
+        max_deletes,
+        max_delete_percent,
+        max_late_minutes: _,
+        max_file_megabytes: _,
+    } = question.limits;
     let mut deletions: BTreeMap<&str, u64> = BTreeMap::new();
     for (at, _) in selected {
         let change = &question.plan.changes[*at];

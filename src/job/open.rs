@@ -26,7 +26,7 @@ use crate::database::{Access, Session, begin_both, same_database};
 use crate::gallery::compare::Facts;
 use crate::manifest::SyncJob;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
-use crate::manifest::reference::{Inside, ReferencePlace, ReferenceRule};
+use crate::manifest::reference::{FileRule, Inside, ReferencePlace, ReferenceRule};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Class, Plan};
 use crate::plan::file::{FileChange, FilePath};
@@ -190,23 +190,26 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
     Err(Error::UnknownRun(run.to_owned()))
 }
 
-/// Columns in which references name JSON paths are compared as JSON, whatever their type.
+/// Columns in which JSON paths are named, by references or files, are compared as JSON, whatever their type.
 fn carry_json(modules: &BTreeMap<String, ModuleSpec>, catalog: &mut Catalog) {
     fn owned(specs: &[OwnedSpec], catalog: &mut Catalog) {
         for spec in specs {
-            columns(&spec.table, &spec.references, catalog);
+            columns(&spec.table, (&spec.references, &spec.files), catalog);
             owned(&spec.owns, catalog);
         }
     }
-    fn columns(table: &str, rules: &BTreeMap<String, ReferenceRule>, catalog: &mut Catalog) {
-        for place in rules.keys().filter_map(|key| ReferencePlace::parse(key).ok()) {
+    type Rules<'r> = (&'r BTreeMap<String, ReferenceRule>, &'r [FileRule]);
+    fn columns(table: &str, (rules, files): Rules<'_>, catalog: &mut Catalog) {
+        let places = rules.keys().filter_map(|key| ReferencePlace::parse(key).ok());
+        let files = files.iter().filter_map(|rule| rule.place().ok());
+        for place in places.chain(files) {
             if let Inside::Path(_) = place.inside {
                 carry::carry_json(catalog, table, place.column);
             }
         }
     }
     for record in modules.values().flat_map(|module| &module.records) {
-        columns(&record.table, &record.references, catalog);
+        columns(&record.table, (&record.references, &record.files), catalog);
         owned(&record.owns, catalog);
     }
 }

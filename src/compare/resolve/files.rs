@@ -4,7 +4,7 @@ use super::references::Sayings;
 use super::{Builder, Column, Refusal, Written, columns};
 use crate::compare::model::{FileHolder, NamedFiles, Test};
 use crate::compare::spots::Within;
-use crate::manifest::reference::{FileRule, one_group};
+use crate::manifest::reference::{FileRule, Inside, column_of};
 
 impl Builder<'_> {
     pub(super) fn files(
@@ -42,13 +42,14 @@ impl Builder<'_> {
             let through = self.through(&sayings, name, condition)?;
             when.push(Test { column: of(name)?, condition: condition.clone(), through });
         }
-        let within = match &rule.pattern {
-            None => Within::Whole,
-            Some(pattern) => Within::Pattern(
-                one_group(pattern).map_err(|why| format!("{table}: a pattern of `files` {why}"))?,
-            ),
+        let place = rule.place();
+        let place = place.map_err(|why| format!("{table}: `{}` of `files` {why}", rule.column))?;
+        let within = match place.inside {
+            Inside::Whole => Within::Whole,
+            Inside::Path(path) => Within::Path(path),
+            Inside::Pattern(pattern) => Within::Pattern(pattern),
         };
-        Ok(NamedFiles { column: of(&rule.column)?, when, within })
+        Ok(NamedFiles { column: of(place.column)?, when, within })
     }
 
     /// Every table of the target whose rows name files: what they name isn't another's to replace.
@@ -62,11 +63,13 @@ impl Builder<'_> {
     fn holders_of(&mut self, written: &Written<'_>) {
         if let Some(table) = self.input.target.table(written.table) {
             let mut read: Vec<String> = Vec::new();
-            let names = written.files.iter();
-            for name in names.flat_map(|it| std::iter::once(&it.column).chain(it.when.keys())) {
-                // A module outside the job may name columns that aren't there.
-                if !read.contains(name) && table.column(name).is_some() {
-                    read.push(name.clone());
+            for rule in written.files {
+                let names = std::iter::once(column_of(&rule.column));
+                for name in names.chain(rule.when.keys().map(String::as_str)) {
+                    // A module outside the job may name columns that aren't there.
+                    if !read.iter().any(|known| known == name) && table.column(name).is_some() {
+                        read.push(name.to_owned());
+                    }
                 }
             }
             let position = |name: &str| {

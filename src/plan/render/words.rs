@@ -130,6 +130,15 @@ pub fn number_of_each<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Stri
     told.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
 }
 
+/// `34 kB`: of the largest unit that it holds, rounded up.
+pub fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, word)) => format!("{} {word}", bytes.div_ceil(unit)),
+        None => count(bytes, "byte", "bytes"),
+    }
+}
+
 /// `1 record was`, `2 records were`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
