@@ -19,6 +19,7 @@ mod database;
 mod demo;
 mod demo_published;
 mod doctor;
+mod gallery_runs;
 mod git;
 mod http;
 mod init;
