@@ -19,6 +19,7 @@ mod database;
 mod demo;
 mod demo_published;
 mod doctor;
+mod gallery_s3;
 mod git;
 mod http;
 mod init;
