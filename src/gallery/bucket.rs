@@ -63,6 +63,12 @@ impl Bucket {
         Ok(Self { wire, prefix, most_bytes, name: name.to_owned() })
     }
 
+    /// How many seconds the server's clock and this machine's are apart, as far as it tells.
+    pub async fn clock_apart(&self) -> Result<Option<i64>> {
+        let ask = Ask::new(Method::GET, "").query("list-type", "2").query("max-keys", "1");
+        Ok(trouble::apart(&self.wire.ask(&ask, &[]).await?))
+    }
+
     fn key(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }

@@ -3,6 +3,7 @@
 //! Answers for nothing being replaced or deleted but what was meant. What a run placed is known by a
 //! journal of it, and by the run's name, which the object carries.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -30,6 +31,9 @@ impl Bucket {
     /// The server understands `If-None-Match`, which is tried on the journal.
     pub(super) async fn place_all(&self, run: &str, new: &[(usize, FilePath)]) -> Result<()> {
         self.write_journal(run, new).await?;
+        let staged = under(&self.wire, &self.staged(run), Depth::Below).await?.objects;
+        let sizes: HashMap<String, u64> = staged.into_iter().map(|it| (it.key, it.size)).collect();
+        let sizes = &sizes;
         let has_failed = AtomicBool::new(false);
         let placed = new.iter().cloned().map(|(number, path)| {
             let has_failed = &has_failed;
@@ -37,7 +41,11 @@ impl Bucket {
                 if has_failed.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                let placed = self.place_one(Staged { run, number }, &path).await;
+                let at = Staged { run, number };
+                let placed = match sizes.get(&self.staged_key(at)) {
+                    Some(size) => self.place_one(at, *size, &path).await,
+                    None => Err(self.changed(&path)),
+                };
                 has_failed.fetch_or(placed.is_err(), Ordering::Relaxed);
                 placed
             }
@@ -47,13 +55,12 @@ impl Bucket {
         placed.into_iter().collect()
     }
 
-    async fn place_one(&self, at: Staged<'_>, path: &FilePath) -> Result<()> {
+    async fn place_one(&self, at: Staged<'_>, size: u64, path: &FilePath) -> Result<()> {
         let staged = self.staged_key(at);
-        let Some(copy) = self.head(&staged).await? else { return Err(self.changed(path)) };
         let mut headers = vec![(WRITTEN_BY, written_by(at))];
         headers.extend(content_type(path).map(|kind| ("content-type", kind.to_owned())));
         let key = self.key(path.as_str());
-        match self.give(&staged, copy.size, &key, &headers, Only::IfNew).await? {
+        match self.give((&staged, size), &key, &headers, Only::IfNew).await? {
             Done::Yes => Ok(()),
             Done::Refused => match self.head(&key).await? {
                 Some(seen) if seen.is_by(at) => Ok(()),
@@ -108,7 +115,7 @@ impl Bucket {
         let mut headers = seen.kept();
         headers.push((WRITTEN_BY, written_by(at)));
         let staged = self.staged_key(at);
-        match self.give(&staged, after.size, &key, &headers, Only::If(&seen.etag)).await? {
+        match self.give((&staged, after.size), &key, &headers, Only::If(&seen.etag)).await? {
             Done::Yes => Ok(()),
             Done::Refused => match self.holds(&key).await? {
                 Some((_, content)) if content == *after => Ok(()),

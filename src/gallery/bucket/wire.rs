@@ -211,7 +211,12 @@ impl Wire {
                 Err(no) => Err(no),
             };
             let failed = match answered {
-                Ok(reply) if trouble::is_passing(&reply) => self.refused(ask, &reply),
+                // Of a file that is read any bytes are right, also those of an error.
+                Ok(reply)
+                    if (ask.writes() || !reply.is_success()) && trouble::is_passing(&reply) =>
+                {
+                    self.refused(ask, &reply)
+                }
                 Ok(reply) => return Ok(reply),
                 Err(no) => self.unanswered(&no),
             };

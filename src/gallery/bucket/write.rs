@@ -124,22 +124,20 @@ impl Bucket {
         self.done(&ask, &reply)
     }
 
-    /// Without a bucket nothing can be a condition's.
+    /// An answer may begin as a success long before it ends as an error; and without a bucket no
+    /// condition was asked for.
     fn done(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Done> {
-        match reply.is_success() {
-            true => Ok(Done::Yes),
-            false if trouble::code(reply).as_deref() == Some("NoSuchBucket") => {
-                Err(self.wire.refused(ask, reply))
-            }
-            false => Ok(Done::Refused),
+        match (reply.is_success(), trouble::code(reply).as_deref()) {
+            (true, None) => Ok(Done::Yes),
+            (true, Some(_)) | (false, Some("NoSuchBucket")) => Err(self.wire.refused(ask, reply)),
+            (false, _) => Ok(Done::Refused),
         }
     }
 
     /// The bytes of a staged copy get a name.
     pub(super) async fn give(
         &self,
-        from: &str,
-        size: u64,
+        (from, size): (&str, u64),
         to: &str,
         headers: &Headers,
         only: Only<'_>,
@@ -270,11 +268,7 @@ impl Bucket {
         body.push_str("</CompleteMultipartUpload>");
         let ask = Ask::new(Method::POST, key).query("uploadId", id).only(only).body(body.into());
         let reply = self.wire.ask(&ask, &CONDITION).await?;
-        // An answer may begin as a success long before it ends as an error.
-        match trouble::code(&reply) {
-            Some(_) if reply.is_success() => Err(self.wire.refused(&ask, &reply)),
-            _ => self.done(&ask, &reply),
-        }
+        self.done(&ask, &reply)
     }
 
     async fn or_abort<T>(
