@@ -105,7 +105,8 @@ impl Own {
     }
 
     async fn trashed(&self, of: &str) -> Option<Vec<u8>> {
-        let read = self.gallery.read(Place::Trash { run: RUN, path: &path(of) }).await.ok()?;
+        let path = path(of);
+        let read = self.gallery.read(Place::Trash { run: RUN, path: &path }).await.ok()?;
         Some(read.try_collect::<Vec<Bytes>>().await.unwrap().concat())
     }
 }
