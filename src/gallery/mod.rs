@@ -13,6 +13,7 @@ pub mod local;
 pub mod names;
 mod open;
 pub mod plan;
+pub use open::open;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
