@@ -13,7 +13,6 @@ pub mod local;
 pub mod names;
 mod open;
 pub mod plan;
-pub use open::open;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
