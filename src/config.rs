@@ -7,6 +7,7 @@
 pub mod address;
 mod discover;
 mod expand;
+pub mod gallery;
 mod git;
 pub mod http;
 pub mod mail;
@@ -26,6 +27,7 @@ use crate::manifest::problem::{self, Problem, Source, Span};
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
+pub use gallery::GalleryPlace;
 pub use http::Http;
 pub use mail::Mail;
 
@@ -163,8 +165,7 @@ pub struct EnvironmentConfig {
     pub database: Secret,
     /// How many connections a comparison, or publishing, may read with at once.
     pub connections: usize,
-    /// The gallery's root, as a URL.
-    pub gallery: Option<Secret>,
+    pub gallery: Option<GalleryPlace>,
     pub publish: Option<Publish>,
 }
 

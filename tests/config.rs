@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use reconcile::config::{self, Config, Environment, ManifestSource, SigningKey, Values};
+use reconcile::config::{
+    self, Config, Environment, GalleryPlace, ManifestSource, SigningKey, Values,
+};
 
 const EXAMPLE: &str = r#"
 instance: PROD
@@ -67,8 +69,8 @@ fn relative_paths_start_from_the_file() {
     assert_eq!(config.state_directory, Path::new("/etc/shop/./state"));
     assert_eq!(config.state.unwrap().expose(), format!("sqlite://{}", here("state/reconcile.db")));
     assert_eq!(config.test.database.expose(), format!("sqlite://{}", here("test.db")));
-    assert_eq!(config.prod.gallery.unwrap().expose(), "file:///srv/shop/media");
-    assert_eq!(config.test.gallery.unwrap().expose(), format!("file:{}", here("media")));
+    assert_eq!(config.prod.gallery, Some(GalleryPlace::Local("/srv/shop/media".into())));
+    assert_eq!(config.test.gallery, Some(GalleryPlace::Local(here("media").into())));
 }
 
 #[test]

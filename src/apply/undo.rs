@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Error;
 use super::ledger::{Image, ImageRow};
 use crate::compare::draft::{Case, Draft, Link, Linked, Links, link};
+use crate::compare::files::{self, Contents};
 use crate::compare::matching::{Matcher, Pairs};
 use crate::compare::model::{Model, Node, NodeId, Reference, Role, Side};
 use crate::compare::names::Name;
@@ -29,16 +30,25 @@ const CHUNK: usize = 500;
 /// The model has the target's catalogue on both sides, and both sessions read the target.
 pub async fn compare(
     sides: &mut Sides,
-    model: &Model,
+    model: &mut Model,
     images: &[Image],
+    contents: Option<&mut (dyn Contents + 'static)>,
 ) -> Result<Comparison, Error> {
+    if let Some(contents) = contents {
+        let found = images.iter().filter_map(|image| Imaged::of(model, image)?.before);
+        let paths = found.flat_map(|record| files::paths_of(model, &record)).collect();
+        files::ask(model, contents, paths).await?;
+    }
+    let model = &*model;
     let mut drafts = Vec::new();
     let mut counts = Counts::default();
     for images in images.chunks(CHUNK) {
         let records: Vec<Imaged> = images.iter().filter_map(|it| Imaged::of(model, it)).collect();
         let there = load_all(sides, model, &records).await?;
         for record in records {
-            match record.draft(model, &there) {
+            let only_files = record.wrote_no_rows();
+            let draft = record.draft(model, &there);
+            match draft.filter(|draft| !only_files || files::differ(model, draft)) {
                 Some(draft) => drafts.push(draft),
                 None => counts.unchanged += 1,
             }
@@ -125,6 +135,11 @@ impl Imaged {
         let former_id = before.as_ref().map(|record| record.key(model));
         let former_id = former_id.filter(|former| after.is_some() && *former != id);
         Some(Self { root, id, before, after, former_id })
+    }
+
+    /// The run brought files alone.
+    fn wrote_no_rows(&self) -> bool {
+        self.former_id.is_none() && self.before.is_some() && self.before == self.after
     }
 
     /// `None` where there is nothing to take back any more.

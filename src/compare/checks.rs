@@ -8,12 +8,14 @@ mod dangling;
 mod drawn;
 mod referrers;
 mod strays;
+mod taken;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use self::drawn::Drawn;
 use super::Error;
 use super::draft::{Case, Draft, Link};
+use super::files::{Brought, brought};
 use super::model::{Model, Node, Presence, Role};
 use super::scan::is_default;
 use super::sides::{Sides, as_collated};
@@ -30,6 +32,8 @@ pub struct Choice {
     pub reasons: BTreeMap<ConflictKind, BTreeSet<String>>,
     /// Indexes of the drafts this one needs.
     pub needs: BTreeSet<usize>,
+    /// Files of the gallery that come along.
+    pub files: Vec<Brought>,
 }
 
 /// A row's place on the target.
@@ -73,6 +77,7 @@ pub async fn check(
     checks.doubles(&drawn);
     checks.unique_keys(sides, &drawn).await?;
     checks.referrers(sides).await?;
+    checks.taken_files(sides).await?;
     Ok(checks.choices)
 }
 
@@ -97,11 +102,11 @@ fn choices(model: &Model, draft: &Draft) -> Vec<Choice> {
     }
     answers
         .into_iter()
-        .map(|answer| Choice {
-            answer,
-            wanted: wanted_by(model, draft, answer),
-            reasons: BTreeMap::new(),
-            needs: BTreeSet::new(),
+        .map(|answer| {
+            let wanted = wanted_by(model, draft, answer);
+            let files = brought(model, draft, &wanted);
+            let (reasons, needs) = (BTreeMap::new(), BTreeSet::new());
+            Choice { answer, wanted, reasons, needs, files }
         })
         .collect()
 }

@@ -5,6 +5,7 @@
 //! a pin once the operator gives a key.
 
 use super::draft::{Draft, Link, Links};
+use super::files::{Brought, covered};
 use super::model::{Model, Node, Presence, Role};
 use super::record::Record;
 use super::shown_key;
@@ -150,6 +151,13 @@ pub fn pin(key: &PinKey, model: &Model, draft: &Draft, pinned: &Pinned) -> Strin
                 text(&mut hasher, &shown_key(&record.key(model)));
                 hasher.update(&row(key, model, (record, counted), links, 0));
             }
+        }
+    }
+    for Brought { path, from, to } in covered(model, draft) {
+        text(&mut hasher, path.as_str());
+        for content in [from, Some(to)] {
+            let said = content.map(|it| format!("{} {}", it.size, it.blake3));
+            text(&mut hasher, said.as_deref().unwrap_or("absent"));
         }
     }
     hex(&short(&hasher)[..8])

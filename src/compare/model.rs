@@ -5,8 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex::Regex;
-
+use super::files::Files;
 use super::spots::{Within, as_kind};
 use crate::catalog::{Kind, Table};
 use crate::database::{Value, limits};
@@ -60,6 +59,10 @@ pub struct Model {
     pub declared: Vec<(String, Referrer)>,
     /// What conditions ask of rows that a column refers to.
     pub throughs: Vec<Through>,
+    /// Tables of the target whose rows name files, by any loaded module.
+    pub file_holders: Vec<FileHolder>,
+    /// What both galleries have of the files that records name. Filled before a comparison.
+    pub files: Files,
     /// Foreign keys of the target, by the table of the job that they refer to.
     pub referrers: BTreeMap<String, Vec<Referrer>>,
     /// What a reviewer should know of the whole.
@@ -129,10 +132,22 @@ pub struct Node {
 /// A column that holds paths below the gallery's root.
 #[derive(Debug, Clone)]
 pub struct NamedFiles {
+    /// Index into the columns that are at hand where it is asked.
     pub column: usize,
     pub when: Vec<Test>,
-    /// Its one group finds the paths in a text; none: the text is one.
-    pub pattern: Option<Regex>,
+    /// Where in the value paths stand.
+    pub within: Within,
+}
+
+/// A table of the target whose rows name files, whichever module says so.
+#[derive(Debug, Clone)]
+pub struct FileHolder {
+    pub table: Table,
+    /// By which its rows are known.
+    pub key: Vec<String>,
+    /// The columns to read, which `files` and their tests index.
+    pub read: Vec<String>,
+    pub files: Vec<NamedFiles>,
 }
 
 /// Paths that name a row's parent.

@@ -9,15 +9,16 @@ use serde_json::Value as Json;
 
 use super::draft::{Case, Draft, Link, Links};
 use super::fingerprint::{PinKey, Pinned, hex, pin};
-use super::model::{Model, Node, Role, Side};
+use super::model::{Model, Node, Role};
 use super::record::{Record, RecordRow};
-use super::spots::{Within, holds, is_serialized};
+use super::spots::{Within, is_serialized};
 use super::wanted::{Cell, Wanted, WantedRow, differing, wanted, written_into};
-use super::{Comparison, Entry, shown_key};
+use super::{Comparison, Entry, MAX_CHANGES, count, files, shown_key};
 use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
+use crate::plan::file::{FilePath, FileState, NamedFile};
 
 /// What stands in place of a redacted value.
 pub const REDACTED: &str = "(redacted)";
@@ -58,6 +59,7 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
     notes.extend(model.notes.iter().cloned());
     notes.extend(cut_seconds(model, comparison));
     notes.extend(serialized(model, comparison));
+    notes.extend(about_files(model, comparison));
     notes.extend(comparison.empty_sources.iter().map(|table| {
         format!("the source's {table} has no row at all, so deletions from it are refused")
     }));
@@ -76,6 +78,44 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
         changes,
         done: Vec::new(),
     }
+}
+
+/// Adds changes of files behind those of records, with what there is to say of them.
+pub fn add_files(
+    plan: &mut Plan,
+    comparison: &mut Comparison,
+    changes: Vec<Change>,
+    notes: Vec<String>,
+) {
+    for change in &changes {
+        count(&mut plan.counts, change.class);
+    }
+    let names: BTreeSet<String> =
+        changes.iter().map(crate::plan::approval::name).collect();
+    for change in &mut plan.changes {
+        let brought = |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
+        let named = change.files.iter().filter(brought);
+        let mut needs: BTreeSet<String> = std::mem::take(&mut change.depends_on).into_iter().collect();
+        needs.extend(named.filter_map(|file| its_change(&names, &file.path)));
+        change.depends_on = needs.into_iter().collect();
+    }
+    plan.notes.extend(notes);
+    plan.noop &= changes.is_empty();
+    plan.changes.extend(changes);
+    if plan.counts_only || plan.changes.len() > MAX_CHANGES {
+        plan.counts_only = true;
+        plan.changes = Vec::new();
+        comparison.entries = Vec::new();
+        comparison.files = Vec::new();
+    }
+    comparison.counts = plan.counts;
+    comparison.counts_only = plan.counts_only;
+    plan.digest = digest(plan.direction, plan.mode, &plan.changes);
+}
+
+/// The name of the change of a file, if there is one: a folder's, or one of the root's own files.
+fn its_change(names: &BTreeSet<String>, path: &FilePath) -> Option<String> {
+    [format!("gallery/{path}"), format!("gallery/./{path}")].into_iter().find(|it| names.contains(it))
 }
 
 /// Puts changes and entries into the plan's order and corrects the indexes that entries hold.
@@ -169,37 +209,11 @@ fn change(heading: &Heading<'_>, model: &Model, entries: &[Entry], entry: &Entry
             .then(|| draft.current.as_ref().map(|c| identity(node, c, &draft.current_links)))
             .flatten(),
         depends_on: depends_on.into_iter().collect(),
-        files: files(model, draft),
+        files: files::shown(model, draft),
         target_newer: target_newer(node, draft) && !leaves_target,
         fields,
         approved: false,
     }
-}
-
-/// The paths that a record's rows name on the source. Redacted ones aren't told.
-fn files(model: &Model, draft: &Draft) -> Vec<String> {
-    let mut files = BTreeSet::new();
-    let rows = draft.source.iter().flat_map(|record| &record.rows).filter(|row| row.in_filter);
-    for row in rows {
-        let node = &model.nodes[row.node];
-        for named in node.files.iter().filter(|it| !node.columns[it.column].redacted) {
-            if !named.when.iter().all(|test| holds(model, test, Side::Source, &row.values)) {
-                continue;
-            }
-            match (&row.values[named.column], &named.pattern) {
-                (Value::Text(text) | Value::Json(text), Some(pattern)) => {
-                    let groups = pattern.captures_iter(text).filter_map(|found| found.get(1));
-                    files.extend(groups.map(|group| group.as_str().to_owned()));
-                }
-                (Value::Text(path), None) => {
-                    files.insert(path.to_string());
-                }
-                _ => {}
-            }
-        }
-    }
-    files.remove("");
-    files.into_iter().collect()
 }
 
 /// `table/ID` of a draft.
@@ -373,6 +387,38 @@ fn field(
 /// No bytes that had to be shown as digits.
 fn is_readable(shown: &Json) -> bool {
     shown.as_str().is_none_or(|text| !text.starts_with("0x"))
+}
+
+/// As many files that can't be brought are named.
+const MOST_TROUBLES: usize = 20;
+
+/// Files that changes name and that can't come along.
+fn about_files(model: &Model, comparison: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    if model.files.are_unknown() && files::names_any(model) {
+        notes.push(
+            "the files that records name aren't compared or copied, since no gallery is configured"
+                .into(),
+        );
+    }
+    let mut more = 0;
+    for draft in comparison.entries.iter().map(|entry| &entry.draft) {
+        for (node, column, text, why) in files::troubles(model, draft) {
+            if notes.len() >= MOST_TROUBLES {
+                more += 1;
+                continue;
+            }
+            let (record, column) = (name(model, draft), &node.columns[column].name);
+            notes.push(format!(
+                "{record} names the file `{text}` in {}.{column}: {why}",
+                node.table
+            ));
+        }
+    }
+    notes.extend(
+        (more > 0).then(|| format!("{more} more files that changes name can't come along")),
+    );
+    notes
 }
 
 /// Serialized values in columns whose texts hold IDs: those in them stay as they are.

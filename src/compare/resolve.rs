@@ -6,16 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{
-    Basis, Column, Declared, Matching, MatchingId, Model, NamedFiles, Node, NodeId, Parent,
-    Presence, Reference, Referrer, Role, Side, Test, Tree,
+    Basis, Column, Declared, Matching, MatchingId, Model, Node, NodeId, Parent, Presence,
+    Reference, Referrer, Role, Side, Test, Tree,
 };
 use super::spots::Within;
 use crate::catalog::{self, Catalog, Kind, Table};
 use crate::database::Value;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
-use crate::manifest::reference::{FileRule, ReferenceRule, one_group};
+use crate::manifest::reference::{FileRule, ReferenceRule};
 
 mod columns;
+mod files;
 mod matching;
 mod references;
 
@@ -85,6 +86,7 @@ pub fn resolve(input: Input<'_>) -> Model {
     }
     let of_job = builder.model.matchings.len();
     builder.declared();
+    builder.file_holders();
     builder.finish(of_job)
 }
 
@@ -246,28 +248,6 @@ impl Builder<'_> {
             tests.push(Test { column, condition, through });
         }
         Ok(tests)
-    }
-
-    fn files(
-        &mut self,
-        written: &Written<'_>,
-        columns: &[Column],
-    ) -> Result<Vec<NamedFiles>, Refusal> {
-        let (table, declared) = (written.table, written.references);
-        let sayings = Sayings { table, declared, tree: None, parent: None };
-        let mut files = Vec::with_capacity(written.files.len());
-        for rule in written.files {
-            let of = |name: &String| columns::indexes(std::slice::from_ref(name), columns, table);
-            let mut when = Vec::new();
-            for (name, condition) in &rule.when {
-                let through = self.through(&sayings, name, condition)?;
-                when.push(Test { column: of(name)?[0], condition: condition.clone(), through });
-            }
-            let pattern = rule.pattern.as_deref().map(one_group).transpose();
-            let pattern = pattern.map_err(|why| format!("{table}: a pattern of `files` {why}"))?;
-            files.push(NamedFiles { column: of(&rule.column)?[0], when, pattern });
-        }
-        Ok(files)
     }
 
     fn assign_roles(

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Error;
+use super::files::naming_brought;
 use super::model::{Model, Node, NodeId, Presence, Role, Side};
 use super::moved::{Lookout, Moved, moved};
 use super::record::{belongs, in_filter};
@@ -41,6 +42,11 @@ pub async fn scan(sides: &mut Sides, model: &Model) -> Result<Candidates, Error>
     let mut candidates = Candidates::default();
     for id in 0..model.nodes.len() {
         scan_node(sides, model, id, &moved, &mut candidates).await?;
+    }
+    for (id, node) in model.nodes.iter().enumerate() {
+        let found = naming_brought(sides, model, node).await?;
+        let (root, keys) = climb(sides, model, Side::Source, id, found).await?;
+        candidates.source.entry(root).or_default().extend(keys);
     }
     sides.narrow().await?;
     Ok(candidates)

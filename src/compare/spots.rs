@@ -174,6 +174,16 @@ pub fn inside(within: &Within, value: &Value) -> Vec<Found> {
     }
 }
 
+/// Every text that stands there, to be read and not exchanged: serialized values may hold some, too.
+pub fn strings_within(within: &Within, value: &Value) -> Vec<String> {
+    let found = match (within, value.characters()) {
+        (Within::Pattern(pattern), Some(text)) => matches(pattern, &text, None),
+        _ => inside(within, value),
+    };
+    let texts = found.into_iter().filter_map(|(.., held)| held.characters().map(Into::into));
+    texts.collect()
+}
+
 /// Whether a text is a value as PHP's `serialize` writes it.
 pub fn is_serialized(text: &str) -> bool {
     let Some((kind, rest)) = text.split_once(':') else { return false };

@@ -8,11 +8,13 @@ mod pairs;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, future, stream};
 
 use super::hashes::Hashes;
 use super::{Error, Folders, Found, Gallery, Listing, Looked, Refused, Result, image};
+use crate::compare::files::Held;
 use crate::manifest::sync_job::Mode;
 use crate::manifest::words::suggestion;
 use crate::plan::change::Class;
@@ -28,8 +30,8 @@ const MOST_NAMED: usize = 24;
 
 /// Both galleries of a job.
 pub struct Galleries {
-    pub source: Box<dyn Gallery>,
-    pub target: Box<dyn Gallery>,
+    pub source: Arc<dyn Gallery>,
+    pub target: Arc<dyn Gallery>,
     pub source_hashes: Hashes,
     pub target_hashes: Hashes,
 }
@@ -73,15 +75,6 @@ pub struct Compared {
     pub target_files: BTreeMap<String, u64>,
 }
 
-/// What files hold on both sides.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents {
-    /// The source's first; none: nothing that could be copied.
-    pub of: BTreeMap<FilePath, [Option<Content>; 2]>,
-    /// As in [`Compared`].
-    pub notes: Vec<String>,
-}
-
 /// The name that changes, approvals and limits have for a folder.
 pub fn table(folder: &str) -> String {
     format!("gallery/{folder}")
@@ -115,8 +108,11 @@ impl Galleries {
         Ok(Compared { differences, unchanged, notes, empty_sources, target_files })
     }
 
-    /// The contents of any files, as they are now.
-    pub async fn contents_of(&mut self, paths: &BTreeSet<FilePath>) -> Result<Contents> {
+    /// What both sides have of any files, as they are now: the source's first.
+    pub async fn held(
+        &mut self,
+        paths: &BTreeSet<FilePath>,
+    ) -> Result<BTreeMap<FilePath, [Held; 2]>> {
         let paths: Vec<FilePath> = paths.iter().cloned().collect();
         let (source, target) =
             future::try_join(self.source.look(&paths), self.target.look(&paths)).await?;
@@ -125,11 +121,12 @@ impl Galleries {
             .zip(&target)
             .map(|(source, target)| Pair { source: source.file(), target: target.file() })
             .collect();
-        let refused =
-            |looks: &[Looked]| looks.iter().filter_map(Looked::refused).cloned().collect();
-        let notes = self.notes(&[refused(&source), refused(&target)]);
         let contents = self.contents(&pairs, &|_| {}).await?;
-        Ok(Contents { of: paths.into_iter().zip(contents).collect(), notes })
+        let looks = source.iter().zip(&target).zip(contents);
+        let held = looks.map(|((source, target), [ours, theirs])| {
+            [held(source, ours), held(target, theirs)]
+        });
+        Ok(paths.into_iter().zip(held).collect())
     }
 
     /// Writes down what was read, for the next comparison.
@@ -207,6 +204,48 @@ impl Galleries {
     }
 }
 
+fn held(look: &Looked, content: Option<Content>) -> Held {
+    match (look, content) {
+        (Looked::Refused(refused), _) => Held::Refused(refused.reason.clone()),
+        (_, Some(content)) => Held::File(content),
+        (_, None) => Held::Nothing,
+    }
+}
+
+impl Difference {
+    /// Of a path in one of the folders, and what the source and the target hold there: nothing where that
+    /// is the same.
+    pub fn of(
+        folders: &Folders,
+        path: &FilePath,
+        [source, target]: [Option<Content>; 2],
+    ) -> Option<Self> {
+        let (folder, id) = folders.place(path)?;
+        let facts = |content| Facts { content, dimensions: None, modified: 0 };
+        let (from, to) = (target.map(facts), source.map(facts));
+        (source != target).then(|| Self {
+            folder: folder.to_owned(),
+            id: id.to_owned(),
+            path: path.clone(),
+            class: class(from.as_ref(), to.as_ref()),
+            from,
+            to,
+            target_newer: false,
+        })
+    }
+}
+
+impl Compared {
+    /// Puts the differences in the order of folder, class and ID.
+    pub fn in_order(&mut self) {
+        in_order(&mut self.differences);
+    }
+}
+
+fn in_order(differences: &mut [Difference]) {
+    differences.sort_by(|a, b| (&a.folder, a.class, &a.id).cmp(&(&b.folder, b.class, &b.id)));
+}
+
 /// Whatever is wrong there, the image has no size.
 async fn look_into(gallery: &dyn Gallery, path: &FilePath, facts: &mut Facts) {
     if let Ok(bytes) = gallery.beginning(path, image::BEGINNING).await {
@@ -259,7 +298,7 @@ fn differences(
             })
         })
         .collect();
-    differences.sort_by(|a, b| (&a.folder, a.class, &a.id).cmp(&(&b.folder, b.class, &b.id)));
+    in_order(&mut differences);
     differences
 }
 

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Context;
+use super::{Context, files};
 use super::open::environments;
 use super::report::Report;
 use crate::apply::ledger::RunRow;
@@ -103,7 +103,9 @@ pub(super) fn left_out(context: &Context<'_>, job: &SyncJob) -> Option<String> {
 /// nobody knows.
 pub fn of_ledger(context: &Context<'_>, row: RunRow) -> Report {
     let to_come = to_come(context, &row.job, row.direction);
+    let filing = files::to_come(context, row.direction, row.files);
     let mut report = Report::of_ledger(row);
+    report.files_follow(filing);
     report.publishes(to_come);
     report
 }

@@ -266,17 +266,31 @@ fn owned_by_part(at: &At<'_>, problems: &mut Problems) -> Option<OwnedByPart> {
 
 fn file_rule(at: &At<'_>, problems: &mut Problems) -> Option<FileRule> {
     if !matches!(at.node.content, Content::Map(_)) {
-        let column = name(at, problems)?;
-        return Some(FileRule { column, when: BTreeMap::new(), pattern: None });
+        let column = text(at, problems)?;
+        return file_place(FileRule { column, when: BTreeMap::new(), pattern: None }, at, problems);
     }
     let mut fields = Fields::open(at, problems)?;
-    let column = fields.need("column", problems, name);
+    let column = fields.need("column", problems, text);
     let when = fields.get("when", problems, map_of(condition)).unwrap_or_default();
     let pattern = fields.get("pattern", problems, text);
     if let Some(Err(why)) = pattern.as_deref().map(reference::one_group) {
         let message = format!("`{}.pattern` {why}", at.path);
         problems.push(Problem::error("bad-pattern", message).at(fields.span("pattern")));
+        return None;
     }
     fields.close(problems);
-    Some(FileRule { column: column?, when, pattern })
+    file_place(FileRule { column: column?, when, pattern }, at, problems)
+}
+
+fn file_place(rule: FileRule, at: &At<'_>, problems: &mut Problems) -> Option<FileRule> {
+    let problem = match rule.place() {
+        Ok(place) => bad_name(place.column).map(|problem| problem.at(at.node.span)),
+        Err(why) => {
+            let message = format!("`{}`: `{}` {why}", at.path, visible(&rule.column));
+            Some(at.error("bad-reference", message))
+        }
+    };
+    let is_good = problem.is_none();
+    problems.list.extend(problem);
+    is_good.then_some(rule)
 }

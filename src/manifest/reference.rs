@@ -268,7 +268,8 @@ impl JsonSchema for OwnedBy {
     }
 }
 
-/// A column holding paths below the gallery root. Written as its name or as a map.
+/// A column holding paths below the gallery root, or `column:PATH` for strings of a JSON value. Written
+/// as such or as a map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Json", into = "Json")]
 pub struct FileRule {
@@ -291,6 +292,22 @@ struct FileRuleMap {
 }
 
 impl FileRule {
+    /// Where in a column's value paths of files stand; `Err` says what is wrong with what is written.
+    pub fn place(&self) -> Result<ReferencePlace<'_>, String> {
+        let ReferencePlace { column, inside } = ReferencePlace::parse(&self.column)?;
+        let inside = match (inside, &self.pattern) {
+            (Inside::Pattern(_), _) => {
+                return Err("names a pattern; write it as `{column: …, pattern: …}`".into());
+            }
+            (Inside::Path(_), Some(_)) => {
+                return Err("has a JSON path, and a pattern besides".into());
+            }
+            (Inside::Whole, Some(pattern)) => Inside::Pattern(one_group(pattern)?),
+            (inside, None) => inside,
+        };
+        Ok(ReferencePlace { column, inside })
+    }
+
     /// Nothing but a column.
     pub fn is_plain(&self) -> bool {
         self.when.is_empty() && self.pattern.is_none()

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::file::NamedFile;
 use crate::manifest::sync_job::{Direction, Mode};
 
 /// All changes of one job. `changes` are ordered by module, table, class and ID.
@@ -76,7 +77,7 @@ pub struct Change {
     pub depends_on: Vec<String>,
     /// The gallery's files that the record names on the source: they come with it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
+    pub files: Vec<NamedFile>,
     /// The target was edited after the source.
     pub target_newer: bool,
     pub fields: Vec<Field>,

@@ -59,6 +59,64 @@ pub struct Content {
     pub blake3: Hash,
 }
 
+/// A file that a record names on the source, and what becomes of the target's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedFile {
+    pub path: FilePath,
+    pub state: FileState,
+    /// What the target has and what it gets: both only where it is replaced, `to` where it is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<ShownContent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<ShownContent>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FileState {
+    /// Nobody looked: no gallery is configured.
+    Unknown,
+    /// The target has all of it, or the source has nothing to bring.
+    Unchanged,
+    New,
+    Replaced,
+    /// Neither side has it.
+    Missing,
+    /// What stands there on a side is never copied.
+    Refused,
+}
+
+/// A content as a reviewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ShownContent {
+    /// Bytes.
+    pub size: u64,
+    pub blake3: Hash,
+    /// Width and height of an image that can be read: `1200 x 600`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<String>,
+}
+
+impl From<Content> for ShownContent {
+    fn from(Content { size, blake3 }: Content) -> Self {
+        Self { size, blake3, dimensions: None }
+    }
+}
+
+/// One file that a run changes on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    pub path: FilePath,
+    /// What the target holds; none: it is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Content>,
+    /// What it is to hold; none: it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Content>,
+}
+
 /// A BLAKE3 hash, written as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

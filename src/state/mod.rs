@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
-    Compared, End, Ended, Held, Memory, Publishing, RunLine, Running, Seen, Stood, Suspended,
+    Compared, End, Ended, Held, Memory, Publishing, Filed, RunLine, Running, Seen, Stood, Suspended,
     Trouble,
 };
 pub use outbox::{Delivery, Message, Posted};

@@ -71,6 +71,20 @@ pub struct Case {
     pub fields: Option<Vec<String>>,
     pub files: Option<Vec<String>>,
     pub no_undo: Option<String>,
+    /// Both galleries: then nothing is approved or run, and the comparison is looked at alone.
+    pub galleries: Option<Galleries>,
+    /// `PATH ROW FATE`, of all files of both galleries that somebody holds.
+    pub holders: Option<Vec<String>>,
+}
+
+/// Files by path: their text, or `-> TARGET` for a link.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Galleries {
+    #[serde(default)]
+    pub source: BTreeMap<String, String>,
+    #[serde(default)]
+    pub target: BTreeMap<String, String>,
 }
 
 /// One comparison and what is done with it.

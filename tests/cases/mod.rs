@@ -6,6 +6,7 @@
 //! `RECONCILE_CASE` plays only the cases whose name contains its value.
 
 mod format;
+mod galleries;
 mod play;
 mod world;
 
@@ -120,6 +121,7 @@ topics! {
     trees: "trees",
     other_rows: "other-rows",
     shared_tables: "shared-tables",
+    files: "files",
 }
 
 #[test]

@@ -17,6 +17,7 @@ use reconcile::plan::change::{Class, Plan};
 use serde_json::{Value as Json, json};
 
 use super::format::{Case, Edit, Step};
+use super::galleries;
 use super::world::{State, World, fields, lines, sorted, state, word};
 
 /// What a case found that it didn't expect, ready to print.
@@ -38,6 +39,9 @@ struct Last {
 }
 
 pub async fn play(case: &Case, world: &World) -> Played {
+    if let Some(galleries) = &case.galleries {
+        return galleries::compared(case, world, galleries).await;
+    }
     let mut last = Last::default();
     let steps = case.steps();
     let is_undone = steps.len() == 1 && case.no_undo.is_none();
@@ -113,7 +117,7 @@ async fn play_step(case: &Case, world: &World, step: &Step, last: &mut Last) -> 
     Ok(())
 }
 
-fn spec(case: &Case, world: &World, step: &Step) -> Json {
+pub fn spec(case: &Case, world: &World, step: &Step) -> Json {
     let mut spec =
         json!({"direction": world.direction(step.back), "mode": "all", "modules": "all"});
     for (key, value) in case.job.iter().chain(&step.job) {
@@ -144,7 +148,7 @@ async fn run(world: &World, name: &str, spec: &Json, wish: Wish) -> Result<Repor
     passing.job(&context, job, jiff::Timestamp::now(), &mut Quiet).await.map_err(said)
 }
 
-fn said(error: &reconcile::cli::Error) -> String {
+pub fn said(error: &reconcile::cli::Error) -> String {
     let problems = error.problems.iter().filter(|problem| problem.is_error());
     let problems: Vec<_> = problems.map(|problem| problem.message.clone()).collect();
     format!("{}: {}", error.message, problems.join("; "))
@@ -211,7 +215,7 @@ fn compare_failure(step: &Step, error: &str) -> Played {
     }
 }
 
-fn compare_plan(step: &Step, plan: &Plan) -> Played {
+pub fn compare_plan(step: &Step, plan: &Plan) -> Played {
     if let Some(expected) = &step.plan {
         let details: Vec<_> = plan
             .changes
@@ -227,7 +231,13 @@ fn compare_plan(step: &Step, plan: &Plan) -> Played {
     }
     if let Some(expected) = &step.files {
         let named = plan.changes.iter().filter(|change| !change.files.is_empty());
-        let named = named.map(|it| format!("{}/{}: {}", it.table, it.id, it.files.join(" ")));
+        let named = named.map(|it| {
+            let files = it.files.iter().map(|file| match word(&file.state).as_str() {
+                "unknown" => file.path.to_string(),
+                state => format!("{} {state}", file.path),
+            });
+            format!("{}/{}: {}", it.table, it.id, files.collect::<Vec<_>>().join(", "))
+        });
         same("the plan's files", expected, &named.collect::<Vec<_>>())?;
     }
     let mut said: Vec<String> = plan.notes.clone();
@@ -339,7 +349,7 @@ fn compare_states(what: &str, expected: &State, found: &State) -> Played {
     same(what, &lines(expected), &lines(found))
 }
 
-fn same(what: &str, expected: &[String], found: &[String]) -> Played {
+pub fn same(what: &str, expected: &[String], found: &[String]) -> Played {
     if expected == found {
         return Ok(());
     }

@@ -60,7 +60,7 @@ fn named<'a>(part: &Part<'a>) -> Vec<(Vec<Step<'a>>, &'a str)> {
             true => vec![Step::Key("files"), Step::Item(&file.column)],
             false => vec![Step::Key("files"), Step::Index(index), Step::Key("column"), Step::Value],
         };
-        named.push((item, file.column.as_str()));
+        named.push((item, column_of(&file.column)));
     }
     let keys = part.rows().keys().map(|column| ("rows", column));
     let keys = keys.chain(part.keep().keys().map(|column| ("keep", column)));

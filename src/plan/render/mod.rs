@@ -4,6 +4,7 @@
 //! of them: markup, mentions, terminal controls and hidden characters all come out as visible text.
 
 mod difference;
+mod files;
 mod json;
 
 mod markdown;

@@ -6,6 +6,7 @@
 use serde_json::Value as Json;
 
 use super::difference::{focused, lines, literal, paths};
+use super::files::named_files;
 use super::words::{answer_word, brief_identity, conflict_word, shell_word, source_and_target};
 use crate::escape::{quoted, shortened, visible, visible_line, visible_name, width};
 use crate::plan::change::{
@@ -69,8 +70,6 @@ pub struct Line {
 }
 
 /// Values of inserted and deleted rows longer than this many lines are cut, and say so.
-/// As many files of a change are named.
-const MOST_FILES: usize = 5;
 const LONGEST_VALUE: usize = 40;
 /// Lines longer than this are cut, and say so.
 const LONGEST_LINE: usize = 4000;
@@ -105,12 +104,8 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
         let needed: Vec<_> = change.depends_on.iter().map(|id| visible_name(id)).collect();
         out.push(1, Sign::None, format!("needs {}", needed.join(", ")));
     }
-    if !change.files.is_empty() {
-        let named: Vec<_> = change.files.iter().map(|path| visible_name(path)).collect();
-        let more = named.len().saturating_sub(MOST_FILES);
-        let named = named[..named.len().min(MOST_FILES)].join(", ");
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        out.push(1, Sign::Quiet, format!("with the files {named}{more}"));
+    for said in named_files(&change.files) {
+        out.push(1, Sign::Quiet, said);
     }
     out.lines
 }

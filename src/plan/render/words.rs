@@ -32,6 +32,14 @@ pub fn course(plan: &Plan) -> String {
     format!("{source} -> {target}, {mode}")
 }
 
+/// `2 files new, 1 replaced, 0 deleted`
+pub fn changed_files(files: &[u64; 3]) -> Option<String> {
+    let [new, replaced, deleted] = files;
+    let files_of = count(*new, "file", "files");
+    (new + replaced + deleted > 0)
+        .then(|| format!("{files_of} new, {replaced} replaced, {deleted} deleted"))
+}
+
 /// What a plan with too many changes says in their place.
 pub const COUNTS_ONLY: &str =
     "more than 100,000 changes: only counts are kept, and nothing can be approved";
@@ -120,6 +128,15 @@ pub fn number_of_each<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Stri
     let order = [Class::New, Class::Modified, Class::Deleted, Class::Conflict];
     let told = order.iter().filter_map(|class| Some((counts.get(class)?, class_word(*class))));
     told.map(|(number, word)| format!("{number} {word}")).collect::<Vec<_>>().join(", ")
+}
+
+/// `34 kB`: of the largest unit that it holds, rounded up.
+pub fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.into_iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, word)) => format!("{} {word}", bytes.div_ceil(unit)),
+        None => count(bytes, "byte", "bytes"),
+    }
 }
 
 /// `1 record was`, `2 records were`.

@@ -1,0 +1,109 @@
+//! Cases with files: both galleries are folders, and the comparison is looked at alone.
+//!
+//! Answers for what holds in each: what is compared again, limited to the plan's records, has the same
+//! pins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use futures_util::future::BoxFuture;
+use reconcile::cli::prepare;
+use reconcile::compare::Scope;
+use reconcile::compare::files::{Contents, Fate, Held, Unread, holders};
+use reconcile::compare::scan::Candidates;
+use reconcile::job::Context;
+use reconcile::job::open::open;
+use reconcile::plan::change::Plan;
+use reconcile::plan::file::{Content, FilePath};
+
+use super::format::{Case, Galleries};
+use super::play::{Played, compare_plan, said, same, spec};
+use super::world::World;
+
+/// Source and target.
+struct Folders([PathBuf; 2]);
+
+impl Folders {
+    fn make(folder: &Path, galleries: &Galleries) -> Self {
+        let make = |name: &str, files: &BTreeMap<String, String>| {
+            let root = folder.join(name);
+            for (path, text) in files {
+                let path = root.join(path);
+                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                match text.strip_prefix("-> ") {
+                    Some(to) => std::os::unix::fs::symlink(to, path).unwrap(),
+                    None => std::fs::write(path, text).unwrap(),
+                }
+            }
+            root
+        };
+        Self([make("source-files", &galleries.source), make("target-files", &galleries.target)])
+    }
+}
+
+impl Contents for Folders {
+    fn of<'a>(
+        &'a mut self,
+        paths: &'a BTreeSet<FilePath>,
+    ) -> BoxFuture<'a, Result<BTreeMap<FilePath, [Held; 2]>, Unread>> {
+        let both = |path: &FilePath| self.0.each_ref().map(|root| held(&root.join(path.as_str())));
+        let found = paths.iter().map(|path| (path.clone(), both(path))).collect();
+        Box::pin(async { Ok(found) })
+    }
+}
+
+fn held(path: &Path) -> Held {
+    match std::fs::symlink_metadata(path) {
+        Err(_) => Held::Nothing,
+        Ok(about) if about.is_file() => {
+            let bytes = std::fs::read(path).unwrap();
+            let size = bytes.len() as u64;
+            Held::File(Content { size, blake3: blake3::hash(&bytes).into() })
+        }
+        Ok(_) => Held::Refused("it is a symbolic link".into()),
+    }
+}
+
+pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Played {
+    let step = &case.steps()[0];
+    world.manifests("sync", &spec(case, world, step));
+    let config = world.config();
+    let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
+    let job = &prepared.manifests.jobs["sync"];
+    let context = Context::new(&config, &prepared.manifests);
+    let mut opened = open(&context, job).await.map_err(|error| error.to_string())?;
+    let folders = Folders::make(world.folder.path(), galleries);
+    opened.contents = Some(Box::new(folders));
+    let (plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await.unwrap();
+    compare_plan(step, &plan)?;
+    if let Some(expected) = &case.holders {
+        let both = galleries.source.keys().chain(galleries.target.keys());
+        let paths = both.map(|path| FilePath::try_from(path.clone()).unwrap()).collect();
+        let entries = &comparison.entries;
+        let found = holders(&mut opened.sides, &opened.model, entries, &paths).await.unwrap();
+        let name = |at: usize| format!("{}/{}", plan.changes[at].table, plan.changes[at].id);
+        let found = found.into_iter().map(|it| {
+            let fate = match it.fate {
+                Fate::Keeps => "keeps".into(),
+                Fate::LetsGo(at) => format!("lets go by {}", name(at)),
+                Fate::Brings(at) => format!("brings by {}", name(at)),
+            };
+            format!("{} {} {fate}", it.path, it.row)
+        });
+        same("who holds files", expected, &found.collect::<Vec<_>>())?;
+    }
+    let mut candidates = Candidates::default();
+    for draft in comparison.entries.iter().map(|entry| &entry.draft) {
+        let side = match draft.source {
+            Some(_) => &mut candidates.source,
+            None => &mut candidates.target,
+        };
+        side.entry(draft.root).or_default().insert(draft.id.clone());
+    }
+    let (again, _) = opened.plan(job, Scope::Only(candidates), Vec::new()).await.unwrap();
+    same("the pins of what is compared again", &pins(&plan), &pins(&again))
+}
+
+fn pins(plan: &Plan) -> Vec<String> {
+    plan.changes.iter().map(|change| format!("{}/{}", change.table, change.pin)).collect()
+}
