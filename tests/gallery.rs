@@ -9,6 +9,7 @@ mod steps;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reconcile::gallery::compare::{Compared, Galleries};
 use reconcile::gallery::hashes::Hashes;
@@ -96,8 +97,8 @@ impl Two {
     fn galleries(&self) -> Galleries {
         let hashes = |side: &str| Hashes::open(self.folder.join(format!("state/{side}.hashes")));
         Galleries {
-            source: Box::new(self.gallery("source")),
-            target: Box::new(self.gallery("target")),
+            source: Arc::new(self.gallery("source")),
+            target: Arc::new(self.gallery("target")),
             source_hashes: hashes("source"),
             target_hashes: hashes("target"),
         }

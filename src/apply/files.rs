@@ -142,7 +142,12 @@ impl Files {
     }
 }
 
-fn same(origin: &dyn Gallery, path: &FilePath, found: Content, wanted: Content) -> Result<(), Error> {
+fn same(
+    origin: &dyn Gallery,
+    path: &FilePath,
+    found: Content,
+    wanted: Content,
+) -> Result<(), Error> {
     if found == wanted {
         return Ok(());
     }

@@ -17,9 +17,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 
 use files::Files;
-use ledger::{
-    AppliedEntry, Ledger, NewAnyImage, NewImage, NewImageRow, RunRow, by_environment,
-};
+use ledger::{AppliedEntry, Ledger, NewAnyImage, NewImage, NewImageRow, RunRow, by_environment};
 use operations::{Verb, operations};
 use order::Ordered;
 use placement::{Placed, place};

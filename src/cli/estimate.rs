@@ -44,7 +44,9 @@ fn weight(stage: Stage) -> f64 {
 
 /// The time left; `None` while it can't be known.
 pub fn left(course: &Course) -> Option<Duration> {
-    if let Some(now) = course.now.filter(|now| matches!(now.stage, Stage::Copying | Stage::Publishing)) {
+    if let Some(now) =
+        course.now.filter(|now| matches!(now.stage, Stage::Copying | Stage::Publishing))
+    {
         return straight(now);
     }
     let now = course.now.filter(|now| weight(now.stage) > 0.0)?;

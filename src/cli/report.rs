@@ -14,7 +14,9 @@ use crate::manifest::problem::Problem;
 use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
-use crate::plan::render::words::{answer_word, changed_files, class_word, count, number_of_each, shell_word};
+use crate::plan::render::words::{
+    answer_word, changed_files, class_word, count, number_of_each, shell_word,
+};
 use crate::plan::render::{
     MARKDOWN_LIMIT as LIMIT, Style, code, markdown as plan_as_markdown, text,
 };

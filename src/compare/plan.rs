@@ -90,12 +90,13 @@ pub fn add_files(
     for change in &changes {
         count(&mut plan.counts, change.class);
     }
-    let names: BTreeSet<String> =
-        changes.iter().map(crate::plan::approval::name).collect();
+    let names: BTreeSet<String> = changes.iter().map(crate::plan::approval::name).collect();
     for change in &mut plan.changes {
-        let brought = |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
+        let brought =
+            |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
         let named = change.files.iter().filter(brought);
-        let mut needs: BTreeSet<String> = std::mem::take(&mut change.depends_on).into_iter().collect();
+        let mut needs: BTreeSet<String> =
+            std::mem::take(&mut change.depends_on).into_iter().collect();
         needs.extend(named.filter_map(|file| its_change(&names, &file.path)));
         change.depends_on = needs.into_iter().collect();
     }
@@ -115,7 +116,9 @@ pub fn add_files(
 
 /// The name of the change of a file, if there is one: a folder's, or one of the root's own files.
 fn its_change(names: &BTreeSet<String>, path: &FilePath) -> Option<String> {
-    [format!("gallery/{path}"), format!("gallery/./{path}")].into_iter().find(|it| names.contains(it))
+    [format!("gallery/{path}"), format!("gallery/./{path}")]
+        .into_iter()
+        .find(|it| names.contains(it))
 }
 
 /// Puts changes and entries into the plan's order and corrects the indexes that entries hold.

@@ -123,9 +123,8 @@ impl Galleries {
             .collect();
         let contents = self.contents(&pairs, &|_| {}).await?;
         let looks = source.iter().zip(&target).zip(contents);
-        let held = looks.map(|((source, target), [ours, theirs])| {
-            [held(source, ours), held(target, theirs)]
-        });
+        let held = looks
+            .map(|((source, target), [ours, theirs])| [held(source, ours), held(target, theirs)]);
         Ok(paths.into_iter().zip(held).collect())
     }
 

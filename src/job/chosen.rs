@@ -115,8 +115,7 @@ pub(super) fn decided_again(
         let change = &plan.changes[at];
         places.get(&(change.table.as_str(), change.id.as_str())).copied()
     };
-    let all: BTreeSet<usize> =
-        decision.selected.iter().filter_map(|(at, _)| place(*at)).collect();
+    let all: BTreeSet<usize> = decision.selected.iter().filter_map(|(at, _)| place(*at)).collect();
     let (mut selected, mut reasons) = (Vec::new(), Vec::new());
     for (at, answer) in &decision.selected {
         let change = &plan.changes[*at];

@@ -1,8 +1,8 @@
 //! What the ledger of a target says of a run whose process ended in the middle of it.
 
 use super::{Context, Error, open::session};
-use crate::apply::{Term, files};
 use crate::apply::ledger::{Ledger, RunRow};
+use crate::apply::{Term, files};
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
 use crate::gallery;

@@ -250,12 +250,7 @@ impl Contents for JobGalleries {
 }
 
 /// The file as a run found it, if the trash still has it.
-async fn in_trash(
-    target: &dyn Gallery,
-    run: &str,
-    path: &FilePath,
-    before: Content,
-) -> Held {
+async fn in_trash(target: &dyn Gallery, run: &str, path: &FilePath, before: Content) -> Held {
     match target.read(Place::Trash { run, path }).await {
         Ok(_) => Held::File(before),
         Err(error) => Held::Refused(format!("what it held before can't be read: {error}")),

@@ -50,9 +50,7 @@ pub enum Error {
     #[error(transparent)]
     Gallery(#[from] crate::gallery::Error),
     /// A job selects gallery folders, or undoes what was done to files.
-    #[error(
-        "{0} has no gallery; name one in the operator's file (`environments.{0}.gallery`)"
-    )]
+    #[error("{0} has no gallery; name one in the operator's file (`environments.{0}.gallery`)")]
     NoGallery(Environment),
     /// PROD and TEST of the operator's file are one database.
     #[error("PROD and TEST are the same database; name two different ones in the operator's file")]

@@ -53,7 +53,10 @@ pub struct Opened {
 pub enum Part {
     Everything,
     /// These records with what they refer to, and these files.
-    Only { records: Candidates, files: BTreeSet<FilePath> },
+    Only {
+        records: Candidates,
+        files: BTreeSet<FilePath>,
+    },
 }
 
 /// What the target is compared with.

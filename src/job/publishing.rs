@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Context, files};
 use super::open::environments;
 use super::report::Report;
+use super::{Context, files};
 use crate::apply::ledger::RunRow;
 use crate::apply::{Stage, Watch};
 use crate::config::Environment;

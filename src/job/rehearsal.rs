@@ -3,10 +3,10 @@
 //! Answers for a dry run and a review refusing what the run would refuse, in the same words: it goes
 //! the run's way up to the first write. Reads only.
 
-use super::{Error, chosen};
 use super::decision::Decision;
 use super::open::Opened;
 use super::report::{Refusal, RefusalKind};
+use super::{Error, chosen};
 use crate::apply;
 use crate::compare::Comparison;
 use crate::plan::change::Plan;

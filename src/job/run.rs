@@ -10,17 +10,15 @@ use jiff::Timestamp;
 
 use super::chosen::{self, ChosenFiles};
 use super::clocks::Clock;
-use super::decision::{
-    Decision, Question, decide, named_plans, named_records, tables_to_count,
-};
+use super::decision::{Decision, Question, decide, named_plans, named_records, tables_to_count};
 use super::files;
 use super::lock::lock;
 use super::open::{Basis, Opened, Part, environments, open, session};
 use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error, publishing, space};
-use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::files::Files;
+use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::{self, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 use crate::compare::Comparison;
 use crate::config::Environment;
