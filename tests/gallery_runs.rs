@@ -36,7 +36,8 @@ impl World {
                 world.write(side, path, text);
             }
             fs::File::create(world.path(&format!("{side}.db"))).unwrap();
-            let sql = "CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, hero TEXT)";
+            let sql =
+                "CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, hero TEXT)";
             change(&world.path(&format!("{side}.db")), sql).await;
         }
         fs::create_dir_all(world.path("manifests")).unwrap();
@@ -137,7 +138,8 @@ const PROD_FILES: [(&str, &str); 3] = [
 async fn folders_are_compared_approved_copied_and_taken_back() {
     let world = World::new(&TEST_FILES, &PROD_FILES).await;
     let said = world.reconcile(&["plan", "spring"]).ends_with(0);
-    for told in ["gallery/spring/new.png", "gallery/spring/deep/changed.png", "gallery/spring/gone.png"]
+    for told in
+        ["gallery/spring/new.png", "gallery/spring/deep/changed.png", "gallery/spring/gone.png"]
     {
         assert!(said.out.contains(told), "{}", said.out);
     }
@@ -180,7 +182,9 @@ async fn a_test_import_reads_and_stages_nothing() {
 #[tokio::test]
 async fn a_record_comes_with_its_file_and_needs_its_approval_where_the_folder_is_selected() {
     let world = World::new(&TEST_FILES, &PROD_FILES).await;
-    world.test("INSERT INTO page VALUES (1, 'a', 'spring/new.png'), (2, 'b', 'winter/other.png')").await;
+    world
+        .test("INSERT INTO page VALUES (1, 'a', 'spring/new.png'), (2, 'b', 'winter/other.png')")
+        .await;
     let said = world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
     assert!(!said.out.contains("needs"), "{}", said.out);
     let said = world.reconcile(&["spring"]).ends_with(0);
@@ -265,7 +269,8 @@ async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
         kills += 1;
         world.reconcile(&["spring"]).ends_with(0);
         world.reconcile(&["spring"]).ends_with(0);
-        let of_test = world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
+        let of_test =
+            world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
         assert_eq!(world.files("prod"), of_test.collect(), "{at}");
         assert_eq!(world.pages().await.len(), 1, "{at}");
         let kept = world.kept();
