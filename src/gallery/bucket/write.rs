@@ -124,12 +124,11 @@ impl Bucket {
         self.done(&ask, &reply)
     }
 
-    /// An answer may begin as a success long before it ends as an error; and without a bucket no
-    /// condition was asked for.
+    /// An answer may begin as a success long before it ends as an error.
     fn done(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Done> {
-        match (reply.is_success(), trouble::code(reply).as_deref()) {
+        match (reply.is_success(), trouble::code(reply)) {
             (true, None) => Ok(Done::Yes),
-            (true, Some(_)) | (false, Some("NoSuchBucket")) => Err(self.wire.refused(ask, reply)),
+            (true, Some(_)) => Err(self.wire.refused(ask, reply)),
             (false, _) => Ok(Done::Refused),
         }
     }
