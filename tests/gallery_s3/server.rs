@@ -121,7 +121,9 @@ async fn spawn(folder: &tempfile::TempDir, port: u16) -> Child {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let child = Command::new(program())
         .args(["--port", &format!("127.0.0.1:{port}"), "--keep-alive", "--quiet", "posix"])
-        .args(["--sidecar", "about", "buckets"])
+        .arg("--sidecar")
+        // It goes to the second folder before it looks for the first one.
+        .args(["about", "buckets"].map(|name| folder.path().join(name)))
         .current_dir(folder.path())
         .env("ROOT_ACCESS_KEY", KEYS[0])
         .env("ROOT_SECRET_KEY", KEYS[1])
