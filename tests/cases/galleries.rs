@@ -99,7 +99,24 @@ pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Play
     }
     let part = Part::Only { records: candidates, files: BTreeSet::new() };
     let (again, _) = opened.plan(job, part, Vec::new()).await.unwrap();
-    same("the pins of what is compared again", &pins(&plan), &pins(&again))
+    same("the pins of what is compared again", &pins(&plan), &pins(&again))?;
+    for change in plan.changes.iter().filter(|change| change.conflict.is_none()) {
+        for file in &change.files {
+            let source = world.folder.path().join("source-files").join(file.path.as_str());
+            if !std::fs::symlink_metadata(&source).is_ok_and(|about| about.is_file()) {
+                continue;
+            }
+            let before = std::fs::read(&source).unwrap();
+            std::fs::write(&source, "somebody changed it").unwrap();
+            let (now, _) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
+            std::fs::write(&source, before).unwrap();
+            let pin = format!("{}/{}", change.table, change.pin);
+            if pins(&now).contains(&pin) {
+                return Err(format!("{pin} still holds once {} is another one", file.path));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn pins(plan: &Plan) -> Vec<String> {

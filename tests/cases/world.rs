@@ -124,6 +124,7 @@ async fn place(script: &str, on: On) -> Option<Place> {
 /// No key of MariaDB's takes a text or bytes without a length.
 fn in_mariadb(script: &str) -> String {
     let script = script.replace(" AS BLOB)", " AS BINARY)").replace(" BLOB", " VARBINARY(190)");
+    let script = script.replace(" COLLATE NOCASE", " COLLATE utf8mb4_general_ci");
     script.replace(" TEXT", " VARCHAR(190)")
 }
 

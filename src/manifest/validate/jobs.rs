@@ -37,7 +37,9 @@ pub fn modules_exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
 /// Records of some modules are nothing without their images.
 pub fn gallery_folders(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {
-        if job.gallery_folders.is_some() {
+        let is_none =
+            |folders: &Selection| matches!(folders, Selection::Names(names) if names.is_empty());
+        if job.gallery_folders.as_ref().is_some_and(|folders| !is_none(folders)) {
             continue;
         }
         for (module, spec) in context.selected(job) {
