@@ -3,6 +3,7 @@
 mod contract;
 mod doctor;
 mod faults;
+mod runs;
 mod server;
 
 use std::path::Path;
