@@ -10,7 +10,9 @@ pub mod hashes;
 mod image;
 pub mod local;
 pub mod names;
+mod open;
 pub mod plan;
+pub use open::open;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;

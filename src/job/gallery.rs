@@ -62,8 +62,7 @@ pub async fn open(
             None => Ok(None),
         };
     }
-    let galleries = both(context, from, to).await?;
-    Ok(Some(JobGalleries { galleries, folders, undone: None }))
+    Ok(Some(JobGalleries::new(both(context, from, to).await?, folders)))
 }
 
 /// Opens the gallery that a run wrote to, where it changed files.
@@ -112,6 +111,11 @@ fn folders(job: &SyncJob) -> Option<Folders> {
 }
 
 impl JobGalleries {
+    /// Source and target, and the folders that are compared as a whole.
+    pub fn new(galleries: Galleries, folders: Option<Folders>) -> Self {
+        Self { galleries, folders, undone: None }
+    }
+
     /// What differs in the job's folders. `read` hears of the bytes that were read.
     pub async fn compare(
         &mut self,

@@ -9,7 +9,7 @@ pub mod clocks;
 pub mod decision;
 pub mod files;
 pub mod found;
-mod gallery;
+pub mod gallery;
 mod lock;
 pub mod open;
 pub mod publishing;
