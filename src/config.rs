@@ -7,6 +7,7 @@
 pub mod address;
 mod discover;
 mod expand;
+pub mod gallery;
 mod git;
 pub mod http;
 pub mod mail;
@@ -26,6 +27,7 @@ use crate::manifest::problem::{self, Problem, Source, Span};
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
+pub use gallery::GalleryPlace;
 pub use http::Http;
 pub use mail::Mail;
 
@@ -163,8 +165,7 @@ pub struct EnvironmentConfig {
     pub database: Secret,
     /// How many connections a comparison, or publishing, may read with at once.
     pub connections: usize,
-    /// The gallery's root, as a URL.
-    pub gallery: Option<Secret>,
+    pub gallery: Option<GalleryPlace>,
     pub publish: Option<Publish>,
 }
 
@@ -264,6 +265,8 @@ pub struct Limits {
     pub max_delete_percent: u64,
     /// How late a run may start, in minutes. Absent: 15 in the daemon, 24 hours in a single pass.
     pub max_late_minutes: Option<u32>,
+    /// Of the gallery; larger ones are left as they are. A megabyte is a million bytes.
+    pub max_file_megabytes: u64,
 }
 
 impl Default for Limits {
@@ -273,6 +276,7 @@ impl Default for Limits {
             max_deletes: 50,
             max_delete_percent: 10,
             max_late_minutes: None,
+            max_file_megabytes: 100,
         }
     }
 }

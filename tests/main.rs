@@ -19,6 +19,8 @@ mod database;
 mod demo;
 mod demo_published;
 mod doctor;
+mod gallery_runs;
+mod gallery_s3;
 mod git;
 mod http;
 mod init;

@@ -14,6 +14,7 @@ use crate::compare::matching::Pairs;
 use crate::database::{Lock, Session, Value};
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Class};
+use crate::plan::file::FileChange;
 
 /// The prefix of every table of the ledger. No module may name these tables.
 pub const PREFIX: &str = "reconcile_";
@@ -51,6 +52,9 @@ pub struct RunRow {
     /// Rows of the target that were inserted, updated and deleted.
     #[serde(default)]
     pub rows: [u64; 3],
+    /// Files of the target's gallery that are new, replaced and deleted.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub files: [u64; 3],
     /// What the run was told to leave out, and what it skipped, a sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
@@ -62,8 +66,14 @@ impl RunRow {
     /// What the run did.
     pub fn applied(&self) -> Applied {
         let [inserted, updated, deleted] = self.rows;
-        Applied { entries: self.applied.clone(), inserted, updated, deleted }
+        let (entries, files) = (self.applied.clone(), self.files);
+        Applied { entries, inserted, updated, deleted, files }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_nothing(files: &[u64; 3]) -> bool {
+    *files == [0; 3]
 }
 
 /// One record that a run wrote.
@@ -101,6 +111,22 @@ pub struct ImageRow {
     /// Index of the parent's row; the root has none.
     pub parent: Option<usize>,
     pub values: BTreeMap<String, Value>,
+}
+
+/// What a run found and left: of a record, or of a file.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum AnyImage {
+    File { file: FileChange },
+    Record(Image),
+}
+
+/// The same as it is written.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum NewAnyImage<'r> {
+    File { file: &'r FileChange },
+    Record(NewImage<'r>),
 }
 
 /// An [`Image`] as it is written, of rows that stand elsewhere.
@@ -367,7 +393,7 @@ impl Ledger {
         &self,
         session: &mut Session,
         run: &str,
-        images: impl Iterator<Item = NewImage<'r>>,
+        images: impl Iterator<Item = NewAnyImage<'r>>,
     ) -> Result<(), Error> {
         let run = Value::Text(run.into());
         let rows = images.enumerate().flat_map(|(position, image)| {
@@ -382,12 +408,24 @@ impl Ledger {
         write::insert(session, &self.before_image, &columns, rows).await
     }
 
-    pub async fn images(&self, session: &mut Session, run: &str) -> Result<Vec<Image>, Error> {
+    /// What a run found and left, of records and of files.
+    pub async fn images(
+        &self,
+        session: &mut Session,
+        run: &str,
+    ) -> Result<(Vec<Image>, Vec<FileChange>), Error> {
         let columns = ["position", "part", "image"].map(str::to_owned);
         let wanted = [vec![Value::Text(run.into())]];
         let found =
             session.find(&self.before_image, &columns, &["run".to_owned()], &wanted).await?;
-        whole(found, BEFORE_IMAGE)
+        let (mut records, mut files) = (Vec::new(), Vec::new());
+        for image in whole(found, BEFORE_IMAGE)? {
+            match image {
+                AnyImage::Record(image) => records.push(image),
+                AnyImage::File { file } => files.push(file),
+            }
+        }
+        Ok((records, files))
     }
 
     /// Remembers partners; a pair that names either key already is replaced.
@@ -507,7 +545,7 @@ fn number(position: usize) -> Value {
     Value::Integer(i64::try_from(position).unwrap_or(i64::MAX))
 }
 
-fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
+pub(super) fn to_json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("plain values are JSON")
 }
 
@@ -541,7 +579,10 @@ fn whole<T: serde::de::DeserializeOwned>(
     texts.into_values().map(join).collect()
 }
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str, table: &str) -> Result<T, Error> {
+pub(super) fn from_json<T: serde::de::DeserializeOwned>(
+    text: &str,
+    table: &str,
+) -> Result<T, Error> {
     serde_json::from_str(text)
         .map_err(|source| Error::UnreadableLedger { table: table.to_owned(), source })
 }

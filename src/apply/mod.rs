@@ -3,6 +3,7 @@
 //! Answers for all or nothing, for writing only what was approved, and for the ledger row that proves
 //! it. Commit or roll back is decided at one place, at the end of [`apply`].
 
+pub mod files;
 pub mod ledger;
 pub mod operations;
 pub mod order;
@@ -15,7 +16,8 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AppliedEntry, Ledger, NewImage, NewImageRow, RunRow, by_environment};
+use files::Files;
+use ledger::{AppliedEntry, Ledger, NewAnyImage, NewImage, NewImageRow, RunRow, by_environment};
 use operations::{Verb, operations};
 use order::Ordered;
 use placement::{Placed, place};
@@ -27,6 +29,7 @@ use crate::compare::record::Record;
 use crate::compare::sides::Sides;
 use crate::compare::{self, Entry, shown_key};
 use crate::database::{self, Session, Value};
+use crate::gallery;
 use crate::plan::change::{Answer, Class};
 
 /// Why a run was rolled back or never began. The target is as it was.
@@ -38,6 +41,8 @@ pub enum Error {
     Compare(#[from] compare::Error),
     #[error(transparent)]
     Order(#[from] order::Unorderable),
+    #[error(transparent)]
+    Gallery(#[from] gallery::Error),
     /// The account may not create the ledger's tables.
     #[error("the ledger can't be created: {source}; have an administrator run:\n{sql}")]
     NoLedger { sql: String, source: database::Error },
@@ -167,6 +172,8 @@ pub struct Applied {
     pub inserted: u64,
     pub updated: u64,
     pub deleted: u64,
+    /// Files that are new, replaced and deleted.
+    pub files: [u64; 3],
 }
 
 /// Whether the approved entries could be written together: whatever can be known of that before the
@@ -193,28 +200,30 @@ async fn prepare<'m>(
 /// Writes the approved entries inside the target's open transaction and ends it.
 ///
 /// # Flow
-/// Place, order, write, the operator's statements, deferred constraints, read back, ledger, end.
+/// Place, order, write, the operator's statements, deferred constraints, read back, ledger, names of new
+/// files, end.
 ///
 /// # Guarantees
-/// On `Ok` with [`Ending::Commit`] the target holds every entry and the ledger says so; in every other
-/// case it is as it was. Nothing outside the entries is written.
+/// On `Ok` with [`Ending::Commit`] the target holds every entry and every new file, and the ledger says so,
+/// also which files are still to be changed; in every other case it is as it was. Nothing outside the
+/// entries is written.
 ///
 /// # Assumptions
 /// `sides.target` stands in a write transaction whose first statement raised the fence, and the
-/// entries were compared and their pins checked inside it.
+/// entries were compared and their pins checked inside it. Files are staged, unless all is rolled back.
 pub async fn apply(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    approved: &[Approved<'_>],
+    (approved, files): (&[Approved<'_>], Option<&Files>),
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
-    let written = write(sides, model, facts, approved, ending, watch).await;
+    let written = write(sides, model, facts, (approved, files), ending, watch).await;
     watch.begin(Stage::Committing, 0);
     match (written, ending) {
         (Ok(applied), Ending::Commit) => {
-            sides.target.commit().await?;
+            commit(&mut sides.target, files).await?;
             Ok(applied)
         }
         (Ok(applied), Ending::RollBack) => {
@@ -230,11 +239,29 @@ pub async fn apply(
     }
 }
 
+/// New files first, then the rows that name them; without the rows none of the files stays.
+async fn commit(target: &mut Session, files: Option<&Files>) -> Result<(), Error> {
+    let Some(files) = files else { return Ok(target.commit().await?) };
+    let error = match files.place().await {
+        Ok(()) => match target.commit().await {
+            Ok(()) => return Ok(()),
+            // It may have happened: whoever asks the ledger takes them back, or leaves them.
+            Err(error @ database::Error::CommitUnknown { .. }) => return Err(error.into()),
+            Err(error) => error.into(),
+        },
+        Err(error) => error,
+    };
+    // What can't be undone now is taken back before the next run.
+    let _ = target.rollback().await;
+    let _ = files.take_back().await;
+    Err(error)
+}
+
 async fn write(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    approved: &[Approved<'_>],
+    (approved, files): (&[Approved<'_>], Option<&Files>),
     ending: Ending,
     watch: &mut dyn Watch,
 ) -> Result<Applied, Error> {
@@ -259,7 +286,9 @@ async fn write(
     let pins = approved.iter().map(|approved| &approved.pin);
     applied.entries =
         placed.iter().zip(pins).map(|(record, pin)| entry(model, record, pin)).collect();
-    record(sides, model, facts, &placed, &now, &applied).await?;
+    applied.entries.extend(files.iter().flat_map(|files| files.approved.iter().cloned()));
+    applied.files = files.map(Files::counts).unwrap_or_default();
+    record(sides, model, facts, (&placed, &now, files), &applied).await?;
     // All this may have taken long: who pressed Ctrl-C meanwhile wants nothing kept, and who lost the
     // lease must keep nothing.
     watch.step(all, all)?;
@@ -373,23 +402,25 @@ async fn record(
     sides: &mut Sides,
     model: &Model,
     facts: &RunFacts,
-    placed: &[Placed],
-    now: &[Option<Record>],
+    (placed, now, files): (&[Placed], &[Option<Record>], Option<&Files>),
     applied: &Applied,
 ) -> Result<(), Error> {
     let ledger = Ledger::default();
     let images = placed.iter().zip(now).map(|(record, now)| {
         let node = &model.nodes[record.draft.root];
-        NewImage {
+        NewAnyImage::Record(NewImage {
             module: &node.module,
             table: &node.table,
             before: record.current().map(|record| image_rows(model, record)),
             after: now.as_ref().map(|record| image_rows(model, record)),
-        }
+        })
     });
+    let changed = files.iter().flat_map(|files| &files.changes);
+    let images = images.chain(changed.clone().map(|file| NewAnyImage::File { file }));
     let target = &mut sides.target;
     let rows = [applied.inserted, applied.updated, applied.deleted];
-    let run = RunRow { applied: applied.entries.clone(), rows, ..facts.row.clone() };
+    let (entries, files_changed) = (applied.entries.clone(), applied.files);
+    let run = RunRow { applied: entries, rows, files: files_changed, ..facts.row.clone() };
     ledger.insert_run(target, &run).await?;
     ledger.insert_images(target, &run.run, images).await?;
     forget_partners(target, &ledger, model, facts, placed).await?;
@@ -407,7 +438,10 @@ async fn record(
             }
         }
     }
-    ledger.insert_work(target, &run.run, &republish(model, placed, now)).await
+    work::supersede(target, &changed.map(|file| &file.path).collect()).await?;
+    let late = files.iter().flat_map(|files| files.work());
+    let work = work::new_rows(republish(model, placed, now), late);
+    ledger.insert_work(target, &run.run, &work).await
 }
 
 /// Whoever gets the ID of a row that went isn't the partner of that row's partner. An undo also
@@ -453,16 +487,20 @@ fn renumbered<'m>(model: &'m Model, record: &Placed) -> Vec<(&'m str, Vec<Value>
 
 /// What the touched records are published as: each of their rows, as they were and as they are. Also rows
 /// that the run left alone, since a document may hold what stands in the row above.
-fn republish(model: &Model, placed: &[Placed], now: &[Option<Record>]) -> Vec<(String, String)> {
+fn republish(
+    model: &Model,
+    placed: &[Placed],
+    now: &[Option<Record>],
+) -> BTreeSet<(String, String)> {
     let records = placed.iter().filter_map(Placed::current).chain(now.iter().flatten());
     let rows = records.flat_map(|record| &record.rows);
     let entities = rows.flat_map(|row| {
         // An entity's ID is one column.
         let id = row.key(model).first().map(|id| id.display().into_owned()).unwrap_or_default();
         let resources = model.nodes[row.node].republish.iter();
-        resources.map(move |resource| ("republish".to_owned(), format!("{resource} {id}")))
+        resources.map(move |resource| (resource.clone(), id.clone()))
     });
-    entities.collect::<BTreeSet<_>>().into_iter().collect()
+    entities.collect()
 }
 
 fn image_rows<'r>(model: &'r Model, record: &'r Record) -> Vec<NewImageRow<'r>> {

@@ -9,6 +9,8 @@ pub enum Stage {
     Comparing,
     /// Plan, approvals, limits, and whether the approved records go together.
     Deciding,
+    /// Files, beside those of the target.
+    Copying,
     /// The approved records once more, inside the writing transaction.
     ComparingAgain,
     Locking,
@@ -27,9 +29,10 @@ pub enum Stage {
 }
 
 impl Stage {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Comparing,
         Self::Deciding,
+        Self::Copying,
         Self::ComparingAgain,
         Self::Locking,
         Self::Placing,
@@ -45,6 +48,7 @@ impl Stage {
         match self {
             Self::Comparing => "comparing",
             Self::Deciding => "deciding",
+            Self::Copying => "copying files",
             Self::ComparingAgain => "comparing again",
             Self::Locking => "locking",
             Self::Placing => "placing",

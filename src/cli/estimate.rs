@@ -32,7 +32,7 @@ pub struct Now {
 /// first comparison depends on the tables, not on the records, so it says nothing.
 fn weight(stage: Stage) -> f64 {
     match stage {
-        Stage::Comparing | Stage::Deciding | Stage::Publishing => 0.0,
+        Stage::Comparing | Stage::Deciding | Stage::Copying | Stage::Publishing => 0.0,
         Stage::ComparingAgain => 45.0,
         Stage::Locking | Stage::Placing => 5.0,
         Stage::Writing => 20.0,
@@ -44,7 +44,9 @@ fn weight(stage: Stage) -> f64 {
 
 /// The time left; `None` while it can't be known.
 pub fn left(course: &Course) -> Option<Duration> {
-    if let Some(now) = course.now.filter(|now| now.stage == Stage::Publishing) {
+    if let Some(now) =
+        course.now.filter(|now| matches!(now.stage, Stage::Copying | Stage::Publishing))
+    {
         return straight(now);
     }
     let now = course.now.filter(|now| weight(now.stage) > 0.0)?;

@@ -7,7 +7,6 @@ use clap::CommandFactory;
 
 use super::{Error, ErrorKind};
 use crate::catalog::Catalog;
-use crate::compare::Scope;
 use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
 use crate::escape::harmless;
@@ -125,7 +124,8 @@ async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<P
     let job = sync_job(manifests, name)?;
     let context = crate::job::Context::new(config, manifests);
     let mut opened = crate::job::open::open(&context, job).await?;
-    let (mut plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await?;
+    let (mut plan, comparison) =
+        opened.plan(job, crate::job::open::Part::Everything, Vec::new()).await?;
     crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
     keep_plan(config, &plan)?;
     Ok(plan)

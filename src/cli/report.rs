@@ -14,7 +14,9 @@ use crate::manifest::problem::Problem;
 use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
-use crate::plan::render::words::{answer_word, class_word, count, number_of_each, shell_word};
+use crate::plan::render::words::{
+    answer_word, changed_files, class_word, count, number_of_each, shell_word,
+};
 use crate::plan::render::{
     MARKDOWN_LIMIT as LIMIT, Style, code, markdown as plan_as_markdown, text,
 };
@@ -220,12 +222,16 @@ fn records(number: usize) -> String {
 }
 
 fn what(applied: &Applied) -> String {
-    let Applied { entries, inserted, updated, deleted } = applied;
-    format!(
+    let Applied { entries, inserted, updated, deleted, files } = applied;
+    let mut said = format!(
         "{} ({} inserted, {updated} updated, {deleted} deleted)",
         records(entries.len()),
         count(*inserted, "row", "rows"),
-    )
+    );
+    if let Some(files) = changed_files(files) {
+        put!(said, "; {files}");
+    }
+    said
 }
 
 /// The report for programs.
@@ -242,6 +248,9 @@ pub fn to_json(report: &Report) -> Json {
     };
     let rows = applied.map(|Applied { inserted, updated, deleted, .. }| {
         json!({ "inserted": inserted, "updated": updated, "deleted": deleted })
+    });
+    let files = applied.map(|Applied { files: [new, replaced, deleted], .. }| {
+        json!({ "new": new, "replaced": replaced, "deleted": deleted })
     });
     let (run, published) = match &report.outcome {
         Outcome::Published { run, published } => {
@@ -260,6 +269,7 @@ pub fn to_json(report: &Report) -> Json {
         "run": run,
         "applied": applied.map(|applied| &applied.entries),
         "rows": rows,
+        "files": files,
         "published": published,
         "skipped": report.skipped,
         "leftOut": report.left_out,

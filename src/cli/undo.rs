@@ -11,11 +11,10 @@ use serde_json::{Value as Json, json};
 
 use super::prepare::{self, block_on, prepare_edited};
 use super::{Error, ErrorKind, Format, Global, Outcome, output};
-use crate::compare::Scope;
 use crate::config::Config;
 use crate::escape::{visible, visible_name};
 use crate::job::Context;
-use crate::job::open::{Basis, open};
+use crate::job::open::{Basis, Part, open};
 use crate::manifest::sync_job::{Approvals, SyncJobSpec};
 use crate::manifest::write::sync_job;
 use crate::manifest::{Manifests, SyncJob, load_text};
@@ -126,7 +125,7 @@ async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> 
     let job = unwritten(name, run)?;
     let context = Context::new(config, &manifests);
     let mut opened = open(&context, &job).await?;
-    let (plan, _) = opened.plan(&job, Scope::Everything, Vec::new()).await?;
+    let (plan, _) = opened.plan(&job, Part::Everything, Vec::new()).await?;
     keep_plan(config, &plan)?;
     let ran = match &opened.basis {
         Basis::Images { job, .. } => job.clone(),

@@ -23,6 +23,12 @@ impl PinKey {
     pub fn new(secret: Option<&str>) -> Self {
         Self(blake3::derive_key("reconcile pins v1", secret.unwrap_or_default().as_bytes()))
     }
+
+    /// The 16 hex digits of a pin over something that is no record.
+    pub fn pin(&self, covered: &str) -> String {
+        let hash = blake3::keyed_hash(&self.0, covered.as_bytes());
+        hex(&hash.as_bytes()[..8])
+    }
 }
 
 type Fingerprint = [u8; 16];

@@ -40,6 +40,7 @@ use wanted::{is_unchanged, wanted};
 use crate::database::{self, Value};
 use crate::manifest::sync_job::Mode;
 use crate::plan::change::{Answer, Class, ConflictKind, Counts};
+use crate::plan::file::FileChange;
 
 /// Why a comparison stopped.
 #[derive(Debug, thiserror::Error)]
@@ -92,8 +93,21 @@ pub struct Comparison {
     pub counts: Counts,
     /// More than [`MAX_CHANGES`] differ: `entries` is empty.
     pub counts_only: bool,
-    /// Root tables without any row on the source: nothing is deleted because of them.
+    /// Root tables without any row on the source: nothing is deleted because of them. The same of
+    /// `gallery/FOLDER` without any file.
     pub empty_sources: Vec<String>,
+    /// Files of the job's folders that differ. The plan's changes of them stand behind those of the
+    /// entries, in this order.
+    pub files: Vec<FileChange>,
+    /// How many files of each `gallery/FOLDER` the target has.
+    pub target_files: BTreeMap<String, u64>,
+}
+
+impl Comparison {
+    fn of_records(entries: Vec<Entry>, counts: Counts, empty_sources: Vec<String>) -> Self {
+        let (files, target_files) = (Vec::new(), BTreeMap::new());
+        Self { entries, counts, counts_only: false, empty_sources, files, target_files }
+    }
 }
 
 /// Compares both sides. The sessions must stand in their snapshots.
@@ -131,7 +145,8 @@ pub async fn compare(
     bearers.tell_apart(model, &mut drafts);
     let empty_sources = empty_sources(sides, model, &drafts).await?;
     if total > MAX_CHANGES {
-        return Ok(Comparison { entries: Vec::new(), counts, counts_only: true, empty_sources });
+        let counted = Comparison::of_records(Vec::new(), counts, empty_sources);
+        return Ok(Comparison { counts_only: true, ..counted });
     }
     let counts = Counts { unchanged: counts.unchanged, ..Counts::default() };
     judge(sides, model, mode, drafts, counts, empty_sources).await
@@ -179,7 +194,7 @@ pub async fn judge(
     for entry in &entries {
         count(&mut counts, entry.class);
     }
-    Ok(Comparison { entries, counts, counts_only: false, empty_sources })
+    Ok(Comparison::of_records(entries, counts, empty_sources))
 }
 
 fn new_only(entry: &Entry) -> bool {
@@ -248,7 +263,7 @@ fn own_class(case: Case) -> Class {
     }
 }
 
-fn count(counts: &mut Counts, class: Class) {
+pub(super) fn count(counts: &mut Counts, class: Class) {
     *match class {
         Class::Conflict => &mut counts.conflict,
         Class::New => &mut counts.new,

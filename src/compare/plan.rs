@@ -13,11 +13,12 @@ use super::model::{Model, Node, Role};
 use super::record::{Record, RecordRow};
 use super::spots::{Within, is_serialized};
 use super::wanted::{Cell, Wanted, WantedRow, differing, wanted, written_into};
-use super::{Comparison, Entry, files, shown_key};
+use super::{Comparison, Entry, MAX_CHANGES, count, files, shown_key};
 use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
+use crate::plan::file::{FilePath, FileState, NamedFile};
 
 /// What stands in place of a redacted value.
 pub const REDACTED: &str = "(redacted)";
@@ -77,6 +78,47 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
         changes,
         done: Vec::new(),
     }
+}
+
+/// Adds changes of files behind those of records, with what there is to say of them.
+pub fn add_files(
+    plan: &mut Plan,
+    comparison: &mut Comparison,
+    changes: Vec<Change>,
+    notes: Vec<String>,
+) {
+    for change in &changes {
+        count(&mut plan.counts, change.class);
+    }
+    let names: BTreeSet<String> = changes.iter().map(crate::plan::approval::name).collect();
+    for change in &mut plan.changes {
+        let brought =
+            |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
+        let named = change.files.iter().filter(brought);
+        let mut needs: BTreeSet<String> =
+            std::mem::take(&mut change.depends_on).into_iter().collect();
+        needs.extend(named.filter_map(|file| its_change(&names, &file.path)));
+        change.depends_on = needs.into_iter().collect();
+    }
+    plan.notes.extend(notes);
+    plan.noop &= changes.is_empty();
+    plan.changes.extend(changes);
+    if plan.counts_only || plan.changes.len() > MAX_CHANGES {
+        plan.counts_only = true;
+        plan.changes = Vec::new();
+        comparison.entries = Vec::new();
+        comparison.files = Vec::new();
+    }
+    comparison.counts = plan.counts;
+    comparison.counts_only = plan.counts_only;
+    plan.digest = digest(plan.direction, plan.mode, &plan.changes);
+}
+
+/// The name of the change of a file, if there is one: a folder's, or one of the root's own files.
+fn its_change(names: &BTreeSet<String>, path: &FilePath) -> Option<String> {
+    [format!("gallery/{path}"), format!("gallery/./{path}")]
+        .into_iter()
+        .find(|it| names.contains(it))
 }
 
 /// Puts changes and entries into the plan's order and corrects the indexes that entries hold.

@@ -4,6 +4,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use super::gallery::gallery;
 use super::git::git;
 use super::http::http;
 use super::mail::mail;
@@ -199,14 +200,6 @@ fn database(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secre
     }
 }
 
-/// `file:PATH` starts from the operator's file; other URLs stay as they are.
-fn location(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Secret> {
-    let url = secret(at, problems)?;
-    let relative = url.expose().strip_prefix("file:").filter(|path| !path.starts_with('/'));
-    let absolute: Option<PathBuf> = relative.map(|path| folder.join(path));
-    Some(absolute.map_or(url, |path| Secret::new(format!("file:{}", path.display()))))
-}
-
 fn results(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Results> {
     let mut fields = Fields::open(at, problems)?;
     let directory = fields.get("directory", problems, text);
@@ -220,7 +213,7 @@ fn environment(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<En
     let mut fields = Fields::open(at, problems)?;
     let url = fields.need("database", problems, |at, problems| database(at, folder, problems));
     let connections = fields.get("connections", problems, connections);
-    let gallery = fields.get("gallery", problems, |at, problems| location(at, folder, problems));
+    let gallery = fields.get("gallery", problems, |at, problems| gallery(at, folder, problems));
     let publish = fields.get("publish", problems, |at, problems| publish(at, folder, problems));
     fields.close(problems);
     let connections = connections.unwrap_or(DEFAULT_CONNECTIONS);
@@ -310,7 +303,7 @@ fn search(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<Search>
 }
 
 /// A path that starts from the operator's file.
-fn file(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
+pub(super) fn file(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Option<PathBuf> {
     Some(folder.join(text(at, problems)?))
 }
 
@@ -390,6 +383,9 @@ fn limits(at: &At<'_>, problems: &mut Problems) -> Option<Limits> {
             .get("maxDeletePercent", problems, percent)
             .unwrap_or(default.max_delete_percent),
         max_late_minutes: fields.get("maxLateMinutes", problems, minutes),
+        max_file_megabytes: fields
+            .get("maxFileMegabytes", problems, at_least_one)
+            .unwrap_or(default.max_file_megabytes),
     };
     fields.close(problems);
     Some(limits)

@@ -9,6 +9,7 @@ use super::source::{LastChange, Source};
 use crate::apply::ledger::RunRow;
 use crate::apply::{Term, Watch};
 use crate::config::{Config, Environment};
+use crate::job::files::Filing;
 use crate::job::publishing::{self, Attempt};
 use crate::job::report::Report;
 use crate::job::republish;
@@ -83,6 +84,8 @@ pub trait Hands {
         failed: u64,
         watch: &mut dyn Watch,
     ) -> Attempt;
+    /// Replaces and deletes files that runs left, see [`job::files::finish`].
+    async fn finish_files(&mut self, context: &Context<'_>, target: Environment) -> Filing;
     /// Who wrote a job as it is, see [`Source::last_change`].
     async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange>;
     /// Writes a result file, see [`files::write`].
@@ -136,6 +139,10 @@ impl Hands for Real {
         watch: &mut dyn Watch,
     ) -> Attempt {
         publishing::publish(context, what, failed, watch).await
+    }
+
+    async fn finish_files(&mut self, context: &Context<'_>, target: Environment) -> Filing {
+        job::files::finish(context, target).await
     }
 
     async fn last_change(&mut self, source: &Source, job: Job<'_>) -> Option<LastChange> {

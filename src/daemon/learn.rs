@@ -7,11 +7,12 @@ use jiff::Timestamp;
 
 use super::decide::{Action, Step, on_error};
 use super::moment::{Due, Moment};
+use crate::job::files::Filing;
 use crate::job::publishing::{Attempt, Came};
 use crate::job::report::{Outcome, Report};
 use crate::manifest::job::Asked;
 use crate::report::{Event, Phase};
-use crate::state::{Compared, End, Ended, Held, Memory, Publishing, RunLine, Running, Seen};
+use crate::state::{Compared, End, Ended, Filed, Held, Memory, Publishing, RunLine, Running, Seen};
 
 /// Who asked for the pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +97,9 @@ fn reported(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
     if is_run && !matches!(report.outcome, Outcome::Unknown { .. }) {
         memory.running = None;
     }
+    if let Some(filing) = &report.files {
+        filed(memory, filing, lesson.now, lesson.jitter);
+    }
     if let Some(attempt) = &report.publishing {
         published(memory, attempt, lesson.now, lesson.jitter);
     }
@@ -147,6 +151,17 @@ pub fn published(memory: &mut Memory, attempt: &Attempt, now: Timestamp, jitter:
     memory.publishing.insert(attempt.target, Publishing { resources, failed, is_done, trouble });
 }
 
+/// Takes in how far the files are that change only after a commit.
+pub fn filed(memory: &mut Memory, filing: &Filing, now: Timestamp, jitter: f64) {
+    let before = memory.files.remove(&filing.target).and_then(|before| before.trouble);
+    let trouble = match &filing.came {
+        Came::NotYet | Came::There => None,
+        Came::Short { why, .. } => Some(on_error(before.as_ref(), why.clone(), now, jitter)),
+    };
+    let is_done = filing.came == Came::There;
+    memory.files.insert(filing.target, Filed { is_done, trouble });
+}
+
 /// A daemon's attempt at a run ends the request, whatever came of it: the same approvals aren't tried
 /// again until somebody changes the job. A person who tries may try again.
 fn over(lesson: &Lesson<'_>, report: &Report) -> Option<Ended> {
@@ -190,6 +205,9 @@ fn compared(memory: &mut Memory, lesson: &Lesson<'_>, report: &Report, learned: 
 pub fn settled(memory: &mut Memory, running: &Running, report: &Report, now: Timestamp) -> Learned {
     let Some(ended) = &report.ended else { return Learned::default() };
     (memory.running, memory.trouble) = (None, None);
+    if let Some(filing) = &report.files {
+        filed(memory, filing, now, 0.0);
+    }
     if let Some(attempt) = &report.publishing {
         published(memory, attempt, now, 0.0);
     }

@@ -11,11 +11,11 @@ use super::learn::Asker;
 use super::post::round_of_a_pass;
 use super::source::Source;
 use super::turn::{Desk, instead, rules};
+use super::unpublished::Followed;
 use crate::apply::Watch;
 use crate::config::Config;
 use crate::git::Which;
 use crate::job::Context;
-use crate::job::publishing::Attempt;
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::{Order, Wish, pass};
 use crate::manifest::job::{Job, republished};
@@ -98,8 +98,8 @@ impl Passing {
         let mut report = desk.carry_out(context, &mut turn, fit, now, watch).await?;
         report.left_out.append(&mut turn.troubles);
         // What an earlier run of the job left.
-        let attempts = desk.publish_anew(context, job.name(), now, watch).await?;
-        report.left_out.extend(attempts.iter().filter_map(Attempt::pending));
+        let followed = desk.follow_up(context, job.name(), now, watch).await?;
+        report.left_out.extend(followed.iter().filter_map(Followed::pending));
         Ok(report)
     }
 }

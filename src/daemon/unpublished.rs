@@ -1,4 +1,5 @@
-//! What committed runs touched and the read stores don't have yet: tried again until they do.
+//! What follows committed runs: files that change after the commit, and what the read stores don't have
+//! yet. Tried again until it is done.
 //!
 //! Answers for that going on whatever became of the job since, and for it being said in the job's
 //! conditions. What is left to do stands in the ledger and the queues, not here.
@@ -6,51 +7,112 @@
 use jiff::Timestamp;
 
 use super::hands::{Hands, Store};
-use super::learn::published;
+use super::learn::{filed, published};
 use super::record::NOTING;
 use super::turn::Desk;
 use crate::apply::Watch;
 use crate::job::Context;
-use crate::job::publishing::Attempt;
+use crate::job::files::Filing;
+use crate::job::publishing::{Attempt, Came, listed};
 use crate::state::{self, Change};
+
+/// What came of something that follows a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Followed {
+    Files(Filing),
+    Published(Attempt),
+}
+
+impl Followed {
+    pub fn came(&self) -> &Came {
+        match self {
+            Self::Files(filing) => &filing.came,
+            Self::Published(attempt) => &attempt.came,
+        }
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Files(_) => "files".to_owned(),
+            Self::Published(attempt) => format!("publishing {}", listed(&attempt.resources)),
+        }
+    }
+
+    /// That it is done, for people.
+    pub fn done(&self) -> String {
+        match self {
+            Self::Files(_) => "its files are in place".to_owned(),
+            Self::Published(attempt) => {
+                format!("published anew: {}", listed(&attempt.resources))
+            }
+        }
+    }
+
+    /// That it isn't.
+    pub fn short(&self, why: &str) -> String {
+        match self {
+            Self::Files(_) => format!("not all files are replaced and deleted yet: {why}"),
+            Self::Published(attempt) => {
+                format!("{} weren't published anew yet: {why}", listed(&attempt.resources))
+            }
+        }
+    }
+
+    /// What is still to be done, for people.
+    pub fn pending(&self) -> Option<String> {
+        match self {
+            Self::Files(filing) => filing.pending(),
+            Self::Published(attempt) => attempt.pending(),
+        }
+    }
+}
 
 impl<S: Store, H: Hands> Desk<S, H> {
     /// Tries again whatever of a job is due; returns what came of it.
-    pub async fn publish_anew(
+    pub async fn follow_up(
         &mut self,
         context: &Context<'_>,
         job: &str,
         now: Timestamp,
         watch: &mut dyn Watch,
-    ) -> Result<Vec<Attempt>, state::Error> {
+    ) -> Result<Vec<Followed>, state::Error> {
         let memory = self.state.memory(job).await?.memory;
-        let mut attempts = Vec::new();
+        let mut followed = Vec::new();
+        for (target, filed) in &memory.files {
+            if filed.next().is_some_and(|next| next <= now) {
+                let filing = self.hands.finish_files(context, *target).await;
+                followed.push(self.note_followed(job, Followed::Files(filing), now).await?);
+            }
+        }
         for (target, publishing) in &memory.publishing {
             if publishing.next().is_some_and(|next| next <= now) {
                 let what = (*target, &publishing.resources);
                 let attempt = self.hands.publish(context, what, publishing.failed, watch).await;
-                self.note_attempt(job, &attempt, now).await?;
-                attempts.push(attempt);
+                followed.push(self.note_followed(job, Followed::Published(attempt), now).await?);
             }
         }
-        Ok(attempts)
+        Ok(followed)
     }
 
     /// Others may have written about the job meanwhile.
-    async fn note_attempt(
+    async fn note_followed(
         &mut self,
         job: &str,
-        attempt: &Attempt,
+        followed: Followed,
         now: Timestamp,
-    ) -> Result<(), state::Error> {
+    ) -> Result<Followed, state::Error> {
         let jitter = self.hands.jitter();
         let mut tried = 1;
         loop {
             let mut remembered = self.state.memory(job).await?;
-            published(&mut remembered.memory, attempt, now, jitter);
+            match &followed {
+                Followed::Files(filing) => filed(&mut remembered.memory, filing, now, jitter),
+                Followed::Published(it) => published(&mut remembered.memory, it, now, jitter),
+            }
             match self.state.save(job, &mut remembered, &Change::default()).await {
                 Err(state::Error::Changed { .. }) if tried < NOTING => tried += 1,
-                saved => return saved,
+                saved => return saved.map(|()| followed),
             }
         }
     }
@@ -62,7 +124,6 @@ mod tests {
 
     use super::*;
     use crate::config::Environment;
-    use crate::job::publishing::Came;
     use crate::report::conditions::conditions;
     use crate::report::{Phase, Standing};
     use crate::state::{End, Memory};

@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::git::Which;
 use crate::job::Context;
 use crate::job::clocks::Clock;
+use crate::job::files::Filing;
 use crate::job::publishing::Attempt;
 use crate::job::report::Outcome;
 use crate::manifest::Manifests;
@@ -288,7 +289,7 @@ impl Daemon {
             let Some(mut turn) = taken(&name, turn)? else { continue };
             self.tell(&mut turn, &mut look);
             let wants = urgency(&turn, now);
-            let publishes = turn.remembered.memory.publishes_at().map(|at| at.max(now));
+            let publishes = turn.remembered.memory.follows_at().map(|at| at.max(now));
             for again in turn.action.again.into_iter().chain(publishes) {
                 look.again = look.again.min(again);
             }
@@ -352,7 +353,9 @@ impl Daemon {
             return Ok(Carried::NotYet);
         }
         self.tell(&mut turn, look);
-        if let Some(pending) = report.publishing.as_ref().and_then(Attempt::pending) {
+        let files = report.files.as_ref().and_then(Filing::pending);
+        let published = report.publishing.as_ref().and_then(Attempt::pending);
+        for pending in files.into_iter().chain(published) {
             say(&name, pending);
         }
         Ok(Carried::Out)

@@ -60,6 +60,22 @@ impl Unsynced {
         self.names.push(Name::New(path.to_owned()));
     }
 
+    /// A file got another name as well; its content is on the disk or not, as before.
+    pub fn linked(&mut self, from: &Path, to: &Path) {
+        if self.contents.contains(from) {
+            self.contents.insert(to.to_owned());
+        }
+        self.names.push(Name::New(to.to_owned()));
+    }
+
+    /// Everything in a folder is on the disk, with the folder.
+    pub fn synced_below(&mut self, folder: &Path) {
+        self.contents.retain(|path| !path.starts_with(folder));
+        self.names.retain(|name| match name {
+            Name::New(path) | Name::Moved { to: path, .. } => !path.starts_with(folder),
+        });
+    }
+
     /// The content of a file is on the disk.
     pub fn synced(&mut self, path: &Path) {
         self.contents.remove(path);

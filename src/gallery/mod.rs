@@ -4,13 +4,22 @@
 //! never half there: it is staged, verified, and then given its name. Which files a job may touch, and
 //! when, is decided above.
 
+pub mod bucket;
+pub mod compare;
 mod folders;
+pub mod hashes;
+mod image;
+pub mod local;
+pub mod names;
+mod open;
+pub mod plan;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 pub use folders::{Folders, ROOT, joined};
+pub use open::open;
 
 use crate::plan::file::{Content, FilePath};
 
@@ -23,8 +32,17 @@ pub enum Error {
     /// A name that a run wants to give is taken by something else.
     #[error("{gallery}: {path} is there already, with another content than expected")]
     Taken { gallery: String, path: String },
+    /// A folder was asked for that is on neither side.
+    #[error("neither {source_gallery} nor {target_gallery} has a folder `{folder}`{help}")]
+    NoFolder { folder: String, source_gallery: String, target_gallery: String, help: String },
     #[error("{gallery}: {path}: {source}")]
     File { gallery: String, path: String, source: std::io::Error },
+    /// Two environments have one gallery, or one within the other.
+    #[error(
+        "PROD and TEST have the same gallery, or one lies within the other; name two different ones under \
+         `environments` in the operator's file"
+    )]
+    Shared,
     /// The server of a bucket.
     #[error("{gallery}: {message}")]
     Server { gallery: String, message: String, passes: bool },
@@ -41,6 +59,9 @@ pub struct Found {
     /// Whatever changes when the content does: modification time, change time and number of a local
     /// file, `ETag` of an object. Compared for being the same, nothing else.
     pub stamp: String,
+    /// Whether any later write would show in the stamp. Where it depends on a clock of coarse ticks, a
+    /// write of this moment might not.
+    pub is_settled: bool,
     /// Microseconds since 1970.
     pub modified: i64,
 }
@@ -61,8 +82,35 @@ pub struct Listing {
     /// Whatever isn't a regular file with a decent name, of a size within the operator's limit; and names
     /// that only differ in case or in their Unicode form, all of them.
     pub refused: Vec<Refused>,
-    /// All folders directly below the root, with files or without; for naming what there is.
+    /// Of the folders that were asked for, those that aren't there.
+    pub missing: Vec<String>,
+    /// Folders that could have been meant: all directly below the root, and those beside a missing one.
     pub folders: Vec<String>,
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    Nothing,
+    File(Found),
+    /// As in a listing; other files' names aren't looked at.
+    Refused(Refused),
+}
+
+impl Looked {
+    pub fn file(&self) -> Option<&Found> {
+        match self {
+            Self::File(file) => Some(file),
+            Self::Nothing | Self::Refused(_) => None,
+        }
+    }
+
+    pub fn refused(&self) -> Option<&Refused> {
+        match self {
+            Self::Refused(refused) => Some(refused),
+            Self::Nothing | Self::File(_) => None,
+        }
+    }
 }
 
 /// A copy that has no name in the gallery yet: of a run, by number.
@@ -98,8 +146,8 @@ pub trait Gallery: Send + Sync {
     /// folder that can't be read, is an error.
     fn list<'a>(&'a self, folders: &'a Folders) -> BoxFuture<'a, Result<Listing>>;
 
-    /// Single files, in the order asked; none: there is no such file.
-    fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Option<Found>>>>;
+    /// Single files, in the order asked. What the tool keeps for itself isn't there.
+    fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Looked>>>;
 
     /// The contents of files as they were found, in the order asked. `read` hears of the bytes read.
     ///

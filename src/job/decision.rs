@@ -16,7 +16,7 @@ use crate::plan::approval_problem::Problem;
 use crate::plan::change::{Answer, Class, Plan};
 use crate::plan::dependency::{Dependency, missing_dependencies, skip_stale};
 
-/// The folder names under which a job approves files.
+/// What tables of files begin with.
 const GALLERY: &str = "gallery/";
 
 /// Everything that decides.
@@ -48,7 +48,6 @@ pub struct Decision {
 /// Decides. A refusal names everything that stands against it, of the gravest kind.
 pub fn decide(question: &Question<'_>) -> Result<Decision, Refusal> {
     let Question { spec, plan, .. } = question;
-    files(spec)?;
     let (approved, done_again) = without_done(question);
     let mut done: BTreeSet<String> = question.runs.iter().flat_map(done_entries).collect();
     // A bare ID is an entry as well.
@@ -109,24 +108,6 @@ fn lacking(need: &Dependency, finished: &[String]) -> String {
     }
 }
 
-/// Files can be approved in a manifest, but nothing copies them yet.
-fn files(spec: &SyncJobSpec) -> Result<(), Refusal> {
-    let reasons: Vec<String> = spec
-        .approved
-        .iter()
-        .filter(|(table, approvals)| {
-            table.starts_with(GALLERY) && **approvals != Approvals::default()
-        })
-        .map(|(folder, _)| {
-            format!("files of {folder} are approved, but galleries are not yet supported; take them back")
-        })
-        .collect();
-    match reasons.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal { kind: RefusalKind::CannotRun, reasons }),
-    }
-}
-
 /// The approvals without what the same request number applied before: undoing a run doesn't arm its
 /// entries again.
 fn without_done(question: &Question<'_>) -> (BTreeMap<String, Approvals>, Vec<String>) {
@@ -175,8 +156,13 @@ fn unusable(problems: &[Problem]) -> Result<(), Refusal> {
 pub const FEW_DELETIONS: u64 = 10;
 
 fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Result<(), Refusal> {
-    let Limits { max_changes, max_deletes, max_delete_percent, max_late_minutes: _ } =
-        question.limits;
+    let Limits {
+        max_changes,
+        max_deletes,
+        max_delete_percent,
+        max_late_minutes: _,
+        max_file_megabytes: _,
+    } = question.limits;
     let mut deletions: BTreeMap<&str, u64> = BTreeMap::new();
     for (at, _) in selected {
         let change = &question.plan.changes[*at];
@@ -199,17 +185,24 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
     }
     for (table, count) in &deletions {
         if question.empty_sources.iter().any(|empty| empty == table) {
-            reasons.push(format!(
-                "the source's {table} has no row at all, so nothing is deleted because of it; is it \
-                 the right database?"
-            ));
+            reasons.push(match table.starts_with(GALLERY) {
+                false => format!(
+                    "the source's {table} has no row at all, so nothing is deleted because of it; is it \
+                     the right database?"
+                ),
+                true => format!(
+                    "the source's {table} has no file at all, so nothing is deleted because of it; is \
+                     it the right gallery?"
+                ),
+            });
         }
         let rows = question.rows.get(*table).copied().unwrap_or(u64::MAX);
+        let what = if table.starts_with(GALLERY) { "files" } else { "rows" };
         if *count > FEW_DELETIONS
             && count.saturating_mul(100) > rows.saturating_mul(*max_delete_percent)
         {
             limits.push(format!(
-                "{count} of the {rows} rows of {table} would be deleted, more than the \
+                "{count} of the {rows} {what} of {table} would be deleted, more than the \
                  {max_delete_percent} % of limits.maxDeletePercent"
             ));
         }

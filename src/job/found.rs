@@ -1,10 +1,11 @@
 //! What the ledger of a target says of a run whose process ended in the middle of it.
 
 use super::{Context, Error, open::session};
-use crate::apply::Term;
 use crate::apply::ledger::{Ledger, RunRow};
+use crate::apply::{Term, files};
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
+use crate::gallery;
 
 /// Attempts at one look while the database says that another transaction was in the way.
 const ATTEMPTS: usize = 3;
@@ -58,7 +59,19 @@ async fn found_on(
         }
     };
     session.close().await?;
+    if row.is_none() {
+        take_back(context, target, run).await?;
+    }
     Ok(row)
+}
+
+/// Files of a run that isn't committed.
+async fn take_back(context: &Context<'_>, target: Environment, run: &str) -> Result<(), Error> {
+    let Some(gallery) = gallery::open(context.config, target).await? else { return Ok(()) };
+    if gallery.left_behind().await?.iter().any(|left| left == run) {
+        files::take_back(&*gallery, run).await?;
+    }
+    Ok(())
 }
 
 fn may_go_better(error: &Error) -> bool {

@@ -4,9 +4,12 @@
 //! Answers for the order of these steps and for what each may touch. It prints nothing; commands and
 //! the daemon show the [`report::Report`] it returns.
 
+mod chosen;
 pub mod clocks;
 pub mod decision;
+pub mod files;
 pub mod found;
+pub mod gallery;
 mod lock;
 pub mod open;
 pub mod publishing;
@@ -44,6 +47,11 @@ pub enum Error {
     Full(#[from] space::Full),
     #[error(transparent)]
     ClocksApart(#[from] clocks::Apart),
+    #[error(transparent)]
+    Gallery(#[from] crate::gallery::Error),
+    /// A job selects gallery folders, or undoes what was done to files.
+    #[error("{0} has no gallery; name one in the operator's file (`environments.{0}.gallery`)")]
+    NoGallery(Environment),
     /// PROD and TEST of the operator's file are one database.
     #[error("PROD and TEST are the same database; name two different ones in the operator's file")]
     SameDatabase,

@@ -3,30 +3,34 @@
 //! Answers for who is source and who is target, for refusing a pair that is one database, and for the
 //! model being built of catalogues read from the same sessions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::gallery::{JobGalleries, Which, open as open_galleries, open_undone};
 use super::{Context, Error};
 use crate::apply::ledger::{Image, Ledger, RunRow};
 use crate::apply::undo;
 use crate::catalog::Catalog;
 use crate::catalog::carry::{self, Carried};
-use crate::compare::files::{self, Contents};
+use crate::compare::files::{self, Contents, holders};
 use crate::compare::fingerprint::PinKey;
 use crate::compare::matching::Pairs;
 use crate::compare::model::{Model, PairedBy};
-use crate::compare::plan::{Detail, Heading, build};
+use crate::compare::plan::{Detail, Heading, add_files, build, name};
 use crate::compare::resolve::{Input, Rules, resolve};
+use crate::compare::scan::Candidates;
 use crate::compare::sides::Sides;
 use crate::compare::through::settle;
 use crate::compare::{Comparison, Scope, compare};
 use crate::config::Environment;
 use crate::database::{Access, Session, begin_both, same_database};
+use crate::gallery::compare::Facts;
 use crate::manifest::SyncJob;
 use crate::manifest::filter::{Condition, Filter};
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
 use crate::manifest::reference::{FileRule, Inside, ReferencePlace, ReferenceRule};
 use crate::manifest::sync_job::{Direction, Mode};
-use crate::plan::change::Plan;
+use crate::plan::change::{Class, Plan};
+use crate::plan::file::{FileChange, FilePath};
 
 /// A job with both databases at hand.
 pub struct Opened {
@@ -42,7 +46,18 @@ pub struct Opened {
     pub runs: Vec<RunRow>,
     pub target_catalog: Catalog,
     /// Both galleries, where there are any.
-    pub contents: Option<Box<dyn Contents>>,
+    pub galleries: Option<JobGalleries>,
+}
+
+/// What of a job is looked at.
+#[derive(Debug, Clone)]
+pub enum Part {
+    Everything,
+    /// These records with what they refer to, and these files.
+    Only {
+        records: Candidates,
+        files: BTreeSet<FilePath>,
+    },
 }
 
 /// What the target is compared with.
@@ -97,6 +112,7 @@ async fn open_sync(
         return Err(Error::NothingComparable(reasons.join("; ")));
     }
     let both = begin_both(&mut source, &mut target).await?;
+    let galleries = open_galleries(context, job, direction).await?;
     let ledger = Ledger::default();
     let mut source_pairs = Pairs::default();
     if ledger.is_there(&mut source, &source_catalog).await? {
@@ -121,7 +137,7 @@ async fn open_sync(
         basis: Basis::Source { source_pairs, pairs },
         runs,
         target_catalog,
-        contents: None,
+        galleries,
     })
 }
 
@@ -139,7 +155,8 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
         if let Some(carried) = &row.carried {
             carry::carry_as(&mut catalog, carried);
         }
-        let images = ledger.images(&mut target, run).await?;
+        let (images, files) = ledger.images(&mut target, run).await?;
+        let galleries = open_undone(context, environment, run, files).await?;
         let runs = ledger.runs_of(&mut target, &job.name).await?;
         let modules = context.modules().into_iter().map(|(name, spec)| (name, as_it_was(spec)));
         let modules = modules.collect();
@@ -171,7 +188,7 @@ async fn open_undo(context: &Context<'_>, job: &SyncJob, run: &str) -> Result<Op
             basis: Basis::Images { run: run.to_owned(), job: row.job, images },
             runs,
             target_catalog: catalog,
-            contents: None,
+            galleries,
         });
     }
     Err(Error::UnknownRun(run.to_owned()))
@@ -233,9 +250,9 @@ impl Opened {
     }
 
     /// Compares, whole or in part.
-    pub async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
+    async fn compare(&mut self, scope: Scope) -> Result<Comparison, Error> {
         settle(&mut self.sides, &mut self.model).await?;
-        let contents = self.contents.as_deref_mut();
+        let contents = self.galleries.as_mut().map(|it| it as &mut (dyn Contents + 'static));
         match &self.basis {
             Basis::Source { pairs, .. } => {
                 files::settle(&mut self.sides, &mut self.model, &scope, contents).await?;
@@ -248,17 +265,19 @@ impl Opened {
     }
 
     /// Compares and makes the plan. An index into the plan's changes is one into the comparison's
-    /// entries.
+    /// entries, and behind these into its files.
     pub async fn plan(
         &mut self,
         job: &SyncJob,
-        scope: Scope,
+        part: Part,
         notes: Vec<String>,
     ) -> Result<(Plan, Comparison), Error> {
         // What is compared again was shown before.
-        let detail = match scope {
-            Scope::Everything => Detail::Fields,
-            Scope::Only(_) => Detail::Pins,
+        let (detail, scope, which) = match part {
+            Part::Everything => (Detail::Fields, Scope::Everything, Which::Everything),
+            Part::Only { records, files } => {
+                (Detail::Pins, Scope::Only(records), Which::Only(files))
+            }
         };
         let mut comparison = self.compare(scope).await?;
         let heading = Heading {
@@ -274,7 +293,42 @@ impl Opened {
             // What a run wrote is newer than what it found. An edit since is `changed-since`.
             plan.changes.iter_mut().for_each(|change| change.target_newer = false);
         }
+        self.add_files(&which, &mut plan, &mut comparison).await?;
         Ok((plan, comparison))
+    }
+
+    /// Compares the files of the job's folders, and adds them to the plan.
+    async fn add_files(
+        &mut self,
+        which: &Which,
+        plan: &mut Plan,
+        comparison: &mut Comparison,
+    ) -> Result<(), Error> {
+        let Some(galleries) = &mut self.galleries else { return Ok(()) };
+        let mut compared = galleries.compare(which, self.mode, &|_| {}).await?;
+        let differences = compared.differences.iter();
+        let lost = differences.filter(|it| it.class != Class::New).map(|it| it.path.clone());
+        let (sides, model) = (&mut self.sides, &self.model);
+        let holders = holders(sides, model, &comparison.entries, &lost.collect()).await?;
+        let names = |at: usize| name(model, &comparison.entries[at].draft);
+        let changes =
+            galleries.changes(&mut compared, &holders, &names, (self.direction, &self.key));
+        let content = |facts: Option<Facts>| facts.map(|facts| facts.content);
+        let files = compared.differences.into_iter().map(|it| FileChange {
+            path: it.path,
+            before: content(it.from),
+            after: content(it.to),
+        });
+        comparison.files = files.collect();
+        comparison.target_files = compared.target_files;
+        let mut notes = compared.notes;
+        notes.extend(compared.empty_sources.iter().map(|folder| {
+            format!("the source's {folder} has no file at all, so deletions from it are refused")
+        }));
+        comparison.empty_sources.extend(compared.empty_sources);
+        plan.counts.unchanged += compared.unchanged;
+        add_files(plan, comparison, changes, notes);
+        Ok(())
     }
 
     pub fn target_environment(&self) -> Environment {

@@ -9,9 +9,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::Context;
 use super::open::environments;
 use super::report::Report;
+use super::{Context, files};
 use crate::apply::ledger::RunRow;
 use crate::apply::{Stage, Watch};
 use crate::config::Environment;
@@ -103,7 +103,9 @@ pub(super) fn left_out(context: &Context<'_>, job: &SyncJob) -> Option<String> {
 /// nobody knows.
 pub fn of_ledger(context: &Context<'_>, row: RunRow) -> Report {
     let to_come = to_come(context, &row.job, row.direction);
+    let filing = files::to_come(context, row.direction, row.files);
     let mut report = Report::of_ledger(row);
+    report.files_follow(filing);
     report.publishes(to_come);
     report
 }

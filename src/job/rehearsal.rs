@@ -3,11 +3,11 @@
 //! Answers for a dry run and a review refusing what the run would refuse, in the same words: it goes
 //! the run's way up to the first write. Reads only.
 
-use super::Error;
 use super::decision::Decision;
 use super::open::Opened;
 use super::report::{Refusal, RefusalKind};
-use crate::apply::{self, Approved};
+use super::{Error, chosen};
+use crate::apply;
 use crate::compare::Comparison;
 use crate::plan::change::Plan;
 
@@ -18,15 +18,7 @@ pub(super) async fn rehearsed(
     comparison: &Comparison,
     decision: Decision,
 ) -> Result<Result<Decision, Refusal>, Error> {
-    let approved: Vec<Approved<'_>> = decision
-        .selected
-        .iter()
-        .map(|(at, answer)| Approved {
-            entry: &comparison.entries[*at],
-            answer: *answer,
-            pin: plan.changes[*at].bare_pin().to_owned(),
-        })
-        .collect();
+    let approved = chosen::records(plan, comparison, &decision);
     match apply::rehearse(&mut opened.sides, &opened.model, &approved).await {
         Ok(()) => Ok(Ok(decision)),
         Err(error) if error.is_of_approvals() => {

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::files::Filing;
 use super::publishing::Attempt;
 use crate::apply::Applied;
 use crate::apply::ledger::RunRow;
@@ -29,6 +30,8 @@ pub struct Report {
     pub found: Option<Found>,
     /// How far what the run touched is on its way to the read stores, where it is to get there.
     pub publishing: Option<Attempt>,
+    /// How far the files are that change only after the commit, where there are any.
+    pub files: Option<Filing>,
     /// The lease that the target has seen, where it refused this one for being earlier.
     pub later_lease: Option<i64>,
 }
@@ -55,6 +58,7 @@ impl Report {
             ended: None,
             found: None,
             publishing: None,
+            files: None,
             later_lease: None,
         }
     }
@@ -63,6 +67,12 @@ impl Report {
     pub fn publishes(&mut self, attempt: Option<Attempt>) {
         self.left_out.extend(attempt.as_ref().and_then(Attempt::pending));
         self.publishing = attempt;
+    }
+
+    /// The same of files that change only after the commit.
+    pub fn files_follow(&mut self, filing: Option<Filing>) {
+        self.left_out.extend(filing.as_ref().and_then(Filing::pending));
+        self.files = filing;
     }
 
     /// A request that a run of the ledger carried out, as if it were told by that run's own process.

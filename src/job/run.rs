@@ -8,25 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::chosen::{self, ChosenFiles};
 use super::clocks::Clock;
-use super::decision::{
-    Decision, Question, decide, named_plans, named_records, tables_to_count, with_needs,
-};
+use super::decision::{Decision, Question, decide, named_plans, named_records, tables_to_count};
+use super::files;
 use super::lock::lock;
-use super::open::{Basis, Opened, environments, open, session};
+use super::open::{Basis, Opened, Part, environments, open, session};
 use super::rehearsal::rehearsed;
 use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error, publishing, space};
+use crate::apply::files::Files;
 use crate::apply::ledger::{Ledger, RunRow};
-use crate::apply::{Approved, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
-
-use crate::compare::scan::Candidates;
-
-use crate::compare::{Comparison, Scope};
+use crate::apply::{self, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
+use crate::compare::Comparison;
 use crate::config::Environment;
 use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;
-use crate::manifest::sync_job::Selection;
 use crate::plan::change::Plan;
 use crate::state::{End, Ended, keep_plan, kept_plans, random_word};
 
@@ -73,7 +70,7 @@ pub async fn pass(
 ) -> Report {
     let (now, wish) = (order.now, order.wish);
     let mut report = Report {
-        left_out: left_out(context, job),
+        left_out: publishing::left_out(context, job).into_iter().collect(),
         ..Report::new(&job.name, Outcome::AwaitingApproval)
     };
     match carry(context, job, order, watch, &mut report).await {
@@ -81,6 +78,7 @@ pub async fn pass(
             report.ended = ended(&outcome, now);
             report.outcome = outcome;
             if wish == Wish::Apply {
+                finish_files(context, &mut report).await;
                 publish(context, job, &mut report, watch).await;
             }
         }
@@ -97,6 +95,25 @@ pub async fn pass(
         }
     }
     report
+}
+
+/// Files that change only after a commit are changed at once, where that works.
+async fn finish_files(context: &Context<'_>, report: &mut Report) {
+    let is_applied = matches!(report.outcome, Outcome::Applied { .. });
+    let applied = report.applied().filter(|_| is_applied || report.found.is_some());
+    let Some(files) = applied.map(|applied| applied.files) else { return };
+    let direction = match (&report.plan, &report.found) {
+        (_, Some(found)) => found.direction,
+        (Some(plan), None) => plan.direction,
+        (None, None) => return,
+    };
+    let Some(filing) = files::to_come(context, direction, files) else { return };
+    let filing = match is_applied {
+        true => files::finish(context, filing.target).await,
+        // The process that committed it may be at it.
+        false => filing,
+    };
+    report.files_follow(Some(filing));
 }
 
 /// What a run touched follows it into the read stores at once, where that works; what another process
@@ -139,7 +156,7 @@ async fn carry(
         return Ok(report.take_over(row.clone()));
     }
     let (mut plan, comparison) =
-        opened.plan(job, Scope::Everything, report.left_out.clone()).await?;
+        opened.plan(job, Part::Everything, report.left_out.clone()).await?;
     watch.begin(Stage::Deciding, 0);
     let decided = decision(context, job, &mut opened, &plan, &comparison).await?;
     if let Ok(decision) = &decided {
@@ -170,10 +187,11 @@ async fn carry(
     let mut facts = facts(context, job, &order, &opened, plan);
     facts.row.left_out.clone_from(&report.left_out);
     facts.row.skipped.clone_from(&report.skipped);
-    let scope = scope(&opened, plan, &comparison, &decision);
+    let part = chosen::part(&opened, plan, &comparison, &decision);
+    let files = ChosenFiles::of(plan, &comparison, &decision);
     // Of many records this is much, and they are read again.
     drop(comparison);
-    let applying = Applying { context, job, plan, scope, decision: &decision };
+    let applying = Applying { context, job, plan, part, files, decision: &decision };
     Ok(match applying.run(opened, facts, watch).await? {
         Attempt::Over(outcome) => outcome,
         Attempt::Raced(row) => report.take_over(*row),
@@ -211,23 +229,6 @@ fn mark(plan: &mut Plan, decision: &Decision) {
     }
 }
 
-/// What a run of this job leaves out, since it isn't built yet.
-fn left_out(context: &Context<'_>, job: &SyncJob) -> Vec<String> {
-    let mut left = Vec::new();
-    match &job.spec.gallery_folders {
-        Some(Selection::All) => {
-            left.push("gallery folders aren't copied: not yet supported".into());
-        }
-        Some(Selection::Names(names)) if !names.is_empty() => left.push(format!(
-            "the gallery folders {} aren't copied: not yet supported",
-            names.join(", ")
-        )),
-        _ => {}
-    }
-    left.extend(publishing::left_out(context, job));
-    left
-}
-
 async fn decision(
     context: &Context<'_>,
     job: &SyncJob,
@@ -242,6 +243,7 @@ async fn decision(
             rows.insert(table, count);
         }
     }
+    rows.extend(comparison.target_files.clone());
     let mut named = named_plans(&job.spec.approved);
     named.retain(|digest| !plan.digest.starts_with(digest));
     let stored = kept_plans(context.config, &job.name, &named);
@@ -307,6 +309,7 @@ fn facts(
         carried: opened.carried.clone(),
         applied: Vec::new(),
         rows: [0; 3],
+        files: [0; 3],
         left_out: Vec::new(),
         skipped: Vec::new(),
     };
@@ -342,8 +345,10 @@ fn is_passing(error: &Error) -> bool {
         Error::State(_)
         | Error::Full(_)
         | Error::ClocksApart(_)
+        | Error::Gallery(_)
         | Error::Apply(
             ApplyError::Interrupted
+            | ApplyError::Gallery(_)
             | ApplyError::NoLedger { .. }
             | ApplyError::LedgerVersion { .. }
             | ApplyError::Overtaken
@@ -372,21 +377,6 @@ fn may_go_better(error: &Error) -> bool {
     error.database().is_some_and(database::Error::is_retryable)
 }
 
-/// The approved records with everything they need, to be compared again.
-fn scope(opened: &Opened, plan: &Plan, comparison: &Comparison, decision: &Decision) -> Candidates {
-    let mut candidates = Candidates::default();
-    for at in with_needs(plan, &decision.selected) {
-        let draft = &comparison.entries[at].draft;
-        if draft.source.is_some() {
-            candidates.source.entry(draft.root).or_default().insert(draft.id.clone());
-        } else {
-            candidates.target.entry(draft.root).or_default().insert(draft.id.clone());
-        }
-    }
-    debug_assert!(candidates.source.keys().all(|root| opened.model.roots.contains(root)));
-    candidates
-}
-
 /// What one transaction led to.
 enum Attempt {
     Over(Outcome),
@@ -399,8 +389,9 @@ struct Applying<'a> {
     context: &'a Context<'a>,
     job: &'a SyncJob,
     plan: &'a Plan,
-    /// The approved records with everything they need.
-    scope: Candidates,
+    /// What is approved, with everything it needs.
+    part: Part,
+    files: ChosenFiles,
     decision: &'a Decision,
 }
 
@@ -419,9 +410,75 @@ impl Applying<'_> {
         std::mem::replace(&mut opened.sides.target, writer).close().await?;
         check_clocks(&mut opened).await?;
         Ledger::default().create(&mut opened.sides.target).await?;
+        let files = self.copied(&mut opened, &facts, watch).await?;
+        let result = self.attempts(&mut opened, &mut facts, files.as_ref(), watch).await;
+        let is_over = |result: &Result<Attempt, Error>| match result {
+            Ok(Attempt::Over(Outcome::Applied { .. })) => false,
+            Ok(_) => true,
+            Err(error) => !leaves_doubt(error),
+        };
+        if let Some(files) = files.filter(|_| !self.job.spec.dry_run && is_over(&result)) {
+            // What can't be cleared away now is cleared before the next run.
+            let _ = files.take_back().await;
+        }
+        result
+    }
+
+    /// Copies the files beside the target's, once nothing of earlier runs is left there. A test import
+    /// reads them and writes nothing.
+    async fn copied(
+        &self,
+        opened: &mut Opened,
+        facts: &RunFacts,
+        watch: &mut dyn Watch,
+    ) -> Result<Option<Files>, Error> {
+        let Some(galleries) = &opened.galleries else { return Ok(None) };
+        let (target, origin) = (galleries.target(), galleries.origin());
+        let session = &mut opened.sides.target;
+        if !self.job.spec.dry_run {
+            let environment = environments(opened.direction).1;
+            files::sweep(session, &*target, facts.term.as_ref()).await?;
+            // What of it still can't be done is told by whoever began it.
+            apply::files::finish(session, &*target, environment).await?;
+        }
+        if self.files.changes.is_empty() {
+            return Ok(None);
+        }
+        let ChosenFiles { changes, approved } = self.files.clone();
+        let files = Files { target, origin, run: facts.row.run.clone(), changes, approved };
+        match self.job.spec.dry_run {
+            true => files.rehearse(watch).await?,
+            false => files.stage(watch).await?,
+        }
+        Ok(Some(files))
+    }
+
+    /// Nothing else than was copied.
+    fn same_files(
+        &self,
+        plan: &Plan,
+        comparison: &Comparison,
+        again: Decision,
+    ) -> Result<Decision, Refusal> {
+        match ChosenFiles::of(plan, comparison, &again).changes == self.files.changes {
+            true => Ok(again),
+            false => Err(Refusal {
+                kind: RefusalKind::Stale,
+                reasons: vec!["files of approved records changed while the run began".into()],
+            }),
+        }
+    }
+
+    async fn attempts(
+        &self,
+        opened: &mut Opened,
+        facts: &mut RunFacts,
+        files: Option<&Files>,
+        watch: &mut dyn Watch,
+    ) -> Result<Attempt, Error> {
         let mut attempt = 1;
         loop {
-            let result = self.attempt(&mut opened, &mut facts, watch).await;
+            let result = self.attempt(opened, facts, files, watch).await;
             match result {
                 Err(error) if watch.is_stopped() && !leaves_doubt(&error) => {
                     return Err(ApplyError::Interrupted.into());
@@ -440,6 +497,7 @@ impl Applying<'_> {
         &self,
         opened: &mut Opened,
         facts: &mut RunFacts,
+        files: Option<&Files>,
         watch: &mut dyn Watch,
     ) -> Result<Attempt, Error> {
         let ledger = Ledger::default();
@@ -451,22 +509,23 @@ impl Applying<'_> {
         }
         opened.read_pairs().await?;
         watch.begin(Stage::ComparingAgain, self.decision.selected.len());
-        let scope = Scope::Only(self.scope.clone());
-        let (plan, comparison) = opened.plan(self.job, scope, Vec::new()).await?;
-        let approved = match self.approved(&plan, &comparison) {
-            Ok(approved) => approved,
+        let (plan, comparison) = opened.plan(self.job, self.part.clone(), Vec::new()).await?;
+        let again = chosen::decided_again((self.plan, self.decision), (&plan, &comparison));
+        let again = match again.and_then(|again| self.same_files(&plan, &comparison, again)) {
+            Ok(again) => again,
             Err(refusal) => {
                 opened.sides.target.rollback().await?;
                 return Ok(Attempt::Over(Outcome::Refused(refusal)));
             }
         };
+        let approved = chosen::records(&plan, &comparison, &again);
         // Of many records this is much, and their pins are held.
         drop(plan);
         watch.begin(Stage::Locking, approved.len());
         lock(opened, &approved).await?;
         let ending = if self.job.spec.dry_run { Ending::RollBack } else { Ending::Commit };
         let Opened { sides, model, .. } = opened;
-        let applied = apply(sides, model, facts, &approved, ending, watch).await?;
+        let applied = apply(sides, model, facts, (&approved, files), ending, watch).await?;
         let run = facts.row.run.clone();
         Ok(Attempt::Over(match ending {
             Ending::Commit => Outcome::Applied { run, applied },
@@ -483,49 +542,6 @@ impl Applying<'_> {
     ) -> Result<Option<RunRow>, Error> {
         let runs = ledger.runs_of(target, &self.job.name).await?;
         Ok(runs.into_iter().find(|run| run.request == facts.row.request))
-    }
-
-    /// The approved entries as they stand inside the transaction, with their pins.
-    fn approved<'c>(
-        &self,
-        plan: &Plan,
-        comparison: &'c Comparison,
-    ) -> Result<Vec<Approved<'c>>, Refusal> {
-        let places: BTreeMap<(&str, &str), usize> = plan
-            .changes
-            .iter()
-            .enumerate()
-            .map(|(at, change)| ((change.table.as_str(), change.id.as_str()), at))
-            .collect();
-        let place = |at: usize| {
-            let change = &self.plan.changes[at];
-            places.get(&(change.table.as_str(), change.id.as_str())).copied()
-        };
-        let selected: BTreeSet<usize> =
-            self.decision.selected.iter().filter_map(|(at, _)| place(*at)).collect();
-        let mut approved = Vec::new();
-        let mut reasons = Vec::new();
-        for (at, answer) in &self.decision.selected {
-            let change = &self.plan.changes[*at];
-            // The pin covers the record; what it needs may have changed as well.
-            let stands = |now: &usize| {
-                let choice = comparison.entries[*now].choice(*answer);
-                plan.changes[*now].pin == change.pin
-                    && choice.is_some_and(|choice| choice.needs.is_subset(&selected))
-            };
-            match place(*at).filter(stands) {
-                Some(now) => {
-                    let (entry, pin) = (&comparison.entries[now], change.bare_pin().to_owned());
-                    approved.push(Approved { entry, answer: *answer, pin });
-                }
-                None => reasons
-                    .push(format!("{}/{} changed while the run began", change.table, change.id)),
-            }
-        }
-        match reasons.is_empty() {
-            true => Ok(approved),
-            false => Err(Refusal { kind: RefusalKind::Stale, reasons }),
-        }
     }
 }
 

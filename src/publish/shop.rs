@@ -226,7 +226,8 @@ impl Shop {
             }
             let bodies = trigger::bodies(&model, trigger::in_parts(&ids));
             self.send_events(&events_of(&model.name), &bodies).await?;
-            work::done(&mut self.session, &of).await?;
+            let keys: Vec<_> = of.iter().map(|it| &it.key).collect();
+            work::done(&mut self.session, &keys).await?;
         }
         self.send_unsent().await
     }

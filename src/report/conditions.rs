@@ -39,6 +39,7 @@ impl Status {
 /// All conditions of a job, in a fixed order.
 pub fn conditions(memory: &Memory, standing: &Standing) -> Vec<Condition> {
     let mut all = vec![valid(standing), compared(memory), succeeded(memory)];
+    all.extend(files_in_place(memory));
     all.extend(published(memory));
     if standing.phase == Phase::Suspended {
         let (kind, reason) = ("Suspended", "Asked");
@@ -120,6 +121,26 @@ fn published(memory: &Memory) -> Option<Condition> {
         reason,
         message,
     })
+}
+
+/// Whether files that change only after a commit are as they should be, where there are any.
+fn files_in_place(memory: &Memory) -> Option<Condition> {
+    let open = memory.files.values().find(|it| !it.is_done);
+    let (status, reason, message) = match open.map(|open| &open.trouble) {
+        None => (Status::True, "InPlace", "all files are as the runs left them".to_owned()),
+        Some(None) => {
+            (Status::False, "NotYet", "files will be replaced and deleted next".to_owned())
+        }
+        Some(Some(trouble)) => {
+            let message = format!(
+                "not all files are replaced and deleted yet ({} in a row): {}",
+                trouble.attempts, trouble.error
+            );
+            (Status::False, "Retrying", message)
+        }
+    };
+    let kind = "FilesInPlace";
+    (!memory.files.is_empty()).then_some(Condition { kind, status, reason, message })
 }
 
 /// Notes since when the job stands as it does, and since when each condition holds.

@@ -15,7 +15,8 @@ use crate::escape;
 use crate::job::report::{Outcome, Report};
 use crate::manifest::job::{Asked, republished};
 use crate::plan::change::{Change, Class, Counts, Plan};
-use crate::plan::render::words::{answer_word, class_word, count};
+use crate::plan::render::words::{answer_word, changed_files, class_word, count};
+use crate::put::put;
 use crate::state::{End, Ended, Memory, Message};
 
 /// Where the daemon takes tickets, below its public address.
@@ -313,7 +314,10 @@ fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     let records = count(applied.entries.len() as u64, "record", "records");
     let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
     let inserted = count(inserted, "row", "rows");
-    let rows = format!("{inserted} inserted, {updated} updated, {deleted} deleted");
+    let mut rows = format!("{inserted} inserted, {updated} updated, {deleted} deleted");
+    if let Some(files) = changed_files(&applied.files) {
+        put!(rows, "; {files}");
+    }
     let lines = applied.entries.iter().take(NAMED).map(|entry| {
         let how = entry.answer.map_or_else(|| class_word(entry.class), answer_word);
         let label = label_of(*plan, &entry.table, &entry.id);

@@ -47,7 +47,7 @@ fn applied() -> Applied {
         pin: String::new(),
         target_id: "18".into(),
     };
-    Applied { entries: vec![entry], inserted: 1, updated: 0, deleted: 0 }
+    Applied { entries: vec![entry], inserted: 1, ..Applied::default() }
 }
 
 fn ended(phase: End, run: &str, why: &str) -> Event {

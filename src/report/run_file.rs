@@ -48,6 +48,9 @@ pub fn run_file(
             let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
             let rows = json!({ "inserted": inserted, "updated": updated, "deleted": deleted });
             out.insert("rows".into(), rows);
+            let [new, replaced, deleted] = applied.files;
+            let files = json!({ "new": new, "replaced": replaced, "deleted": deleted });
+            out.insert("files".into(), files);
             let entries = applied.entries.iter().map(|entry| {
                 json!({
                     "record": format!("{}/{}", entry.table, entry.id),

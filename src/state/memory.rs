@@ -52,6 +52,9 @@ pub struct Memory {
     /// What committed runs touched, on its way to the read stores of each environment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub publishing: BTreeMap<Environment, Publishing>,
+    /// Files of each environment that committed runs left to be replaced and deleted.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<Environment, Filed>,
 }
 
 /// A request, and how it got here.
@@ -181,6 +184,16 @@ pub struct Publishing {
     pub trouble: Option<Trouble>,
 }
 
+/// How far the files of an environment are that committed runs of a job change only after the commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Filed {
+    /// They are as they should be.
+    pub is_done: bool,
+    /// Why they aren't yet; absent before the first attempt.
+    pub trouble: Option<Trouble>,
+}
+
 /// A pause that an operator asked for; the manifest may ask for another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -216,9 +229,19 @@ pub struct Stood {
 impl Publishing {
     /// When it is tried next; nothing once it is done.
     pub fn next(&self) -> Option<Timestamp> {
-        let again = self.trouble.as_ref().map_or(Timestamp::MIN, |trouble| trouble.again);
-        (!self.is_done).then_some(again)
+        next(self.is_done, self.trouble.as_ref())
     }
+}
+
+impl Filed {
+    /// When it is tried next; nothing once it is done.
+    pub fn next(&self) -> Option<Timestamp> {
+        next(self.is_done, self.trouble.as_ref())
+    }
+}
+
+fn next(is_done: bool, trouble: Option<&Trouble>) -> Option<Timestamp> {
+    (!is_done).then(|| trouble.map_or(Timestamp::MIN, |trouble| trouble.again))
 }
 
 impl Memory {
@@ -236,6 +259,12 @@ impl Memory {
     /// there.
     pub fn publishes_at(&self) -> Option<Timestamp> {
         self.publishing.values().filter_map(Publishing::next).min()
+    }
+
+    /// When something that follows a run is tried next: publishing, or files.
+    pub fn follows_at(&self) -> Option<Timestamp> {
+        let files = self.files.values().filter_map(Filed::next).min();
+        self.publishes_at().into_iter().chain(files).min()
     }
 
     pub fn add_run(&mut self, run: RunLine) {

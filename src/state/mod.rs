@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 pub use lease::{Holder, Holding, Lease, Office, Taken, in_words};
 pub use memory::{
-    Compared, End, Ended, Held, Memory, Publishing, RunLine, Running, Seen, Stood, Suspended,
-    Trouble,
+    Compared, End, Ended, Filed, Held, Memory, Publishing, RunLine, Running, Seen, Stood,
+    Suspended, Trouble,
 };
 pub use outbox::{Delivery, Message, Posted};
 pub use plans::{keep_plan, kept_plans, latest_plan};

@@ -5,16 +5,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use reconcile::cli::prepare;
-use reconcile::compare::Scope;
-use reconcile::compare::files::{Contents, Fate, Held, Unread, holders};
+use reconcile::compare::files::{Fate, holders};
 use reconcile::compare::scan::Candidates;
+use reconcile::gallery::compare as both;
+use reconcile::gallery::hashes::Hashes;
+use reconcile::gallery::local::Local;
 use reconcile::job::Context;
-use reconcile::job::open::open;
+use reconcile::job::gallery::JobGalleries;
+use reconcile::job::open::{Part, open};
 use reconcile::plan::change::Plan;
-use reconcile::plan::file::{Content, FilePath};
+use reconcile::plan::file::FilePath;
 
 use super::format::{Case, Galleries};
 use super::play::{Played, compare_plan, said, same, spec};
@@ -27,6 +30,7 @@ impl Folders {
     fn make(folder: &Path, galleries: &Galleries) -> Self {
         let make = |name: &str, files: &BTreeMap<String, String>| {
             let root = folder.join(name);
+            std::fs::create_dir_all(&root).unwrap();
             for (path, text) in files {
                 let path = root.join(path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -41,40 +45,34 @@ impl Folders {
     }
 }
 
-impl Contents for Folders {
-    fn of<'a>(
-        &'a mut self,
-        paths: &'a BTreeSet<FilePath>,
-    ) -> BoxFuture<'a, Result<BTreeMap<FilePath, [Held; 2]>, Unread>> {
-        let both = |path: &FilePath| self.0.each_ref().map(|root| held(&root.join(path.as_str())));
-        let found = paths.iter().map(|path| (path.clone(), both(path))).collect();
-        Box::pin(async { Ok(found) })
-    }
-}
-
-fn held(path: &Path) -> Held {
-    match std::fs::symlink_metadata(path) {
-        Err(_) => Held::Nothing,
-        Ok(about) if about.is_file() => {
-            let bytes = std::fs::read(path).unwrap();
-            let size = bytes.len() as u64;
-            Held::File(Content { size, blake3: blake3::hash(&bytes).into() })
-        }
-        Ok(_) => Held::Refused("it is a symbolic link".into()),
+impl Folders {
+    fn open(&self) -> JobGalleries {
+        let [source, target] = self.0.each_ref().map(|root| {
+            let name = root.file_name().unwrap().to_string_lossy().into_owned();
+            let hashes = Hashes::open(root.with_extension("hashes"));
+            (Arc::new(Local::new(name, root.clone(), 1_000_000)), hashes)
+        });
+        let galleries = both::Galleries {
+            source: source.0,
+            target: target.0,
+            source_hashes: source.1,
+            target_hashes: target.1,
+        };
+        JobGalleries::new(galleries, None)
     }
 }
 
 pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Played {
     let step = &case.steps()[0];
+    let folders = Folders::make(world.folder.path(), galleries);
     world.manifests("sync", &spec(case, world, step));
     let config = world.config();
     let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
     let job = &prepared.manifests.jobs["sync"];
     let context = Context::new(&config, &prepared.manifests);
     let mut opened = open(&context, job).await.map_err(|error| error.to_string())?;
-    let folders = Folders::make(world.folder.path(), galleries);
-    opened.contents = Some(Box::new(folders));
-    let (plan, comparison) = opened.plan(job, Scope::Everything, Vec::new()).await.unwrap();
+    opened.galleries = Some(folders.open());
+    let (plan, comparison) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
     compare_plan(step, &plan)?;
     if let Some(expected) = &case.holders {
         let both = galleries.source.keys().chain(galleries.target.keys());
@@ -100,7 +98,8 @@ pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Play
         };
         side.entry(draft.root).or_default().insert(draft.id.clone());
     }
-    let (again, _) = opened.plan(job, Scope::Only(candidates), Vec::new()).await.unwrap();
+    let part = Part::Only { records: candidates, files: BTreeSet::new() };
+    let (again, _) = opened.plan(job, part, Vec::new()).await.unwrap();
     same("the pins of what is compared again", &pins(&plan), &pins(&again))?;
     for change in plan.changes.iter().filter(|change| change.conflict.is_none()) {
         for file in &change.files {
@@ -110,7 +109,7 @@ pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Play
             }
             let before = std::fs::read(&source).unwrap();
             std::fs::write(&source, "somebody changed it").unwrap();
-            let (now, _) = opened.plan(job, Scope::Everything, Vec::new()).await.unwrap();
+            let (now, _) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
             std::fs::write(&source, before).unwrap();
             let pin = format!("{}/{}", change.table, change.pin);
             if pins(&now).contains(&pin) {

@@ -20,6 +20,7 @@ use super::super::source::{LastChange, Source};
 use crate::apply::ledger::{AppliedEntry, RunRow};
 use crate::apply::{Applied, Term, Watch};
 use crate::config::{Config, Environment};
+use crate::job::files::Filing;
 use crate::job::publishing::{Attempt, Came};
 use crate::job::report::{Outcome, Refusal, RefusalKind, Report};
 use crate::job::run::Order;
@@ -392,13 +393,14 @@ fn row(job: &SyncJob, order: &Order<'_>) -> RunRow {
         carried: None,
         applied: vec![entry],
         rows: [1, 0, 0],
+        files: [0; 3],
         left_out: Vec::new(),
         skipped: Vec::new(),
     }
 }
 
 fn applied() -> Applied {
-    Applied { entries: Vec::new(), inserted: 1, updated: 0, deleted: 0 }
+    Applied { entries: Vec::new(), inserted: 1, ..Applied::default() }
 }
 
 impl Hands for SimulatedHands {
@@ -497,6 +499,10 @@ impl Hands for SimulatedHands {
         _: &mut dyn Watch,
     ) -> Attempt {
         Attempt { target, resources: resources.clone(), came: Came::There }
+    }
+
+    async fn finish_files(&mut self, _: &Context<'_>, target: Environment) -> Filing {
+        Filing { target, came: Came::There }
     }
 
     async fn last_change(&mut self, _: &Source, _: Job<'_>) -> Option<LastChange> {

@@ -1,4 +1,4 @@
-//! What a look does about publishing: jobs that publish again, and what runs touched.
+//! What a look does about jobs that publish again, and about what follows runs: publishing and files.
 //!
 //! Answers for it being said once what came of both; how they are carried out stands in `republishing`
 //! and `unpublished`.
@@ -14,13 +14,13 @@ use super::super::turn::Fitness;
 use super::{Daemon, Error, Look, taken};
 use crate::apply::Watch;
 use crate::job::Context;
-use crate::job::publishing::{Came, listed};
+use crate::job::publishing::Came;
 use crate::report::files::Written;
 use crate::state::Remembered;
 
-/// Jobs whose runs touched what the read stores don't have yet, the longest due first.
+/// Jobs of whose runs something is still to follow, the longest due first.
 pub(super) fn left(memories: &BTreeMap<String, Remembered>) -> Vec<(Timestamp, String)> {
-    let due = |(job, it): (&String, &Remembered)| Some((it.memory.publishes_at()?, job.clone()));
+    let due = |(job, it): (&String, &Remembered)| Some((it.memory.follows_at()?, job.clone()));
     let mut left: Vec<_> = memories.iter().filter_map(due).collect();
     left.sort();
     left
@@ -39,32 +39,31 @@ impl Daemon {
         let Some((at, job)) = left.first() else { return Ok(()) };
         look.again = look.again.min((*at).max(now));
         match *at <= now {
-            true => self.publish_anew(context, job, now, watch).await,
+            true => self.follow_up(context, job, now, watch).await,
             false => Ok(()),
         }
     }
 
-    /// Tries again what runs of a job touched and the read stores don't have yet.
-    async fn publish_anew(
+    /// Tries again what follows runs of a job.
+    async fn follow_up(
         &mut self,
         context: &Context<'_>,
         job: &str,
         now: Timestamp,
         watch: &mut dyn Watch,
     ) -> Result<(), Error> {
-        let attempts = self.desk.publish_anew(context, job, now, watch).await;
-        for attempt in taken(job, attempts)?.into_iter().flatten() {
-            let names = listed(&attempt.resources);
+        let followed = self.desk.follow_up(context, job, now, watch).await;
+        for followed in taken(job, followed)?.into_iter().flatten() {
             // No job has a name like this.
-            let about = format!("{job} publishing {names}");
-            match attempt.came {
+            let about = format!("{job} {}", followed.subject());
+            match followed.came() {
                 Came::There => {
                     self.said.remove(&about);
-                    say(job, format!("published anew: {names}"));
+                    say(job, followed.done());
                 }
                 Came::NotYet => {}
                 Came::Short { why, .. } => {
-                    let sentence = format!("{names} weren't published anew yet: {why}");
+                    let sentence = followed.short(why);
                     if self.said.get(&about) != Some(&sentence) {
                         say(job, &sentence);
                         self.said.insert(about, sentence);

@@ -32,6 +32,14 @@ pub fn course(plan: &Plan) -> String {
     format!("{source} -> {target}, {mode}")
 }
 
+/// `2 files new, 1 replaced, 0 deleted`
+pub fn changed_files(files: &[u64; 3]) -> Option<String> {
+    let [new, replaced, deleted] = files;
+    let files_of = count(*new, "file", "files");
+    (new + replaced + deleted > 0)
+        .then(|| format!("{files_of} new, {replaced} replaced, {deleted} deleted"))
+}
+
 /// What a plan with too many changes says in their place.
 pub const COUNTS_ONLY: &str =
     "more than 100,000 changes: only counts are kept, and nothing can be approved";

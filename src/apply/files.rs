@@ -1,0 +1,261 @@
+//! The files of a run: staged before its transaction, new ones in place just before the commit, the
+//! others changed after it.
+//!
+//! Answers for never a half file under its final name, never a row without its file, and for a file
+//! being replaced or deleted only if its run is committed. What a file must hold before and after was
+//! decided above.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+
+use super::ledger::{AppliedEntry, Ledger};
+use super::work::{self, FileWork};
+use super::{Error, Stage, Watch};
+use crate::config::Environment;
+use crate::database::Session;
+use crate::gallery::{self, Gallery, Place, Staged};
+use crate::manifest::sync_job::Direction;
+use crate::plan::file::{Content, FileChange, FilePath};
+
+/// Copies under way at a time.
+const AT_ONCE: usize = 8;
+
+/// Where the contents of a run's files come from.
+pub enum Origin {
+    Gallery(Arc<dyn Gallery>),
+    /// What a run moved away on the target, which is taken back.
+    Trash(String),
+}
+
+/// All files of a run. A copy's number is its place in the list.
+pub struct Files {
+    pub target: Arc<dyn Gallery>,
+    pub origin: Origin,
+    pub run: String,
+    pub changes: Vec<FileChange>,
+    /// Those that were approved by name.
+    pub approved: Vec<AppliedEntry>,
+}
+
+impl Files {
+    /// How many are new, replaced and deleted.
+    pub fn counts(&self) -> [u64; 3] {
+        let mut counts = [0; 3];
+        for change in &self.changes {
+            counts[match (change.before, change.after) {
+                (None, _) => 0,
+                (Some(_), Some(_)) => 1,
+                (Some(_), None) => 2,
+            }] += 1;
+        }
+        counts
+    }
+
+    fn written(&self) -> impl Iterator<Item = (usize, &FilePath, Content)> {
+        let all = self.changes.iter().enumerate();
+        all.filter_map(|(number, it)| Some((number, &it.path, it.after?)))
+    }
+
+    fn origin_of<'a>(&'a self, path: &'a FilePath) -> (&'a dyn Gallery, Place<'a>) {
+        match &self.origin {
+            Origin::Gallery(gallery) => (&**gallery, Place::File(path)),
+            Origin::Trash(run) => (&*self.target, Place::Trash { run, path }),
+        }
+    }
+
+    /// Copies beside the target's files, and checks what was copied.
+    ///
+    /// # Errors
+    /// Whatever was staged is cleared away then, as far as that goes.
+    pub async fn stage(&self, watch: &mut dyn Watch) -> Result<(), Error> {
+        let staged = self.stage_all(watch).await;
+        if staged.is_err() {
+            // The first error is the one to tell; the next run clears what this one can't.
+            let _ = self.target.clear(&self.run).await;
+        }
+        staged
+    }
+
+    async fn stage_all(&self, watch: &mut dyn Watch) -> Result<(), Error> {
+        let all = self.written().count();
+        watch.begin(Stage::Copying, all);
+        let copies = self.written().map(|(number, path, after)| async move {
+            let (origin, place) = self.origin_of(path);
+            let bytes = origin.read(place).await?;
+            let at = Staged { run: &self.run, number };
+            let copied = self.target.stage(at, bytes).await?;
+            same(origin, path, copied, after)
+        });
+        let mut copies = stream::iter(copies).buffer_unordered(AT_ONCE);
+        let mut done = 0;
+        while let Some(copied) = copies.next().await {
+            copied?;
+            done += 1;
+            watch.step(done, all)?;
+        }
+        Ok(self.target.sync(&self.run).await?)
+    }
+
+    /// Reads the contents that would be copied, and writes nothing.
+    pub async fn rehearse(&self, watch: &mut dyn Watch) -> Result<(), Error> {
+        let all = self.written().count();
+        watch.begin(Stage::Copying, all);
+        for (done, (_, path, after)) in self.written().enumerate() {
+            let (origin, place) = self.origin_of(path);
+            let mut bytes = origin.read(place).await?;
+            let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
+            while let Some(bytes) = bytes.next().await {
+                let bytes = bytes?;
+                size += bytes.len() as u64;
+                hasher.update(&bytes);
+            }
+            same(origin, path, Content { size, blake3: hasher.finalize().into() }, after)?;
+            watch.step(done + 1, all)?;
+        }
+        Ok(())
+    }
+
+    /// Gives new files their names, at which nothing may stand.
+    pub async fn place(&self) -> Result<(), Error> {
+        let all = self.changes.iter().enumerate();
+        let new = all.filter(|(_, it)| it.before.is_none() && it.after.is_some());
+        let new: Vec<_> = new.map(|(number, it)| (number, it.path.clone())).collect();
+        match new.is_empty() {
+            true => Ok(()),
+            false => Ok(self.target.place(&self.run, &new).await?),
+        }
+    }
+
+    /// Nothing of the run is committed: nothing of its files stays.
+    pub async fn take_back(&self) -> Result<(), Error> {
+        take_back(&*self.target, &self.run).await
+    }
+
+    /// What is still to be done once the run is committed.
+    pub(super) fn work(&self) -> impl Iterator<Item = FileWork> {
+        let all = self.changes.iter().enumerate();
+        let late = all.filter(|(_, it)| it.before.is_some());
+        late.map(|(number, change)| FileWork { number, change: change.clone() })
+    }
+}
+
+fn same(
+    origin: &dyn Gallery,
+    path: &FilePath,
+    found: Content,
+    wanted: Content,
+) -> Result<(), Error> {
+    if found == wanted {
+        return Ok(());
+    }
+    let (gallery, path) = (origin.name().to_owned(), path.to_string());
+    Err(gallery::Error::Changed { gallery, path }.into())
+}
+
+/// Takes back what a run placed, and what it staged.
+pub async fn take_back(target: &dyn Gallery, run: &str) -> Result<(), Error> {
+    target.take_back(run).await?;
+    Ok(target.clear(run).await?)
+}
+
+/// How far the files are that committed runs left to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Left {
+    Nothing,
+    /// Why not all of them are as they should be, a sentence each.
+    Some(Vec<String>),
+}
+
+/// Changes the files that committed runs left to be changed after their commit, as far as that goes, and
+/// clears what those runs staged. Doing it again, or twice at once, does no harm.
+///
+/// # Errors
+/// Only of the database: what stands against a file is told in [`Left`].
+pub async fn finish(
+    session: &mut Session,
+    target: &dyn Gallery,
+    environment: Environment,
+) -> Result<Left, Error> {
+    let mut reasons = Vec::new();
+    let mut waiting = BTreeSet::new();
+    let ledger = Ledger::default();
+    let mut ours: BTreeMap<String, bool> = BTreeMap::new();
+    for row in work::files_to_change(session).await? {
+        if !ours.contains_key(&row.run) {
+            // A copied database brings the work of the one it was copied from along.
+            let known = ledger.run(session, &row.run).await?;
+            let is_ours = known.is_some_and(|run| target_of(run.direction) == environment);
+            ours.insert(row.run.clone(), is_ours);
+        }
+        if !ours[&row.run] {
+            continue;
+        }
+        match change(target, &row.run, &row.work).await {
+            Ok(()) => work::done(session, &[&row.key]).await?,
+            Err(error) => {
+                reasons.push(error.to_string());
+                waiting.insert(row.run);
+                if matches!(error, gallery::Error::Server { .. }) {
+                    // The others would wait for it as long.
+                    break;
+                }
+            }
+        }
+    }
+    let left = match reasons.is_empty() {
+        true => clear(session, target, &waiting).await,
+        false => Ok(()),
+    };
+    reasons.extend(left.err().map(|error| error.to_string()));
+    Ok(if reasons.is_empty() { Left::Nothing } else { Left::Some(reasons) })
+}
+
+async fn change(target: &dyn Gallery, run: &str, work: &FileWork) -> gallery::Result<()> {
+    let FileWork { number, change: FileChange { path, before, after } } = work;
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let at = Staged { run, number: *number };
+            target.replace(at, path, before, after).await
+        }
+        (Some(before), None) => target.discard(run, path, before).await,
+        // It was placed before the commit.
+        (None, _) => Ok(()),
+    }
+}
+
+/// Clears what committed runs staged and have no use for any more.
+async fn clear(
+    session: &mut Session,
+    target: &dyn Gallery,
+    waiting: &BTreeSet<String>,
+) -> Result<(), Error> {
+    for run in target.left_behind().await? {
+        if !waiting.contains(&run) && Ledger::default().run(session, &run).await?.is_some() {
+            target.clear(&run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what runs placed or staged of which the ledger knows nothing.
+///
+/// # Assumptions
+/// No run is under way on this target: the caller holds the lease, or the fence.
+pub async fn sweep(session: &mut Session, target: &dyn Gallery) -> Result<(), Error> {
+    for run in target.left_behind().await? {
+        if Ledger::default().run(session, &run).await?.is_none() {
+            take_back(target, &run).await?;
+        }
+    }
+    Ok(())
+}
+
+fn target_of(direction: Direction) -> Environment {
+    match direction {
+        Direction::TestToProd => Environment::Prod,
+        Direction::ProdToTest => Environment::Test,
+    }
+}
