@@ -1,53 +1,11 @@
 //! What this machine runs out of: watches and room on its disks.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Looks, Onlooker};
 use crate::daemon::world::{MODULE, World};
-
-/// A file system of a few MiB, for those who may mount one.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mounted(at: &Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(at).unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(at)
-            .output();
-        if mount.is_ok_and(|output| output.status.success()) {
-            return Some(Self(at.to_owned()));
-        }
-        eprintln!("skipped: a full disk; this account can't mount one");
-        None
-    }
-
-    /// Leaves no byte.
-    fn fill(&self) {
-        let error = loop {
-            let file = fs::OpenOptions::new().create(true).append(true).open(self.0.join("filler"));
-            match file.and_then(|mut file| std::io::Write::write_all(&mut file, &[0; 4096])) {
-                Ok(()) => {}
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-    }
-
-    fn make_room(&self) {
-        let _ = fs::remove_file(self.0.join("filler"));
-        let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&self.0).status();
-        assert!(grown.unwrap().success());
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
-}
+use crate::disk::Disk;
 
 #[tokio::test]
 async fn where_the_state_has_no_room_nothing_is_run() {
