@@ -1,5 +1,5 @@
 //! Every effect outside of memory asks here first: statements, files, mail, calls of git, messages of
-//! queues, writes to read stores.
+//! queues, writes to read stores and to buckets.
 //!
 //! Answers for tests being able to end the process at any one of them, or to have it fail; what
 //! follows then is for the rooms above to get right. A release build asks nothing and reads no
@@ -8,7 +8,7 @@
 //! In a build with debug assertions these variables say what happens:
 //! * `RECONCILE_TEST_EFFECT=kill:N` ends the process before its N-th effect, as `kill -9` would;
 //!   `fail:N` has that one fail, `fail-from:N` it and all later ones. `kill:N:file` counts files alone
-//!   (`statement`, `file`, `mail`, `git`, `queue`, `store`).
+//!   (`statement`, `file`, `mail`, `git`, `queue`, `store`, `bucket`).
 //! * `RECONCILE_TEST_UNSYNCED=1` has such a kill take back what isn't brought to the disk, as a power
 //!   failure would.
 //! * `RECONCILE_TEST_EFFECT_LOG=PATH` has a line for each effect, with no value in it.
@@ -32,6 +32,8 @@ pub enum Kind {
     Queue,
     /// A write to the server of a read store.
     Store,
+    /// A write to the server of a bucket.
+    Bucket,
 }
 
 /// What is to happen, and to which effect.
@@ -106,8 +108,15 @@ fn kill() -> ! {
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Statement, Self::File, Self::Mail, Self::Git, Self::Queue, Self::Store];
+    const ALL: [Self; 7] = [
+        Self::Statement,
+        Self::File,
+        Self::Mail,
+        Self::Git,
+        Self::Queue,
+        Self::Store,
+        Self::Bucket,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -117,13 +126,16 @@ impl Kind {
             Self::Git => "git",
             Self::Queue => "queue",
             Self::Store => "store",
+            Self::Bucket => "bucket",
         }
     }
 
     /// How this kind of thing fails: a server that went, a full disk, a server that isn't there.
     fn error(self) -> io::Error {
         match self {
-            Self::Statement | Self::Queue | Self::Store => io::ErrorKind::ConnectionReset.into(),
+            Self::Statement | Self::Queue | Self::Store | Self::Bucket => {
+                io::ErrorKind::ConnectionReset.into()
+            }
             Self::File => io::ErrorKind::StorageFull.into(),
             Self::Mail => io::ErrorKind::ConnectionRefused.into(),
             Self::Git => io::ErrorKind::BrokenPipe.into(),

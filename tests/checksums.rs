@@ -25,6 +25,10 @@ const fn sizes(first_rows: u64, bucket_rows: u64, least_buckets: u32) -> Sizes {
 struct NoRules;
 
 impl Rules for NoRules {
+    fn only_rows(&self, _: &str) -> Option<reconcile::manifest::filter::Filter> {
+        None
+    }
+
     fn never_synchronized(&self, _table: &str) -> bool {
         false
     }

@@ -249,6 +249,90 @@ fn http_is_understood_whole_or_refused() {
     }
 }
 
+/// The smallest file with this gallery.
+fn with_gallery(gallery: &str) -> Result<GalleryPlace, Vec<String>> {
+    let text =
+        SMALLEST.replace("\"postgres://t\"}", &format!("\"postgres://t\", gallery: {gallery}}}"));
+    let variable = |_: &str| Some("hunter2".to_owned());
+    match config::parse(Path::new("/etc/shop/reconcile.yaml"), text.as_bytes(), &variable) {
+        Ok(config) => Ok(config.test.gallery.unwrap()),
+        Err(problems) => {
+            let shown = format!("{problems:?}");
+            assert!(!shown.contains("hunter2"), "{shown}");
+            Err(problems.iter().map(|found| found.code.to_owned()).collect())
+        }
+    }
+}
+
+#[test]
+fn a_gallery_is_a_directory_or_a_bucket() {
+    for (written, path) in [
+        ("\"file:media\"", "/etc/shop/media"),
+        ("\"file:/srv/media\"", "/srv/media"),
+        ("\"file:///srv/my%20media\"", "/srv/my media"),
+        ("\"file://localhost/srv/media\"", "/srv/media"),
+        ("{url: \"file:media\"}", "/etc/shop/media"),
+    ] {
+        assert_eq!(with_gallery(written), Ok(GalleryPlace::Local(path.into())), "{written}");
+    }
+    let bucket = |settings: &str| match with_gallery(&format!(
+        "{{url: \"s3://media/shop/gallery/\"{settings}}}"
+    ))
+    .unwrap()
+    {
+        GalleryPlace::Bucket(bucket) => bucket,
+        GalleryPlace::Local(path) => panic!("{path:?}"),
+    };
+    let amazon = bucket("");
+    assert_eq!((amazon.bucket.as_str(), amazon.prefix.as_str()), ("media", "shop/gallery"));
+    assert_eq!(
+        (amazon.region.as_str(), amazon.endpoint, amazon.path_style),
+        ("us-east-1", None, false)
+    );
+    assert_eq!(amazon.credentials, None);
+    let own = bucket(
+        ", endpoint: \"https://s3.shop.example:9000/\", region: eu-central-1, accessKeyId: \"${K}\", \
+         secretAccessKey: \"${S}\", sessionToken: \"${T}\", ca: ca.pem",
+    );
+    assert_eq!(own.endpoint.as_deref(), Some("https://s3.shop.example:9000"));
+    assert!(own.path_style && own.ca.as_deref() == Some(Path::new("/etc/shop/ca.pem")));
+    assert!(!format!("{own:?}").contains("hunter2"));
+    assert_eq!(own.credentials.unwrap().session_token.unwrap().expose(), "hunter2");
+    assert!(!bucket(", endpoint: \"https://s3.shop.example\", pathStyle: false").path_style);
+    bucket(", endpoint: \"http://127.0.0.1:9000\"");
+    bucket(", endpoint: \"http://s3.shop.example\", allowHttp: true");
+}
+
+#[test]
+fn a_gallery_that_can_only_be_guessed_is_refused() {
+    let s3 = |settings: &str| format!("{{url: \"s3://media\", {settings}}}");
+    for (written, code) in [
+        ("/srv/media".to_owned(), "bad-url"),
+        ("media".to_owned(), "bad-url"),
+        ("\"file:\"".to_owned(), "bad-url"),
+        ("\"file://host/media\"".to_owned(), "bad-url"),
+        ("\"file:a%2\"".to_owned(), "bad-url"),
+        ("\"ftp://host/media\"".to_owned(), "bad-url"),
+        ("\"s3://media\"".to_owned(), "missing-key"),
+        ("{region: x}".to_owned(), "missing-key"),
+        ("{url: \"s3://m\"}".to_owned(), "bad-url"),
+        ("{url: \"s3://user:hunter2@media/x\"}".to_owned(), "bad-url"),
+        ("{url: \"s3://media/a/../b\"}".to_owned(), "bad-url"),
+        ("{url: \"s3://media//a\"}".to_owned(), "bad-url"),
+        ("{url: \"file:media\", region: x}".to_owned(), "unknown-key"),
+        (s3("accesskeyid: x"), "unknown-key"),
+        (s3("accessKeyId: x"), "missing-key"),
+        (s3("secretAccessKey: hunter2"), "missing-key"),
+        (s3("region: \"a/b\""), "bad-value"),
+        (s3("endpoint: s3.shop.example"), "bad-url"),
+        (s3("endpoint: \"http://s3.shop.example\""), "bad-url"),
+        (s3("endpoint: \"https://u:hunter2@s3.shop.example\""), "bad-url"),
+        (s3("endpoint: \"https://s3.shop.example/media\""), "bad-url"),
+    ] {
+        assert_eq!(with_gallery(&written), Err(vec![code.to_owned()]), "{written}");
+    }
+}
+
 #[test]
 fn queues_on_a_broker_need_a_format() {
     for (queue, is_right) in [

@@ -4,7 +4,7 @@
 //! Usually a few of the steps; `RECONCILE_TEST_FULL=1` does every one of them.
 
 mod cuts;
-mod proxy;
+pub mod proxy;
 mod verdict;
 
 use std::fs;

@@ -21,6 +21,8 @@ mod demo_published;
 mod disk;
 mod doctor;
 mod gallery;
+mod gallery_runs;
+mod gallery_s3;
 mod git;
 mod http;
 mod init;

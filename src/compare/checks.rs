@@ -6,6 +6,7 @@
 
 mod dangling;
 mod drawn;
+mod guarded;
 mod referrers;
 mod strays;
 mod taken;
@@ -68,6 +69,7 @@ pub async fn check(
     let mut checks =
         Checks { model, drafts, choices, effects: HashMap::new(), planned: HashMap::new() };
     checks.index();
+    checks.guarded();
     checks.references();
     checks.dangling(sides).await?;
     checks.schemas();

@@ -16,6 +16,7 @@ use super::spots::{holds, strings_within};
 use super::wanted::{Cell, Wanted};
 use super::{Error, Scope};
 use crate::database::{Row, Sieve, Value};
+use crate::plan::change::Change;
 use crate::plan::file::{Content, FilePath, FileState, NamedFile};
 
 mod holders;
@@ -28,7 +29,7 @@ pub use holders::{Fate, Holder, holders};
 pub enum Held {
     Nothing,
     File(Content),
-    /// Something that is never copied, and why: `it is a symbolic link`.
+    /// Something that is never copied, and why: `is a symbolic link`.
     Refused(String),
 }
 
@@ -86,8 +87,12 @@ impl Files {
     /// Why a file isn't brought though it isn't there: `it is on neither side`.
     fn trouble(&self, path: &FilePath) -> Option<(FileState, String)> {
         match self.known.as_ref()?.get(path)? {
-            [Held::Refused(why), _] => Some((FileState::Refused, format!("on the source {why}"))),
-            [_, Held::Refused(why)] => Some((FileState::Refused, format!("on the target {why}"))),
+            [Held::Refused(why), _] => {
+                Some((FileState::Refused, format!("on the source it {why}")))
+            }
+            [_, Held::Refused(why)] => {
+                Some((FileState::Refused, format!("on the target it {why}")))
+            }
             [Held::Nothing, Held::Nothing] => {
                 Some((FileState::Missing, "it is on neither side".into()))
             }
@@ -335,6 +340,24 @@ pub(super) fn shown(model: &Model, draft: &Draft) -> Vec<NamedFile> {
     let paths = draft.source.iter().flat_map(|record| paths_of(model, record));
     let paths: BTreeSet<FilePath> = paths.collect();
     paths.into_iter().map(|path| model.files.shown(path)).collect()
+}
+
+/// What plans say of files that come along though their folders aren't selected.
+pub fn beside(changes: &[Change], is_selected: impl Fn(&FilePath) -> bool) -> Option<String> {
+    const NAMED: usize = 5;
+    let named = changes.iter().flat_map(|change| &change.files);
+    let comes = named.filter(|file| matches!(file.state, FileState::New | FileState::Replaced));
+    let paths: BTreeSet<&FilePath> =
+        comes.map(|file| &file.path).filter(|path| !is_selected(path)).collect();
+    let shown: Vec<&str> = paths.iter().take(NAMED).map(|path| path.as_str()).collect();
+    let more = paths.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!paths.is_empty()).then(|| {
+        format!(
+            "files of folders that the job doesn't select come with the records that name them: {}{more}",
+            shown.join(", ")
+        )
+    })
 }
 
 /// What a draft's source names and nothing can be brought for, with table, column, text and reason.

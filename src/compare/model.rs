@@ -9,7 +9,7 @@ use super::files::Files;
 use super::spots::{Within, as_kind};
 use crate::catalog::{Kind, Table};
 use crate::database::{Value, limits};
-use crate::manifest::filter::Condition;
+use crate::manifest::filter::{Condition, Filter};
 
 /// Which of the two databases a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +104,8 @@ pub struct Node {
     pub identity: Vec<usize>,
     /// Which rows belong to the module.
     pub filter: BTreeMap<String, Condition>,
+    /// Of a table that is never synchronized: which rows may be touched, whatever recognises them.
+    pub only: Option<Filter>,
     /// Which rows of the table belong to the record at all: constants beside the parent's ID.
     pub belongs: Vec<Test>,
     /// Rows the application makes again: never compared or copied, deleted with their parent.

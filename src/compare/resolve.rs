@@ -12,6 +12,7 @@ use super::model::{
 use super::spots::Within;
 use crate::catalog::{self, Catalog, Kind, Table};
 use crate::database::Value;
+use crate::manifest::filter::Filter;
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec, RecordSpec, TreeSpec};
 use crate::manifest::reference::{FileRule, ReferenceRule};
 
@@ -38,6 +39,8 @@ pub struct Input<'a> {
 pub trait Rules {
     /// The table belongs to a class that is never synchronized.
     fn never_synchronized(&self, table: &str) -> bool;
+    /// The rows of such a table that may be all the same.
+    fn only_rows(&self, table: &str) -> Option<Filter>;
     fn redacted(&self, table: &str, column: &str) -> bool;
     /// `tables.match`: how rows of a table outside every module are recognised.
     fn matched_by(&self, table: &str) -> Option<&[String]>;
@@ -149,6 +152,7 @@ impl Builder<'_> {
             key,
             identity,
             filter: written.rows.clone(),
+            only: self.input.rules.only_rows(written.table),
             belongs,
             derived: written.derived,
             references,

@@ -1,10 +1,12 @@
 //! What would keep jobs from running, found before they run.
 //!
 //! Answers for the findings, one for each thing that was looked at, and for what to do about them.
-//! Nothing is changed: sessions are read-only, and the ledger isn't created.
+//! Nothing stays changed: sessions are read-only, the ledger isn't created, and the copy by which writing
+//! to a gallery is tried is cleared away.
 
 mod access;
 mod brokers;
+mod galleries;
 mod host;
 mod redis;
 mod search;
@@ -109,6 +111,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         findings.extend(manifests.map(|manifests| checked(config, manifests, &catalogs)));
         findings.extend(structure::pin_key(config, prod, &needs));
     }
+    findings.extend(galleries::examine(config, manifests.as_ref(), &needs.targets).await);
     findings.extend(stores::examine(config, manifests.as_ref(), &catalogs).await);
     findings
 }

@@ -4,6 +4,7 @@
 //! never half there: it is staged, verified, and then given its name. Which files a job may touch, and
 //! when, is decided above.
 
+pub mod bucket;
 pub mod compare;
 mod folders;
 pub mod hashes;
@@ -12,13 +13,13 @@ pub mod local;
 pub mod names;
 mod open;
 pub mod plan;
-pub use open::open;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 pub use folders::{Folders, ROOT, joined};
+pub use open::open;
 
 use crate::plan::file::{Content, FilePath};
 
@@ -36,6 +37,12 @@ pub enum Error {
     NoFolder { folder: String, source_gallery: String, target_gallery: String, help: String },
     #[error("{gallery}: {path}: {source}")]
     File { gallery: String, path: String, source: std::io::Error },
+    /// Two environments have one gallery, or one within the other.
+    #[error(
+        "PROD and TEST have the same gallery, or one lies within the other; name two different ones under \
+         `environments` in the operator's file"
+    )]
+    Shared,
     /// The server of a bucket.
     #[error("{gallery}: {message}")]
     Server { gallery: String, message: String, passes: bool },

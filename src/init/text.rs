@@ -139,8 +139,7 @@ fn suggestions(out: &mut String, record: &Record, indent: usize) {
         put!(out, "{}# {text}\n", " ".repeat(indent));
     }
     if !record.files.is_empty() {
-        let text =
-            format!("files: {}  # paths of images? They aren't copied yet", list(&record.files));
+        let text = format!("files: {}  # paths of images?", list(&record.files));
         put!(out, "{}# {text}\n", " ".repeat(indent));
     }
     for note in &record.notes {

@@ -25,6 +25,7 @@ use crate::config::Environment;
 use crate::database::{Access, Session, begin_both, same_database};
 use crate::gallery::compare::Facts;
 use crate::manifest::SyncJob;
+use crate::manifest::filter::{Condition, Filter};
 use crate::manifest::module::{KeepRule, ModuleSpec, OwnedSpec};
 use crate::manifest::reference::{FileRule, Inside, ReferencePlace, ReferenceRule};
 use crate::manifest::sync_job::{Direction, Mode};
@@ -379,6 +380,13 @@ struct OperatorRules<'a> {
 impl Rules for OperatorRules<'_> {
     fn never_synchronized(&self, table: &str) -> bool {
         self.context.protection.class_of(table).is_some()
+    }
+
+    fn only_rows(&self, table: &str) -> Option<Filter> {
+        let rows = self.context.protection.mobile_app().filter(|rows| rows.table == table)?;
+        let condition = Condition::StartsWith(rows.starts_with.clone());
+        let is_never = self.never_synchronized(table);
+        is_never.then(|| Filter::from([(rows.column.clone(), condition)]))
     }
 
     fn redacted(&self, table: &str, column: &str) -> bool {

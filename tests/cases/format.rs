@@ -34,6 +34,8 @@ pub struct Case {
     pub only_postgres: Option<String>,
     /// Why it isn't played on MariaDB, though it is on both others.
     pub not_mariadb: Option<String>,
+    /// Why it isn't played on PostgreSQL, though it is on both others.
+    pub not_postgres: Option<String>,
     pub schema: Option<String>,
     pub source_schema: Option<String>,
     pub target_schema: Option<String>,

@@ -30,6 +30,7 @@ impl Folders {
     fn make(folder: &Path, galleries: &Galleries) -> Self {
         let make = |name: &str, files: &BTreeMap<String, String>| {
             let root = folder.join(name);
+            std::fs::create_dir_all(&root).unwrap();
             for (path, text) in files {
                 let path = root.join(path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -63,13 +64,13 @@ impl Folders {
 
 pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Played {
     let step = &case.steps()[0];
+    let folders = Folders::make(world.folder.path(), galleries);
     world.manifests("sync", &spec(case, world, step));
     let config = world.config();
     let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
     let job = &prepared.manifests.jobs["sync"];
     let context = Context::new(&config, &prepared.manifests);
     let mut opened = open(&context, job).await.map_err(|error| error.to_string())?;
-    let folders = Folders::make(world.folder.path(), galleries);
     opened.galleries = Some(folders.open());
     let (plan, comparison) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
     compare_plan(step, &plan)?;
@@ -99,7 +100,24 @@ pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Play
     }
     let part = Part::Only { records: candidates, files: BTreeSet::new() };
     let (again, _) = opened.plan(job, part, Vec::new()).await.unwrap();
-    same("the pins of what is compared again", &pins(&plan), &pins(&again))
+    same("the pins of what is compared again", &pins(&plan), &pins(&again))?;
+    for change in plan.changes.iter().filter(|change| change.conflict.is_none()) {
+        for file in &change.files {
+            let source = world.folder.path().join("source-files").join(file.path.as_str());
+            if !std::fs::symlink_metadata(&source).is_ok_and(|about| about.is_file()) {
+                continue;
+            }
+            let before = std::fs::read(&source).unwrap();
+            std::fs::write(&source, "somebody changed it").unwrap();
+            let (now, _) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
+            std::fs::write(&source, before).unwrap();
+            let pin = format!("{}/{}", change.table, change.pin);
+            if pins(&now).contains(&pin) {
+                return Err(format!("{pin} still holds once {} is another one", file.path));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn pins(plan: &Plan) -> Vec<String> {

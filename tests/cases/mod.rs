@@ -47,7 +47,7 @@ fn play_on_this_thread(file: &str, on: On) {
     let played = topic.cases.iter().filter(|case| case.name.contains(&only));
     let played = played.filter(|case| match on {
         On::Sqlite => case.only_postgres.is_none(),
-        On::Postgres => case.only_sqlite.is_none(),
+        On::Postgres => case.only_sqlite.is_none() && case.not_postgres.is_none(),
         On::Mariadb => {
             case.only_postgres.is_none() && case.only_sqlite.is_none() && case.not_mariadb.is_none()
         }
@@ -122,6 +122,7 @@ topics! {
     other_rows: "other-rows",
     shared_tables: "shared-tables",
     files: "files",
+    system_config: "system-config",
 }
 
 #[test]

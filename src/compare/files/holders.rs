@@ -123,11 +123,14 @@ fn may_name(files: &[NamedFiles], at: usize, bytes: &[u8], wanted: &HashSet<&str
     })
 }
 
+/// A row of the target: its table and key.
+type Place<'m> = (&'m str, Vec<Value>);
+
 /// What changes that need no answer do to rows of the target.
 pub struct Deeds<'m> {
     model: &'m Model,
     /// By table and key: the change, and the row's place among those it wants; none: the row goes.
-    by_row: HashMap<(&'m str, Vec<Value>), (usize, Option<usize>)>,
+    by_row: HashMap<Place<'m>, (usize, Option<usize>)>,
     changes: HashMap<usize, (&'m Draft, &'m Choice)>,
 }
 

@@ -10,6 +10,7 @@ use crate::manifest::filter::{Condition, Scalar};
 use crate::manifest::module::RecordSpec;
 use crate::manifest::problem::Problem;
 use crate::manifest::protected::Class;
+use crate::manifest::reference::column_of;
 use crate::manifest::{Document, Step};
 
 /// The one module that may hold system settings: those of the mobile app.
@@ -172,34 +173,66 @@ fn system_record(
     index: usize,
     record: &RecordSpec,
 ) -> Option<Problem> {
-    let class = context.protection.class_of(&record.table);
-    if class != Some(Class::SystemSettings) || !context.protection.knows_operator() {
+    if !context.protection.knows_operator() {
         return None;
     }
+    let class = context.protection.class_of(&record.table);
     let what = format!("the table `{}`", record.table);
     let problem = match context.protection.mobile_app() {
-        Some(rows) if rows.table == record.table => {
-            if within(record, rows) {
-                return None;
-            }
-            let MobileApp { column, starts_with, .. } = rows;
-            Problem::error(
-                "never-synchronized",
-                format!(
-                    "{what} is never synchronized beyond the mobile app's rows: system settings"
-                ),
-            )
-            .help(format!("add `rows: {{{column}: {{startsWith: \"{starts_with}\"}}}}`"))
-        }
-        Some(_) => refusal(&what, Class::SystemSettings),
-        None => Problem::error(
+        Some(rows) if rows.table == record.table => beyond(record, rows, &what)?,
+        Some(_) if class == Some(Class::SystemSettings) => refusal(&what, Class::SystemSettings),
+        None if class == Some(Class::SystemSettings) => Problem::error(
             "never-synchronized",
             format!("{what} is never synchronized: {}", Class::SystemSettings),
         )
         .help("only the operator can open the mobile app's rows, under `protected.mobileApp`"),
+        // Judged as in any module.
+        _ if class.is_some() => return None,
+        _ => Problem::error(
+            "never-synchronized",
+            format!(
+                "the module `{SYSTEM_CONFIG}` holds the mobile app's settings alone, not {what}"
+            ),
+        )
+        .help("give the table a module of its own"),
     };
     let place = [Step::Key("spec"), Step::Key("records"), Step::Index(index), Step::Key("table")];
     Some(document.origin.problem(problem, document.origin.locate_value(&place)))
+}
+
+/// What lets rows in, or makes rows, that aren't the mobile app's.
+fn beyond(record: &RecordSpec, rows: &MobileApp, what: &str) -> Option<Problem> {
+    let MobileApp { column, starts_with, .. } = rows;
+    let code = "never-synchronized";
+    if !within(record, rows) {
+        let message =
+            format!("{what} is never synchronized beyond the mobile app's rows: system settings");
+        let help = format!("add `rows: {{{column}: {{startsWith: \"{starts_with}\"}}}}`");
+        return Some(Problem::error(code, message).help(help));
+    }
+    let by_another_name = is_written_otherwise(record, column)?;
+    let message = format!(
+        "`{column}` says which rows of {what} are the mobile app's, so `{by_another_name}` can't change it"
+    );
+    Some(Problem::error(code, message).help(format!("take `{column}` out of `{by_another_name}`")))
+}
+
+/// The key by which a column is written as something else than what the source holds, or not at all.
+fn is_written_otherwise(record: &RecordSpec, column: &str) -> Option<&'static str> {
+    let named = |names: &[String]| names.iter().any(|name| name == column);
+    if record.keep.contains_key(column) {
+        Some("keep")
+    } else if named(&record.reset) {
+        Some("reset")
+    } else if named(&record.ignore) {
+        Some("ignore")
+    } else if record.references.keys().any(|key| column_of(key) == column) {
+        Some("references")
+    } else if record.tree.as_ref().is_some_and(|tree| tree.path == column) {
+        Some("tree")
+    } else {
+        None
+    }
 }
 
 /// Whether every row that passes the filter is one of the mobile app's.

@@ -104,8 +104,8 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
         let needed: Vec<_> = change.depends_on.iter().map(|id| visible_name(id)).collect();
         out.push(1, Sign::None, format!("needs {}", needed.join(", ")));
     }
-    for said in named_files(&change.files) {
-        out.push(1, Sign::Quiet, said);
+    for (sign, said) in named_files(&change.files) {
+        out.push(1, sign, said);
     }
     out.lines
 }

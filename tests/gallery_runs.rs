@@ -1,0 +1,282 @@
+//! Runs that bring files along: from the plan to the folder, and what interrupts them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::shop::{Said, change, reconcile, run};
+
+const OPERATOR: &str = "instance: PROD
+manifests: manifests
+environments:
+  PROD: {database: \"sqlite:prod.db\", gallery: \"file:prod-media\"}
+  TEST: {database: \"sqlite:test.db\", gallery: \"file:test-media\"}
+tables: {allow: [page]}
+";
+
+const MODULE: &str = "apiVersion: reconcile/v1
+kind: Module
+metadata: {name: pages}
+spec:
+  records:
+    - {table: page, identity: [slug], label: slug, files: [hero]}
+";
+
+/// Two shops with a table of pages and a gallery each.
+struct World {
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn new(test: &[(&str, &str)], prod: &[(&str, &str)]) -> Self {
+        let world = Self { folder: tempfile::tempdir().unwrap() };
+        for (side, files) in [("test", test), ("prod", prod)] {
+            fs::create_dir_all(world.media(side)).unwrap();
+            for (path, text) in files {
+                world.write(side, path, text);
+            }
+            fs::File::create(world.path(&format!("{side}.db"))).unwrap();
+            let sql =
+                "CREATE TABLE page (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, hero TEXT)";
+            change(&world.path(&format!("{side}.db")), sql).await;
+        }
+        fs::create_dir_all(world.path("manifests")).unwrap();
+        fs::write(world.path("reconcile.yaml"), OPERATOR).unwrap();
+        fs::write(world.path("manifests/pages.yaml"), MODULE).unwrap();
+        world.job("");
+        world
+    }
+
+    fn job(&self, more: &str) {
+        let text = format!(
+            "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  \
+             direction: TEST -> PROD\n  mode: all\n  modules: [pages]\n  galleryFolders: \
+             [spring]\n{more}"
+        );
+        fs::write(self.path("manifests/spring.yaml"), text).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn media(&self, side: &str) -> PathBuf {
+        self.path(&format!("{side}-media"))
+    }
+
+    fn write(&self, side: &str, path: &str, text: &str) {
+        let path = self.media(side).join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn reconcile(&self, arguments: &[&str]) -> Said {
+        reconcile(self.folder.path(), arguments)
+    }
+
+    /// Every file below a side's gallery, the tool's own left out.
+    fn files(&self, side: &str) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        collect(&self.media(side), "", &mut found);
+        found.retain(|path, _| !path.starts_with(".reconcile/"));
+        found
+    }
+
+    /// What the tool keeps in PROD's gallery, by the last parts of the paths.
+    fn kept(&self) -> Vec<String> {
+        let mut found = BTreeMap::new();
+        collect(&self.media("prod"), "", &mut found);
+        found.into_keys().filter(|path| path.starts_with(".reconcile/")).collect()
+    }
+
+    async fn prod(&self, sql: &'static str) {
+        change(&self.path("prod.db"), sql).await;
+    }
+
+    async fn test(&self, sql: &'static str) {
+        change(&self.path("test.db"), sql).await;
+    }
+
+    async fn pages(&self) -> Vec<String> {
+        crate::shop::rows(&self.path("prod.db")).await.remove("page").unwrap()
+    }
+
+    /// Everything is approved by name.
+    fn approve_all(&self) {
+        // PROD's file is the newer one, and what would be lost has to be named.
+        let changed = "gallery/spring/deep/changed.png";
+        let all = ["--new", "all", "--modified", changed, "--deleted", "gallery/*"];
+        self.reconcile(&[&["approve", "spring"], &all[..]].concat()).ends_with(0);
+    }
+}
+
+fn collect(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
+    for entry in fs::read_dir(root.join(below)).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
+        match entry.file_type().unwrap().is_dir() {
+            true => collect(root, &path, found),
+            false => {
+                found.insert(path, fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+}
+
+const TEST_FILES: [(&str, &str); 4] = [
+    ("spring/new.png", "new"),
+    ("spring/deep/changed.png", "after"),
+    ("spring/same.png", "same"),
+    ("winter/other.png", "not selected"),
+];
+const PROD_FILES: [(&str, &str); 3] = [
+    ("spring/deep/changed.png", "before"),
+    ("spring/gone.png", "gone"),
+    ("spring/same.png", "same"),
+];
+
+#[tokio::test]
+async fn folders_are_compared_approved_copied_and_taken_back() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    let said = world.reconcile(&["plan", "spring"]).ends_with(0);
+    for told in
+        ["gallery/spring/new.png", "gallery/spring/deep/changed.png", "gallery/spring/gone.png"]
+    {
+        assert!(said.out.contains(told), "{}", said.out);
+    }
+    assert!(!said.out.contains("other.png"), "{}", said.out);
+    let before = world.files("prod");
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("awaiting approval"), "{}", said.out);
+    world.approve_all();
+    let said = world.reconcile(&["--dry-run", "spring"]).ends_with(0);
+    assert!(said.out.contains("3 files would be applied"), "{}", said.out);
+    assert_eq!((world.files("prod"), world.kept()), (before.clone(), Vec::<String>::new()));
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
+    let now = world.files("prod");
+    let of_test = world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
+    assert_eq!(now, of_test.collect());
+    let kept = world.kept();
+    assert_eq!(kept.len(), 2, "the trash: {kept:?}");
+    assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{kept:?}");
+
+    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    let said = world.reconcile(&["undo", &run]).ends_with(0);
+    assert!(said.out.contains("3 records approved"), "{}", said.out);
+    let said = world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
+    assert!(said.out.contains("Success"), "{}", said.out);
+    assert_eq!(world.files("prod"), before);
+}
+
+#[tokio::test]
+async fn a_test_import_reads_and_stages_nothing() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world.job("  dryRun: true\n");
+    world.approve_all();
+    let before = world.files("prod");
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("nothing was saved"), "{}", said.out);
+    assert_eq!((world.files("prod"), world.kept()), (before, Vec::<String>::new()));
+}
+
+#[tokio::test]
+async fn a_record_comes_with_its_file_and_needs_its_approval_where_the_folder_is_selected() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world
+        .test("INSERT INTO page VALUES (1, 'a', 'spring/new.png'), (2, 'b', 'winter/other.png')")
+        .await;
+    let said = world.reconcile(&["approve", "spring", "--new", "page/2"]).ends_with(0);
+    assert!(!said.out.contains("needs"), "{}", said.out);
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("1 file new"), "{}", said.out);
+    assert_eq!(world.files("prod")["winter/other.png"], "not selected");
+    let said = world.reconcile(&["approve", "spring", "--new", "page/1", "--with-dependencies"]);
+    let said = said.ends_with(0);
+    assert!(said.out.contains("gallery/spring/new.png"), "{}", said.out);
+    world.reconcile(&["spring"]).ends_with(0);
+    assert_eq!(world.files("prod")["spring/new.png"], "new");
+    assert_eq!(world.pages().await.len(), 2);
+    // Nobody reviewed the others.
+    assert_eq!(world.files("prod")["spring/deep/changed.png"], "before");
+}
+
+#[tokio::test]
+async fn a_file_that_a_row_needs_is_neither_replaced_nor_deleted() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world.prod("INSERT INTO page VALUES (7, 'p', 'spring/gone.png')").await;
+    world.test("INSERT INTO page VALUES (7, 'p', 'spring/gone.png')").await;
+    let said = world.reconcile(&["plan", "spring"]).ends_with(0);
+    assert!(said.out.contains("file-taken"), "{}", said.out);
+    let changed = "gallery/spring/deep/changed.png";
+    world.reconcile(&["approve", "spring", "--modified", changed]).ends_with(0);
+    world.reconcile(&["spring"]).ends_with(0);
+    assert_eq!(world.files("prod")["spring/gone.png"], "gone");
+    assert_eq!(world.files("prod")["spring/deep/changed.png"], "after");
+}
+
+#[tokio::test]
+async fn a_file_that_changed_since_the_review_is_stale() {
+    for (side, path) in [("prod", "spring/deep/changed.png"), ("test", "spring/new.png")] {
+        let world = World::new(&TEST_FILES, &PROD_FILES).await;
+        world.approve_all();
+        world.write(side, path, "somebody's");
+        let before = world.files("prod");
+        let said = world.reconcile(&["spring"]);
+        assert!(said.out.contains("Stale"), "{}{}", said.out, said.err);
+        assert_eq!((world.files("prod"), world.kept()), (before, Vec::<String>::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_on_neither_side_is_named_with_those_like_it() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
+    fs::write(world.path("manifests/spring.yaml"), text.replace("[spring]", "[sprin]")).unwrap();
+    let said = world.reconcile(&["plan", "spring"]);
+    assert!(said.err.contains("sprin") && said.err.contains("`spring`"), "{}", said.err);
+}
+
+/// Ends the run before each of its effects; whatever was written until then is brought to its end by the
+/// next pass.
+#[tokio::test]
+async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
+    let stride = if std::env::var_os("RECONCILE_TEST_FULL").is_some() { 1 } else { 5 };
+    let mut kills = 0;
+    for at in (1..).step_by(stride) {
+        let world = World::new(&TEST_FILES, &PROD_FILES).await;
+        world.test("INSERT INTO page VALUES (1, 'a', 'spring/new.png')").await;
+        world.approve_all();
+        let before = world.files("prod");
+        let fault = format!("kill:{at}");
+        let said = run(
+            world.folder.path(),
+            env!("CARGO_BIN_EXE_reconcile"),
+            &["spring"],
+            &[("RECONCILE_TEST_EFFECT", &fault)],
+        );
+        let files = world.files("prod");
+        for (path, text) in &files {
+            let whole = before.get(path) == Some(text)
+                || TEST_FILES.contains(&(path.as_str(), text.as_str()));
+            assert!(whole, "{at}: {path} holds {text}");
+        }
+        if !world.pages().await.is_empty() {
+            assert_eq!(files["spring/new.png"], "new", "{at}: a row without its file");
+        }
+        if said.code == 0 {
+            assert!(kills > 3, "{kills}");
+            break;
+        }
+        kills += 1;
+        world.reconcile(&["spring"]).ends_with(0);
+        world.reconcile(&["spring"]).ends_with(0);
+        let of_test =
+            world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
+        assert_eq!(world.files("prod"), of_test.collect(), "{at}");
+        assert_eq!(world.pages().await.len(), 1, "{at}");
+        let kept = world.kept();
+        assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{at}: {kept:?}");
+    }
+}
