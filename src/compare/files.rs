@@ -29,7 +29,7 @@ pub use holders::{Fate, Holder, holders};
 pub enum Held {
     Nothing,
     File(Content),
-    /// Something that is never copied, and why: `it is a symbolic link`.
+    /// Something that is never copied, and why: `is a symbolic link`.
     Refused(String),
 }
 
@@ -87,8 +87,12 @@ impl Files {
     /// Why a file isn't brought though it isn't there: `it is on neither side`.
     fn trouble(&self, path: &FilePath) -> Option<(FileState, String)> {
         match self.known.as_ref()?.get(path)? {
-            [Held::Refused(why), _] => Some((FileState::Refused, format!("on the source {why}"))),
-            [_, Held::Refused(why)] => Some((FileState::Refused, format!("on the target {why}"))),
+            [Held::Refused(why), _] => {
+                Some((FileState::Refused, format!("on the source it {why}")))
+            }
+            [_, Held::Refused(why)] => {
+                Some((FileState::Refused, format!("on the target it {why}")))
+            }
             [Held::Nothing, Held::Nothing] => {
                 Some((FileState::Missing, "it is on neither side".into()))
             }

@@ -257,7 +257,7 @@ impl Contents for JobGalleries {
 async fn in_trash(target: &dyn Gallery, run: &str, path: &FilePath, before: Content) -> Held {
     match target.read(Place::Trash { run, path }).await {
         Ok(_) => Held::File(before),
-        Err(error) => Held::Refused(format!("what it held before can't be read: {error}")),
+        Err(error) => Held::Refused(format!("can't be read as it was before the run: {error}")),
     }
 }
 

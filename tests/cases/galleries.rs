@@ -30,6 +30,7 @@ impl Folders {
     fn make(folder: &Path, galleries: &Galleries) -> Self {
         let make = |name: &str, files: &BTreeMap<String, String>| {
             let root = folder.join(name);
+            std::fs::create_dir_all(&root).unwrap();
             for (path, text) in files {
                 let path = root.join(path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -63,13 +64,13 @@ impl Folders {
 
 pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Played {
     let step = &case.steps()[0];
+    let folders = Folders::make(world.folder.path(), galleries);
     world.manifests("sync", &spec(case, world, step));
     let config = world.config();
     let prepared = prepare::prepare(&config).await.map_err(|error| said(&error))?;
     let job = &prepared.manifests.jobs["sync"];
     let context = Context::new(&config, &prepared.manifests);
     let mut opened = open(&context, job).await.map_err(|error| error.to_string())?;
-    let folders = Folders::make(world.folder.path(), galleries);
     opened.galleries = Some(folders.open());
     let (plan, comparison) = opened.plan(job, Part::Everything, Vec::new()).await.unwrap();
     compare_plan(step, &plan)?;

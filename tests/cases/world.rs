@@ -31,6 +31,7 @@ pub struct World {
     pub folder: tempfile::TempDir,
     pub modules: Modules,
     settings: BTreeMap<String, Json>,
+    has_galleries: bool,
 }
 
 impl World {
@@ -62,6 +63,7 @@ impl World {
             folder,
             modules: case.modules.clone().unwrap_or_else(|| topic.modules.clone()),
             settings: case.config.clone(),
+            has_galleries: case.galleries.is_some(),
         })
     }
 
@@ -79,6 +81,14 @@ impl World {
             "tables": {"allow": ["*"]},
             "limits": {"maxDeletePercent": 100},
         });
+        if self.has_galleries {
+            let (prod, test) = match self.from_prod {
+                true => ("file:source-files", "file:target-files"),
+                false => ("file:target-files", "file:source-files"),
+            };
+            settings["environments"]["PROD"]["gallery"] = prod.into();
+            settings["environments"]["TEST"]["gallery"] = test.into();
+        }
         for (key, value) in &self.settings {
             settings[key] = value.clone();
         }
