@@ -1,7 +1,9 @@
 //! Galleries in buckets: what holds for every gallery, on a real server; and what is a server's own.
 
 mod contract;
+mod doctor;
 mod faults;
+mod runs;
 mod server;
 
 use std::path::Path;

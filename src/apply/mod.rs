@@ -31,6 +31,7 @@ use crate::compare::{self, Entry, shown_key};
 use crate::database::{self, Session, Value};
 use crate::gallery;
 use crate::plan::change::{Answer, Class};
+use crate::plan::file::is_file;
 
 /// Why a run was rolled back or never began. The target is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +175,14 @@ pub struct Applied {
     pub deleted: u64,
     /// Files that are new, replaced and deleted.
     pub files: [u64; 3],
+}
+
+impl Applied {
+    /// How many of the entries are records, and how many files.
+    pub fn records_and_files(&self) -> (u64, u64) {
+        let files = self.entries.iter().filter(|entry| is_file(&entry.table)).count();
+        ((self.entries.len() - files) as u64, files as u64)
+    }
 }
 
 /// Whether the approved entries could be written together: whatever can be known of that before the

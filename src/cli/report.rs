@@ -15,7 +15,7 @@ use crate::plan::approval::is_writable;
 use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{
-    answer_word, changed_files, class_word, count, number_of_each, shell_word,
+    answer_word, changed_files, class_word, count, number_of_each, records_and_files, shell_word,
 };
 use crate::plan::render::{
     MARKDOWN_LIMIT as LIMIT, Style, code, markdown as plan_as_markdown, text,
@@ -174,11 +174,12 @@ pub fn sentence(outcome: &Outcome) -> String {
         Outcome::NothingToDo { why } => format!("nothing to do, {why}"),
         Outcome::AwaitingApproval => "awaiting approval; nothing was written".into(),
         Outcome::Scheduled { at } => format!("scheduled for {at}"),
-        Outcome::WouldApply { count, test_import: false } => {
-            format!("dry run: {} would be applied", records(*count))
-        }
-        Outcome::WouldApply { count, test_import: true } => {
-            format!("dry run: a test import of {} would be made", records(*count))
+        Outcome::WouldApply { records, files, test_import } => {
+            let all = records_and_files(*records as u64, *files as u64);
+            match test_import {
+                false => format!("dry run: {all} would be applied"),
+                true => format!("dry run: a test import of {all} would be made"),
+            }
         }
         Outcome::Applied { run, applied } => {
             format!("Success: run {run} applied {}", what(applied))
@@ -217,15 +218,12 @@ pub fn sentence(outcome: &Outcome) -> String {
     }
 }
 
-fn records(number: usize) -> String {
-    count(number as u64, "record", "records")
-}
-
 fn what(applied: &Applied) -> String {
-    let Applied { entries, inserted, updated, deleted, files } = applied;
+    let Applied { entries: _, inserted, updated, deleted, files } = applied;
+    let (records, approved_files) = applied.records_and_files();
     let mut said = format!(
         "{} ({} inserted, {updated} updated, {deleted} deleted)",
-        records(entries.len()),
+        records_and_files(records, approved_files),
         count(*inserted, "row", "rows"),
     );
     if let Some(files) = changed_files(files) {

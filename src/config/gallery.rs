@@ -78,17 +78,13 @@ pub(super) fn gallery(at: &At<'_>, folder: &Path, problems: &mut Problems) -> Op
     match place? {
         Url::Directory(path) => Some(GalleryPlace::Local(path)),
         Url::Bucket { bucket, prefix } => {
-            Some(GalleryPlace::Bucket(BucketConfig { bucket, prefix, ..settings? }))
+            Some(GalleryPlace::Bucket(BucketConfig { bucket, prefix, ..settings }))
         }
     }
 }
 
 /// What stands beside the URL of a bucket.
-fn settings(
-    fields: &mut Fields<'_>,
-    folder: &Path,
-    problems: &mut Problems,
-) -> Option<BucketConfig> {
+fn settings(fields: &mut Fields<'_>, folder: &Path, problems: &mut Problems) -> BucketConfig {
     let allow_http = fields.get("allowHttp", problems, boolean).unwrap_or(false);
     let has_endpoint = fields.has("endpoint");
     let endpoint =
@@ -106,7 +102,7 @@ fn settings(
     let credentials = key.zip(secret_key).map(|(access_key_id, secret_access_key)| {
         BucketCredentials { access_key_id, secret_access_key, session_token }
     });
-    Some(BucketConfig {
+    BucketConfig {
         bucket: String::new(),
         prefix: String::new(),
         region: region.unwrap_or_else(|| USUAL_REGION.to_owned()),
@@ -114,7 +110,7 @@ fn settings(
         credentials,
         ca,
         path_style,
-    })
+    }
 }
 
 enum Url {

@@ -3,7 +3,8 @@
 //!
 //! Answers for what is refused, with its reason. Links, devices and the like are known to whoever lists.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use unicode_normalization::UnicodeNormalization;
@@ -53,19 +54,7 @@ fn too_large(size: u64, most_bytes: u64) -> String {
 /// systems would take them for one.
 pub fn tell_apart(listing: &mut Listing) {
     listing.files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    let mut alike: HashMap<String, Vec<usize>> = HashMap::with_capacity(listing.files.len());
-    for (at, file) in listing.files.iter().enumerate() {
-        alike.entry(folded(file.path.as_str())).or_default().push(at);
-    }
-    alike.retain(|_, at| at.len() > 1);
-    let mut reasons = HashMap::new();
-    for group in alike.values() {
-        for at in group {
-            let others = group.iter().filter(|other| *other != at);
-            let others = others.map(|other| listing.files[*other].path.as_str());
-            reasons.insert(listing.files[*at].path.clone(), alike_reason(others));
-        }
-    }
+    let mut reasons = reasons(listing);
     listing.files.retain(|file| match reasons.remove(&file.path) {
         None => true,
         Some(reason) => {
@@ -77,6 +66,32 @@ pub fn tell_apart(listing: &mut Listing) {
     listing.refused.dedup();
     listing.folders.sort_unstable();
     listing.folders.dedup();
+}
+
+/// Files that others are alike, by their paths.
+fn reasons(listing: &Listing) -> HashMap<FilePath, String> {
+    let paths = || listing.files.iter().map(|file| &file.path);
+    let mut forms = HashSet::with_capacity(listing.files.len());
+    let doubles: HashSet<Cow<'_, str>> = paths()
+        .map(|path| folded(path.as_str()))
+        .filter(|form| !forms.insert(form.clone()))
+        .collect();
+    let mut alike: HashMap<Cow<'_, str>, Vec<&FilePath>> = HashMap::new();
+    // Hardly ever there are any.
+    for path in paths().filter(|_| !doubles.is_empty()) {
+        let form = folded(path.as_str());
+        if doubles.contains(&form) {
+            alike.entry(form).or_default().push(path);
+        }
+    }
+    let mut reasons = HashMap::new();
+    for group in alike.values() {
+        for path in group {
+            let others = group.iter().filter(|other| *other != path).map(|other| other.as_str());
+            reasons.insert((*path).clone(), alike_reason(others));
+        }
+    }
+    reasons
 }
 
 /// Why a file is refused beside others.
@@ -91,11 +106,14 @@ pub fn alike_reason<'p>(others: impl Iterator<Item = &'p str>) -> String {
 
 /// The same for all paths that a system may take for one. Each letter counts as one, as file systems have
 /// it: `ß` isn't `ss`.
-pub fn folded(path: &str) -> String {
-    if path.is_ascii() {
-        return path.to_ascii_lowercase();
+pub fn folded(path: &str) -> Cow<'_, str> {
+    if !path.is_ascii() {
+        return path.nfd().map(upper).flat_map(char::to_lowercase).nfc().collect();
     }
-    path.nfd().map(upper).flat_map(char::to_lowercase).nfc().collect()
+    match path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => path.to_ascii_lowercase().into(),
+        false => path.into(),
+    }
 }
 
 fn upper(letter: char) -> char {

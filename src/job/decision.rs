@@ -15,9 +15,7 @@ use crate::plan::approval::{Approving, Missing, Selected, approve, name};
 use crate::plan::approval_problem::Problem;
 use crate::plan::change::{Answer, Class, Plan};
 use crate::plan::dependency::{Dependency, missing_dependencies, skip_stale};
-
-/// What tables of files begin with.
-const GALLERY: &str = "gallery/";
+use crate::plan::file::is_file;
 
 /// Everything that decides.
 pub struct Question<'a> {
@@ -185,7 +183,7 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
     }
     for (table, count) in &deletions {
         if question.empty_sources.iter().any(|empty| empty == table) {
-            reasons.push(match table.starts_with(GALLERY) {
+            reasons.push(match is_file(table) {
                 false => format!(
                     "the source's {table} has no row at all, so nothing is deleted because of it; is it \
                      the right database?"
@@ -197,7 +195,7 @@ fn within_limits(question: &Question<'_>, selected: &[(usize, Selected)]) -> Res
             });
         }
         let rows = question.rows.get(*table).copied().unwrap_or(u64::MAX);
-        let what = if table.starts_with(GALLERY) { "files" } else { "rows" };
+        let what = if is_file(table) { "files" } else { "rows" };
         if *count > FEW_DELETIONS
             && count.saturating_mul(100) > rows.saturating_mul(*max_delete_percent)
         {

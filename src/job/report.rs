@@ -134,7 +134,8 @@ pub enum Outcome {
     },
     /// A dry run: what would be applied, were it not one.
     WouldApply {
-        count: usize,
+        records: usize,
+        files: usize,
         test_import: bool,
     },
     Applied {

@@ -25,6 +25,7 @@ use crate::config::Environment;
 use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;
 use crate::plan::change::Plan;
+use crate::plan::file::is_file;
 use crate::state::{End, Ended, keep_plan, kept_plans, random_word};
 
 /// What the caller wants of a pass.
@@ -178,8 +179,10 @@ async fn carry(
         return Ok(instead);
     }
     if order.wish == Wish::DryRun {
-        let (count, test_import) = (decision.selected.len(), job.spec.dry_run);
-        return Ok(Outcome::WouldApply { count, test_import });
+        let of_files = |at: usize| is_file(&plan.changes[at].table);
+        let files = decision.selected.iter().filter(|(at, _)| of_files(*at)).count();
+        let (records, test_import) = (decision.selected.len() - files, job.spec.dry_run);
+        return Ok(Outcome::WouldApply { records, files, test_import });
     }
     if let Some(refusal) = elsewhere(context) {
         return Ok(Outcome::Refused(refusal));

@@ -7,14 +7,13 @@ const MOST_PART: usize = 255;
 
 /// Why a path can't lie below the gallery's root. The gallery itself opens nothing through links either.
 pub fn bad_path(path: &str) -> Option<&'static str> {
-    let encoded = path.to_ascii_lowercase();
     if path.is_empty() {
         Some("it is empty")
     } else if path.starts_with('/') || path.contains("://") || has_drive(path) {
         Some("it is not relative")
     } else if path.contains('\\') {
         Some("folders are separated by `/`")
-    } else if ["%2e", "%2f", "%5c", "%00"].iter().any(|code| encoded.contains(code)) {
+    } else if path.contains('%') && holds_encoded(path) {
         Some("it holds an encoded dot or slash")
     } else if path.split('/').any(|part| part.is_empty() || part == "." || part == "..") {
         Some("it has an empty part, `.` or `..`")
@@ -25,6 +24,11 @@ pub fn bad_path(path: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+fn holds_encoded(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    ["%2e", "%2f", "%5c", "%00"].iter().any(|code| path.contains(code))
 }
 
 /// `C:`, as other systems begin a path.

@@ -64,6 +64,7 @@ pub static CHECKS: &[Check] = &[
     Check { name: "the operator's modules exist", run: names::operators_modules },
     Check { name: "selected modules exist", run: jobs::modules_exist },
     Check { name: "modules that need gallery folders get some", run: jobs::gallery_folders },
+    Check { name: "gallery folders don't lie within each other", run: jobs::folders_apart },
     Check { name: "deleteMissing fits the job", run: jobs::delete_missing },
     Check { name: "approved tables and folders are part of the job", run: approvals::part_of_job },
     Check { name: "approvals towards PROD and deletions are pinned", run: approvals::pinned },

@@ -6,6 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::paths::bad_path;
 
+/// What begins the tables of changes that are about files, and not about records.
+pub const GALLERY: &str = "gallery/";
+
+/// Whether changes of a table are about files: `gallery/spring`.
+pub fn is_file(table: &str) -> bool {
+    table.starts_with(GALLERY)
+}
+
 /// A file's path below the root of a gallery: parts joined with `/`, none of them `..`, without
 /// characters that can't be seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -15,7 +15,9 @@ use crate::escape;
 use crate::job::report::{Outcome, Report};
 use crate::manifest::job::{Asked, republished};
 use crate::plan::change::{Change, Class, Counts, Plan};
-use crate::plan::render::words::{answer_word, changed_files, class_word, count};
+use crate::plan::render::words::{
+    answer_word, changed_files, class_word, count, records_and_files,
+};
 use crate::put::put;
 use crate::state::{End, Ended, Memory, Message};
 
@@ -311,7 +313,8 @@ fn success(matter: &Matter<'_>, ended: &Ended, letter: Letter) -> Letter {
     let Some(applied) = report.and_then(Report::applied) else {
         return letter.paragraph(format!("{name}: {}.", ended.why));
     };
-    let records = count(applied.entries.len() as u64, "record", "records");
+    let (records, files) = applied.records_and_files();
+    let records = records_and_files(records, files);
     let (inserted, updated, deleted) = (applied.inserted, applied.updated, applied.deleted);
     let inserted = count(inserted, "row", "rows");
     let mut rows = format!("{inserted} inserted, {updated} updated, {deleted} deleted");

@@ -66,6 +66,8 @@ impl Own {
             Raw::Directory(root) => {
                 let path = root.path().join(path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                // As most programs do: the file that stood there goes, and a new one comes.
+                let _ = std::fs::remove_file(&path);
                 std::fs::write(path, bytes).unwrap();
             }
             Raw::Bucket { wire, prefix } => {
@@ -167,7 +169,9 @@ pub async fn files_are_read_as_they_were_found(own: &Own) {
     own.put("s/large.png", &large).await;
     let files = own.gallery.list(&these(&["s"])).await.unwrap().files;
     let read = std::sync::atomic::AtomicU64::new(0);
-    let count = |bytes| drop(read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed));
+    let count = |bytes| {
+        read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    };
     let found = own.gallery.contents(&files, &count).await.unwrap();
     assert_eq!(found, [content(b"abcdef"), content(b""), content(&large)]);
     assert_eq!(read.into_inner(), 3_000_006);
@@ -294,8 +298,6 @@ pub async fn a_copy_that_ends_early_is_no_copy(own: &Own) {
     let broken = stream::iter([Err(Error::Changed { gallery: "g".into(), path: "p".into() })]);
     let staged = own.gallery.stage(Staged { run: RUN, number: 0 }, bytes.chain(broken).boxed());
     assert!(matches!(staged.await, Err(Error::Changed { .. })));
-    let placed = own.gallery.place(RUN, &[(0, path("s/a.png"))]).await;
-    assert!(placed.is_err());
     own.gallery.take_back(RUN).await.unwrap();
     own.gallery.clear(RUN).await.unwrap();
     assert_eq!(own.get("s/a.png").await, None);

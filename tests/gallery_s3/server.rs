@@ -1,6 +1,5 @@
 //! Servers of S3: a bucket of one test's own on the shared one, and servers that a test may kill.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +11,7 @@ use reconcile::gallery::bucket::wire::{Ask, Limits, Wire};
 
 use crate::places::say_skipped;
 use crate::process::eventually;
+use crate::stores::redis_server::free_port;
 
 const KEYS: [&str; 2] = ["reconcile", "reconcile-secret"];
 
@@ -78,7 +78,7 @@ impl Server {
         for name in ["buckets", "about"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
         }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = spawn(&folder, port).await;
         Some(Self { child, port, folder })
     }
@@ -121,7 +121,9 @@ async fn spawn(folder: &tempfile::TempDir, port: u16) -> Child {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let child = Command::new(program())
         .args(["--port", &format!("127.0.0.1:{port}"), "--keep-alive", "--quiet", "posix"])
-        .args(["--sidecar", "about", "buckets"])
+        .arg("--sidecar")
+        // It goes to the second folder before it looks for the first one.
+        .args(["about", "buckets"].map(|name| folder.path().join(name)))
         .current_dir(folder.path())
         .env("ROOT_ACCESS_KEY", KEYS[0])
         .env("ROOT_SECRET_KEY", KEYS[1])

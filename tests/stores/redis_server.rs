@@ -136,7 +136,8 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
+/// Below the range from which outgoing connections get theirs.
+pub fn free_port() -> u16 {
     // A cluster's nodes also take the port 10,000 above.
     loop {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -156,7 +156,7 @@ impl Bucket {
         let found = under(&self.wire, &self.staged(run), Depth::Below).await?;
         let journal = self.journal_key(run);
         let mut keys: Vec<String> = found.objects.into_iter().map(|object| object.key).collect();
-        let has_journal = keys.iter().any(|key| *key == journal);
+        let has_journal = keys.contains(&journal);
         keys.retain(|key| *key != journal);
         let deleted = keys
             .into_iter()

@@ -63,6 +63,13 @@ pub fn is_passing(reply: &Reply) -> bool {
     is_busy || code(reply).is_some_and(|code| CODES.contains(&code.as_str()))
 }
 
+/// Whether it says that there is no such object, or upload. Some say 404 of an account, too.
+pub fn is_absent(reply: &Reply) -> bool {
+    let code = code(reply);
+    reply.status == 404
+        && matches!(code.as_deref(), None | Some("NoSuchKey" | "NotFound" | "NoSuchUpload"))
+}
+
 pub fn of(asked: &Asked<'_>, reply: &Reply) -> Answered {
     let said = said(reply).unwrap_or_default();
     let passes = is_passing(reply);
@@ -75,7 +82,7 @@ pub fn of(asked: &Asked<'_>, reply: &Reply) -> Answered {
             "this machine's clock is {} off the server's, which refuses that; set it right",
             apart(reply).map_or_else(|| "too far".to_owned(), |seconds| format!("{seconds} s"))
         ),
-        (_, "InvalidAccessKeyId") => {
+        (_, "InvalidAccessKeyId" | "XAdminUserNotFound") => {
             "the server doesn't know this access key; see `accessKeyId`".to_owned()
         }
         (_, "SignatureDoesNotMatch") => {
@@ -94,7 +101,7 @@ pub fn of(asked: &Asked<'_>, reply: &Reply) -> Answered {
             at(asked),
             own_words(&said)
         ),
-        (404, _) => format!("there is no {}", at(asked)),
+        (404, "" | "NoSuchKey") if !asked.key.is_empty() => format!("there is no {}", at(asked)),
         (status, _) => {
             format!("{} {}: status {status}{}", asked.method, at(asked), own_words(&said))
         }
@@ -170,9 +177,21 @@ mod tests {
     }
 
     #[test]
+    fn only_an_object_is_taken_for_absent() {
+        let absent = |status, body: String| {
+            is_absent(&Reply { status, headers: hyper::HeaderMap::new(), body: body.into() })
+        };
+        assert!(absent(404, String::new()) && absent(404, error("NoSuchKey")));
+        assert!(!absent(404, error("NoSuchBucket")) && !absent(404, error("XAdminUserNotFound")));
+        assert!(!absent(403, error("NoSuchKey")));
+    }
+
+    #[test]
     fn an_answer_says_what_to_do() {
         for (status, code, words, passes) in [
             (404, "NoSuchBucket", "there is no bucket media", false),
+            (404, "NoSuchKey", "there is no a.png in the bucket media", false),
+            (404, "XAdminUserNotFound", "see `accessKeyId`", false),
             (403, "AccessDenied", "may not write (s3:PutObject) a.png in the bucket media", false),
             (403, "RequestTimeTooSkewed", "clock is too far off", false),
             (403, "InvalidAccessKeyId", "see `accessKeyId`", false),

@@ -154,7 +154,9 @@ impl Wire {
     /// Asks, and takes success or one of these answers; every other one is an error.
     pub async fn ask(&self, ask: &Ask<'_>, allowed: &[u16]) -> Result<Reply> {
         let reply = self.answer(ask).await?;
-        match reply.is_success() || allowed.contains(&reply.status) {
+        let is_allowed =
+            allowed.contains(&reply.status) && (reply.status != 404 || trouble::is_absent(&reply));
+        match reply.is_success() || is_allowed {
             true => Ok(reply),
             false => Err(self.refused(ask, &reply)),
         }
@@ -186,11 +188,8 @@ impl Wire {
                 Ok(answer) => {
                     let reply = whole(answer).await;
                     match reply {
-                        Ok(reply) if [404, 412].contains(&reply.status) => {
-                            return match trouble::code(&reply).as_deref() {
-                                Some("NoSuchBucket") => Err(self.refused(ask, &reply)),
-                                _ => Ok(None),
-                            };
+                        Ok(reply) if reply.status == 412 || trouble::is_absent(&reply) => {
+                            return Ok(None);
                         }
                         Ok(reply) => self.refused(ask, &reply),
                         Err(no) => self.unanswered(&no),

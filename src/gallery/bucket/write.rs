@@ -41,7 +41,7 @@ const CONDITION: [u16; 2] = [404, 412];
 
 type Headers = Vec<(&'static str, String)>;
 
-impl<'a> Ask<'a> {
+impl Ask<'_> {
     fn only(self, only: Only<'_>) -> Self {
         match only {
             Only::Always => self,
@@ -56,9 +56,15 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// An object that is made of parts, which are told by their `ETag`s.
+struct Upload {
+    id: String,
+    parts: Vec<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Upload {
+struct Begun {
     upload_id: String,
 }
 
@@ -78,15 +84,9 @@ impl Bucket {
         let key = format!("{}{}", self.staged(at.run), at.number);
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0_u64);
         let mut part = BytesMut::new();
-        let mut upload: Option<(String, Vec<String>)> = None;
+        let mut upload: Option<Upload> = None;
         while let Some(chunk) = bytes.next().await {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(error) => {
-                    self.abort(&key, upload.as_ref()).await;
-                    return Err(error);
-                }
-            };
+            let chunk = self.or_abort(&key, upload.as_ref(), chunk).await?;
             hasher.update(&chunk);
             size += chunk.len() as u64;
             part.extend_from_slice(&chunk);
@@ -102,8 +102,9 @@ impl Bucket {
         } else {
             let sent = self.send_part(&key, &mut upload, rest).await;
             self.or_abort(&key, upload.as_ref(), sent).await?;
-            let (id, parts) = upload.unwrap_or_default();
-            self.complete(&key, &id, &parts, Only::Always).await?;
+        }
+        if let Some(upload) = upload {
+            self.complete(&key, &upload, Only::Always).await?;
         }
         Ok(Content { size, blake3: hasher.finalize().into() })
     }
@@ -124,12 +125,11 @@ impl Bucket {
         self.done(&ask, &reply)
     }
 
-    /// An answer may begin as a success long before it ends as an error; and without a bucket no
-    /// condition was asked for.
+    /// An answer may begin as a success long before it ends as an error.
     fn done(&self, ask: &Ask<'_>, reply: &Reply) -> Result<Done> {
-        match (reply.is_success(), trouble::code(reply).as_deref()) {
+        match (reply.is_success(), trouble::code(reply)) {
             (true, None) => Ok(Done::Yes),
-            (true, Some(_)) | (false, Some("NoSuchBucket")) => Err(self.wire.refused(ask, reply)),
+            (true, Some(_)) => Err(self.wire.refused(ask, reply)),
             (false, _) => Ok(Done::Refused),
         }
     }
@@ -178,39 +178,36 @@ impl Bucket {
         headers: &Headers,
         only: Only<'_>,
     ) -> Result<Done> {
-        let id = self.begin(to, headers).await?;
-        let mut parts = Vec::new();
+        let mut upload = self.begin(to, headers).await?;
         let mut start = 0;
         while start < size {
             let end = size.min(start + COPIED_PART);
-            let copied = self.copy_part(from, etag, [start, end], (to, &id, parts.len() + 1)).await;
-            let upload = (id.clone(), Vec::new());
-            match self.or_abort(to, Some(&upload), copied).await? {
-                Some(part) => parts.push(part),
-                None => {
-                    self.abort(to, Some(&upload)).await;
-                    return Ok(Done::Refused);
-                }
-            }
+            let copied = self.copy_part((from, etag), [start, end], to, &upload).await;
+            let Some(part) = self.or_abort(to, Some(&upload), copied).await? else {
+                self.abort(to, &upload).await;
+                return Ok(Done::Refused);
+            };
+            upload.parts.push(part);
             start = end;
         }
-        let done = self.complete(to, &id, &parts, only).await?;
+        let done = self.complete(to, &upload, only).await;
+        let done = self.or_abort(to, Some(&upload), done).await?;
         if done == Done::Refused {
-            self.abort(to, Some(&(id, Vec::new()))).await;
+            self.abort(to, &upload).await;
         }
         Ok(done)
     }
 
     async fn copy_part(
         &self,
-        from: &str,
-        etag: Option<&str>,
+        (from, etag): (&str, Option<&str>),
         [start, end]: [u64; 2],
-        (to, id, number): (&str, &str, usize),
+        to: &str,
+        upload: &Upload,
     ) -> Result<Option<String>> {
         let mut ask = Ask::new(Method::PUT, to)
-            .query("partNumber", number.to_string())
-            .query("uploadId", id)
+            .query("partNumber", (upload.parts.len() + 1).to_string())
+            .query("uploadId", upload.id.as_str())
             .header("x-amz-copy-source", self.wire.source(from))
             .header("x-amz-copy-source-range", format!("bytes={start}-{}", end - 1));
         if let Some(etag) = etag {
@@ -223,72 +220,55 @@ impl Bucket {
         }
     }
 
-    async fn begin(&self, key: &str, headers: &Headers) -> Result<String> {
+    async fn begin(&self, key: &str, headers: &Headers) -> Result<Upload> {
         let ask = Ask::new(Method::POST, key).query("uploads", "").headers(headers);
         let reply = self.wire.ask(&ask, &[]).await?;
-        Ok(self.read::<Upload>(key, &reply)?.upload_id)
+        let id = self.read::<Begun>(key, &reply)?.upload_id;
+        Ok(Upload { id, parts: Vec::new() })
     }
 
-    async fn send_part(
-        &self,
-        key: &str,
-        upload: &mut Option<(String, Vec<String>)>,
-        bytes: Bytes,
-    ) -> Result<()> {
-        let (id, parts) = match upload {
-            Some(upload) => upload,
-            None => {
-                let id = self.begin(key, &Headers::new()).await?;
-                upload.insert((id, Vec::new()))
-            }
-        };
+    async fn send_part(&self, key: &str, upload: &mut Option<Upload>, bytes: Bytes) -> Result<()> {
+        if upload.is_none() {
+            *upload = Some(self.begin(key, &Headers::new()).await?);
+        }
+        let Some(upload) = upload else { return Ok(()) };
         let ask = Ask::new(Method::PUT, key)
-            .query("partNumber", (parts.len() + 1).to_string())
-            .query("uploadId", id.as_str())
+            .query("partNumber", (upload.parts.len() + 1).to_string())
+            .query("uploadId", upload.id.as_str())
             .body(bytes);
         let reply = self.wire.ask(&ask, &[]).await?;
         let etag = reply.header("etag").map(str::to_owned);
         let unread = || self.wire.error(format!("{key}: the server tells no `ETag`"), false);
-        parts.push(etag.ok_or_else(unread)?);
+        upload.parts.push(etag.ok_or_else(unread)?);
         Ok(())
     }
 
-    async fn complete(
-        &self,
-        key: &str,
-        id: &str,
-        parts: &[String],
-        only: Only<'_>,
-    ) -> Result<Done> {
+    async fn complete(&self, key: &str, upload: &Upload, only: Only<'_>) -> Result<Done> {
         let mut body = "<CompleteMultipartUpload>".to_owned();
-        for (at, etag) in parts.iter().enumerate() {
+        for (at, etag) in upload.parts.iter().enumerate() {
             let etag = quick_xml::escape::escape(etag.as_str());
             put!(body, "<Part><PartNumber>{}</PartNumber><ETag>{etag}</ETag></Part>", at + 1);
         }
         body.push_str("</CompleteMultipartUpload>");
-        let ask = Ask::new(Method::POST, key).query("uploadId", id).only(only).body(body.into());
+        let ask = Ask::new(Method::POST, key)
+            .query("uploadId", upload.id.as_str())
+            .only(only)
+            .body(body.into());
         let reply = self.wire.ask(&ask, &CONDITION).await?;
         self.done(&ask, &reply)
     }
 
-    async fn or_abort<T>(
-        &self,
-        key: &str,
-        upload: Option<&(String, Vec<String>)>,
-        done: Result<T>,
-    ) -> Result<T> {
-        if done.is_err() {
+    async fn or_abort<T>(&self, key: &str, upload: Option<&Upload>, done: Result<T>) -> Result<T> {
+        if let (Err(_), Some(upload)) = (&done, upload) {
             self.abort(key, upload).await;
         }
         done
     }
 
     /// Parts that nobody completes cost money. The first error is the one to tell.
-    async fn abort(&self, key: &str, upload: Option<&(String, Vec<String>)>) {
-        if let Some((id, _)) = upload {
-            let ask = Ask::new(Method::DELETE, key).query("uploadId", id.as_str());
-            let _ = self.wire.ask(&ask, &[404]).await;
-        }
+    async fn abort(&self, key: &str, upload: &Upload) {
+        let ask = Ask::new(Method::DELETE, key).query("uploadId", upload.id.as_str());
+        let _ = self.wire.ask(&ask, &[404]).await;
     }
 
     fn read<T: for<'d> Deserialize<'d>>(&self, key: &str, reply: &Reply) -> Result<T> {

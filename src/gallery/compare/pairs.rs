@@ -2,6 +2,7 @@
 //!
 //! Answers for a path that is refused on either side, or lies below one, being in no pair.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::gallery::names::{alike_reason, folded};
@@ -71,7 +72,7 @@ fn first<'l>(source: Option<&&'l Found>, target: Option<&&'l Found>) -> Option<&
 /// Files of one side only whose paths some systems would take for another one's of the other side: with
 /// one of them copied, a gallery would hold both.
 fn alike(pairs: &[Pair<'_>]) -> [Vec<Refused>; 2] {
-    let mut forms: BTreeMap<String, [Option<&FilePath>; 2]> = BTreeMap::new();
+    let mut forms: BTreeMap<Cow<'_, str>, [Option<&FilePath>; 2]> = BTreeMap::new();
     for pair in pairs.iter().filter(|pair| pair.source.is_none() != pair.target.is_none()) {
         let Some(path) = pair.path() else { continue };
         let side = usize::from(pair.source.is_none());

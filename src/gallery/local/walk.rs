@@ -20,7 +20,7 @@ use crate::plan::file::FilePath;
 /// Threads that list one gallery; the other gallery is listed meanwhile.
 const THREADS: usize = 2;
 /// Times of files come in ticks, on some disks of two seconds: a write in the same tick doesn't show.
-const TICK_NANOSECONDS: i128 = 2_000_000_000;
+const TICK_NANOSECONDS: i64 = 2_000_000_000;
 
 /// Why something couldn't be listed: its path, and what is wrong with it.
 pub type Failed = (String, io::Error);
@@ -262,7 +262,7 @@ fn below(folder: &str, name: &str) -> String {
 struct Judge {
     most_bytes: u64,
     /// Nanoseconds since 1970, before anything was looked at.
-    now: i128,
+    now: i64,
 }
 
 impl Judge {
@@ -277,8 +277,8 @@ impl Judge {
             path,
             size,
             stamp: stamp(stat),
-            is_settled: changed(stat) + TICK_NANOSECONDS <= self.now,
-            modified: i64::try_from(written(stat) / 1000).unwrap_or(i64::MAX),
+            is_settled: changed(stat).saturating_add(TICK_NANOSECONDS) <= self.now,
+            modified: written(stat) / 1000,
         })
     }
 }
@@ -308,16 +308,22 @@ pub fn size(stat: &Stat) -> u64 {
 }
 
 /// Nanoseconds since 1970.
-pub fn written(stat: &Stat) -> i128 {
-    i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec)
+pub fn written(stat: &Stat) -> i64 {
+    nanoseconds(stat.st_mtime, stat.st_mtime_nsec)
 }
 
 /// As the system has it: nobody can set it back.
-fn changed(stat: &Stat) -> i128 {
-    i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec)
+fn changed(stat: &Stat) -> i64 {
+    nanoseconds(stat.st_ctime, stat.st_ctime_nsec)
 }
 
-fn now() -> i128 {
+/// Until the year 2262.
+fn nanoseconds(seconds: impl TryInto<i64>, more: impl TryInto<i64>) -> i64 {
+    let (seconds, more) = (seconds.try_into().unwrap_or(0), more.try_into().unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(more)
+}
+
+fn now() -> i64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos().cast_signed().into())
+    since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -34,6 +34,30 @@ pub fn modules_exist(context: &Context<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Each file belongs to one folder, or nobody could say under which it is approved.
+pub fn folders_apart(context: &Context<'_>, problems: &mut Vec<Problem>) {
+    for (document, job) in context.jobs() {
+        let Some(Selection::Names(folders)) = &job.gallery_folders else { continue };
+        let lies_within = |inner: &String, outer: &String| {
+            inner.strip_prefix(outer.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        let wrong = folders.iter().enumerate().filter_map(|(at, folder)| {
+            let path = [Step::Key("spec"), Step::Key("galleryFolders"), Step::Item(folder)];
+            let problem = if folders[..at].contains(folder) {
+                let message = format!("the gallery folder `{folder}` is named twice");
+                Problem::error("named-twice", message)
+            } else {
+                let outer = folders.iter().find(|outer| lies_within(folder, outer))?;
+                let message = format!("the gallery folder `{folder}` lies within `{outer}`");
+                Problem::error("nested-folders", message)
+                    .help("a folder includes all that lies below it: leave the inner one out")
+            };
+            Some(document.origin.problem(problem, document.origin.locate_value(&path)))
+        });
+        problems.extend(wrong.take(MAX_ALIKE));
+    }
+}
+
 /// Records of some modules are nothing without their images.
 pub fn gallery_folders(context: &Context<'_>, problems: &mut Vec<Problem>) {
     for (document, job) in context.jobs() {

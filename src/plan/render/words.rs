@@ -40,6 +40,16 @@ pub fn changed_files(files: &[u64; 3]) -> Option<String> {
         .then(|| format!("{files_of} new, {replaced} replaced, {deleted} deleted"))
 }
 
+/// `2 records and 3 files`
+pub fn records_and_files(records: u64, files: u64) -> String {
+    let of_files = count(files, "file", "files");
+    match (records, files) {
+        (_, 0) => count(records, "record", "records"),
+        (0, _) => of_files,
+        _ => format!("{} and {of_files}", count(records, "record", "records")),
+    }
+}
+
 /// What a plan with too many changes says in their place.
 pub const COUNTS_ONLY: &str =
     "more than 100,000 changes: only counts are kept, and nothing can be approved";
