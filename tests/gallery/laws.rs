@@ -195,7 +195,8 @@ async fn what_is_unchanged_is_read_once() {
         galleries.remember().unwrap();
         match read.into_inner() {
             0 => break,
-            bytes => assert_eq!(bytes, 16),
+            // Some of them may be old enough already.
+            bytes => assert!(bytes <= 16, "{bytes}"),
         }
         assert!(begun.elapsed().as_secs() < 60, "it is read again and again");
         std::thread::sleep(std::time::Duration::from_millis(50));
