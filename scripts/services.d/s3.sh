@@ -8,10 +8,15 @@ s3_version=v1.8.0
 
 s3_folder() { echo "${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/reconcile/versitygw-$s3_version"; }
 
+# One that fetches the newer one that versitygw asks for, as none before 1.21 does.
 s3_go() {
-    local go
-    for go in go /usr/local/go/bin/go /usr/lib/go/bin/go; do
-        command -v "$go" && return
+    local go minor
+    for go in go /usr/local/go/bin/go; do
+        minor=$("$go" version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p')
+        if ((${minor:-0} >= 21)); then
+            command -v "$go"
+            return
+        fi
     done
     return 1
 }

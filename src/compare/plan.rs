@@ -94,10 +94,10 @@ pub fn add_files(
     for change in &mut plan.changes {
         let brought =
             |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
-        let named = change.files.iter().filter(brought);
+        let files = change.files.iter().filter(brought);
         let mut needs: BTreeSet<String> =
             std::mem::take(&mut change.depends_on).into_iter().collect();
-        needs.extend(named.filter_map(|file| its_change(&names, &file.path)));
+        needs.extend(files.filter_map(|file| its_change(&names, &file.path)));
         change.depends_on = needs.into_iter().collect();
     }
     plan.notes.extend(notes);

@@ -22,7 +22,7 @@ use crate::plan::file::{Content, FilePath};
 use pairs::{Pair, Pairs};
 
 /// Above so many differences nobody looks at the images' sizes.
-const MOST_IMAGES: usize = 10_000;
+pub const MOST_IMAGES: usize = 10_000;
 /// How many images are looked into at once: a bucket answers each after a while.
 const AT_ONCE: usize = 16;
 /// How many refused files are named.
@@ -194,9 +194,7 @@ impl Galleries {
         for Difference { path, from, to, .. } in differences {
             for (gallery, facts) in [(&self.target, from), (&self.source, to)] {
                 let Some(facts) = facts else { continue };
-                if image::is_named_like_one(path.as_str()) {
-                    looks.push(look_into(&**gallery, path, facts));
-                }
+                looks.push(look_into(&**gallery, path, facts));
             }
         }
         stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
@@ -245,11 +243,16 @@ fn in_order(differences: &mut [Difference]) {
     differences.sort_by(|a, b| (&a.folder, a.class, &a.id).cmp(&(&b.folder, b.class, &b.id)));
 }
 
-/// Whatever is wrong there, the image has no size.
 async fn look_into(gallery: &dyn Gallery, path: &FilePath, facts: &mut Facts) {
-    if let Ok(bytes) = gallery.beginning(path, image::BEGINNING).await {
-        facts.dimensions = image::dimensions(&bytes);
+    facts.dimensions = dimensions(gallery, path).await;
+}
+
+/// Width and height of what is named like an image. Whatever is wrong there, it has none.
+pub async fn dimensions(gallery: &dyn Gallery, path: &FilePath) -> Option<[u32; 2]> {
+    if !image::is_named_like_one(path.as_str()) {
+        return None;
     }
+    image::dimensions(&gallery.beginning(path, image::BEGINNING).await.ok()?)
 }
 
 /// The contents of files, in their order; only what isn't known is read.

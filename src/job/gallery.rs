@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::open::environments;
 use super::{Context, Error};
@@ -22,7 +22,7 @@ use crate::gallery::{self, Folders, Gallery, Place};
 use crate::manifest::SyncJob;
 use crate::manifest::sync_job::{Direction, Mode, Selection};
 use crate::plan::change::{Change, Class, Conflict, ConflictKind};
-use crate::plan::file::{Content, FileChange, FilePath};
+use crate::plan::file::{Content, FileChange, FilePath, NamedFile, ShownContent};
 
 /// Which files are looked at.
 #[derive(Debug, Clone)]
@@ -47,14 +47,19 @@ struct Undone {
     images: BTreeMap<FilePath, FileChange>,
 }
 
-/// Opens the galleries of a job that compares two environments.
+/// Opens the galleries of a job that compares two environments, if it has to do with files: it selects
+/// folders, or its records name some.
 pub async fn open(
     context: &Context<'_>,
     job: &SyncJob,
     direction: Direction,
+    names_files: bool,
 ) -> Result<Option<JobGalleries>, Error> {
     let (from, to) = environments(direction);
     let folders = folders(job);
+    if folders.is_none() && !names_files {
+        return Ok(None);
+    }
     let is_configured = |it: &Environment| context.config.environment(*it).gallery.is_some();
     if let Some(lacking) = [from, to].into_iter().find(|it| !is_configured(it)) {
         return match folders {
@@ -226,6 +231,29 @@ impl JobGalleries {
         })
     }
 
+    /// Whether a file lies in a folder that the job selects.
+    pub fn selects(&self, path: &FilePath) -> bool {
+        self.folders.as_ref().is_some_and(|folders| folders.place(path).is_some())
+    }
+
+    /// Looks how large the images are that records bring. What an undo brings isn't in a gallery.
+    pub async fn look_into_images(&self, changes: &mut [Change]) {
+        const AT_ONCE: usize = 16;
+        let Galleries { source, target, .. } = &self.galleries;
+        let mut looks = Vec::new();
+        for NamedFile { path, from, to, .. } in changes.iter_mut().flat_map(|it| &mut it.files) {
+            let path = &*path;
+            let sides =
+                [(source, to.as_mut().filter(|_| self.undone.is_none())), (target, from.as_mut())];
+            for (gallery, shown) in sides {
+                looks.extend(shown.map(|shown| look_into(&**gallery, path, shown)));
+            }
+        }
+        if looks.len() <= gallery::compare::MOST_IMAGES {
+            stream::iter(looks).buffer_unordered(AT_ONCE).collect::<()>().await;
+        }
+    }
+
     /// The gallery that is written to.
     pub fn target(&self) -> Arc<dyn Gallery> {
         Arc::clone(&self.galleries.target)
@@ -251,6 +279,11 @@ impl Contents for JobGalleries {
         }
         .boxed()
     }
+}
+
+async fn look_into(gallery: &dyn Gallery, path: &FilePath, shown: &mut ShownContent) {
+    let size = gallery::compare::dimensions(gallery, path).await;
+    shown.dimensions = size.map(|[width, height]| format!("{width} x {height}"));
 }
 
 /// The file as a run found it, if the trash still has it.

@@ -112,7 +112,7 @@ async fn open_sync(
         return Err(Error::NothingComparable(reasons.join("; ")));
     }
     let both = begin_both(&mut source, &mut target).await?;
-    let galleries = open_galleries(context, job, direction).await?;
+    let galleries = open_galleries(context, job, direction, files::names_any(&model)).await?;
     let ledger = Ledger::default();
     let mut source_pairs = Pairs::default();
     if ledger.is_there(&mut source, &source_catalog).await? {
@@ -305,6 +305,11 @@ impl Opened {
         comparison: &mut Comparison,
     ) -> Result<(), Error> {
         let Some(galleries) = &mut self.galleries else { return Ok(()) };
+        if let Which::Everything = which {
+            galleries.look_into_images(&mut plan.changes).await;
+            let beside = files::beside(&plan.changes, |path| galleries.selects(path));
+            plan.notes.extend(beside.filter(|_| matches!(self.basis, Basis::Source { .. })));
+        }
         let mut compared = galleries.compare(which, self.mode, &|_| {}).await?;
         let differences = compared.differences.iter();
         let lost = differences.filter(|it| it.class != Class::New).map(|it| it.path.clone());

@@ -234,7 +234,10 @@ pub fn compare_plan(step: &Step, plan: &Plan) -> Played {
         let named = named.map(|it| {
             let files = it.files.iter().map(|file| match word(&file.state).as_str() {
                 "unknown" => file.path.to_string(),
-                state => format!("{} {state}", file.path),
+                state => {
+                    let size = file.to.as_ref().and_then(|to| to.dimensions.as_deref());
+                    format!("{} {state} {}", file.path, size.unwrap_or_default()).trim_end().into()
+                }
             });
             format!("{}/{}: {}", it.table, it.id, files.collect::<Vec<_>>().join(", "))
         });

@@ -157,6 +157,25 @@ async fn an_answer_that_was_lost_is_found_out() {
 }
 
 #[tokio::test]
+async fn certificates_of_ones_own_are_trusted_where_the_operator_says_so() {
+    let Some(server) = Server::start_secured().await else { return };
+    let secured = |ca: Option<std::path::PathBuf>| {
+        open(&server.url("media"), |config| {
+            config.endpoint = Some(format!("https://127.0.0.1:{}", server.port));
+            config.ca = ca.clone();
+        })
+    };
+    let trusted = secured(Some(server.ca()));
+    assert!(trusted.list(&Folders::All).await.unwrap().files.is_empty());
+    let staged = trusted.stage(Staged { run: RUN, number: 0 }, chunks(b"x")).await.unwrap();
+    assert_eq!(staged, content(b"x"));
+    let began = std::time::Instant::now();
+    let said = refused(&secured(None)).await;
+    assert!(said.contains("certificate"), "{said}");
+    assert!(began.elapsed() < HASTY.patience, "no second try helps");
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_is_waited_for_so_long_at_most() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();

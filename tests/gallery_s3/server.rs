@@ -69,18 +69,35 @@ pub struct Server {
     child: Child,
     pub port: u16,
     folder: tempfile::TempDir,
+    more: &'static [&'static str],
 }
 
 impl Server {
     pub async fn start() -> Option<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With TLS, by certificates of its own.
+    pub async fn start_secured() -> Option<Self> {
+        Self::start_with(&["--cert", "server.pem", "--key", "server.key"]).await
+    }
+
+    async fn start_with(more: &'static [&'static str]) -> Option<Self> {
         bucket().await?;
         let folder = tempfile::tempdir().unwrap();
-        for name in ["buckets", "about"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
+        for name in ["buckets/media", "about"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        if !more.is_empty() {
+            crate::certificates::make(folder.path());
         }
         let port = free_port();
-        let child = spawn(&folder, port).await;
-        Some(Self { child, port, folder })
+        let child = spawn(&folder, port, more).await;
+        Some(Self { child, port, folder, more })
+    }
+
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 
     pub fn url(&self, bucket: &str) -> String {
@@ -99,7 +116,7 @@ impl Server {
     }
 
     pub async fn start_again(&mut self) {
-        self.child = spawn(&self.folder, self.port).await;
+        self.child = spawn(&self.folder, self.port, self.more).await;
     }
 }
 
@@ -117,10 +134,12 @@ fn program() -> PathBuf {
     cache.unwrap_or_else(|| "/tmp/.cache".into()).join("reconcile/versitygw-v1.8.0/versitygw")
 }
 
-async fn spawn(folder: &tempfile::TempDir, port: u16) -> Child {
+async fn spawn(folder: &tempfile::TempDir, port: u16, more: &[&str]) -> Child {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let child = Command::new(program())
-        .args(["--port", &format!("127.0.0.1:{port}"), "--keep-alive", "--quiet", "posix"])
+        .args(["--port", &format!("127.0.0.1:{port}"), "--keep-alive", "--quiet"])
+        .args(more)
+        .arg("posix")
         .arg("--sidecar")
         // It goes to the second folder before it looks for the first one.
         .args(["about", "buckets"].map(|name| folder.path().join(name)))

@@ -104,7 +104,8 @@ impl Bucket {
             self.or_abort(&key, upload.as_ref(), sent).await?;
         }
         if let Some(upload) = upload {
-            self.complete(&key, &upload, Only::Always).await?;
+            let done = self.complete(&key, &upload, Only::Always).await;
+            self.or_abort(&key, Some(&upload), done).await?;
         }
         Ok(Content { size, blake3: hasher.finalize().into() })
     }
