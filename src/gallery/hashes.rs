@@ -122,7 +122,8 @@ impl Hashes {
             match learned.next_if(|(path, _)| path.as_str() == line.path) {
                 Some((path, known)) => put_known(&mut text, path, known.as_ref()),
                 None => {
-                    put!(text, "{}\t{}\t{}\t{}\n", line.path, line.size, line.stamp, line.blake3)
+                    let Line { path, size, stamp, blake3 } = line;
+                    put!(text, "{path}\t{size}\t{stamp}\t{blake3}\n");
                 }
             }
         }

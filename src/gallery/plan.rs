@@ -55,17 +55,18 @@ fn fields(difference: &Difference, from: Option<&Facts>, to: Option<&Facts>) -> 
         None => Json::Null,
     };
     let hash = |facts: &Facts| json!(facts.content.blake3);
-    let told: [(&str, &dyn Fn(&Facts) -> Json); 3] =
-        [("size", &size), ("dimensions", &dimensions), ("blake3", &hash)];
-    told.into_iter()
-        .map(|(column, value)| Field {
+    let both =
+        |value: &dyn Fn(&Facts) -> Json| [from, to].map(|facts| facts.map_or(Json::Null, value));
+    [("size", both(&size)), ("dimensions", both(&dimensions)), ("blake3", both(&hash))]
+        .into_iter()
+        .map(|(column, [from, to])| Field {
             table: table(&difference.folder),
             key: difference.id.clone(),
             column: column.to_owned(),
             row,
             form: Form::Plain,
-            from: from.map_or(Json::Null, value),
-            to: to.map_or(Json::Null, value),
+            from,
+            to,
         })
         .filter(|field| field.from != field.to)
         .collect()

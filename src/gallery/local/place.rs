@@ -6,7 +6,6 @@
 //! holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 
 use rustix::fs::Stat;
@@ -16,6 +15,7 @@ use super::folder::{Folder, For, Reach, is_absent, parted};
 use super::read::{CHUNK, hashed};
 use crate::gallery::names::OWN;
 use crate::plan::file::FilePath;
+use crate::put::put;
 
 /// What a run is about to name: a line for each folder that it makes, and for each file.
 pub const JOURNAL: &str = "names";
@@ -150,8 +150,10 @@ fn seconds(stat: &Stat) -> io::Result<u64> {
 fn note_copied(stage: &Folder, number: usize, written: u64) -> io::Result<()> {
     let mut notes = copies(stage)?;
     notes.insert(number, written);
-    let lines: String =
-        notes.iter().map(|(number, written)| format!("{number} {written}\n")).collect();
+    let mut lines = String::new();
+    for (number, written) in notes {
+        put!(lines, "{number} {written}\n");
+    }
     write_whole(stage, COPIED, &lines)
 }
 
@@ -230,10 +232,10 @@ impl Journal {
     fn write(&self, stage: &Folder) -> io::Result<()> {
         let mut text = String::new();
         for folder in &self.folders {
-            writeln!(text, "folder {folder}").map_err(io::Error::other)?;
+            put!(text, "folder {folder}\n");
         }
         for (number, path) in &self.files {
-            writeln!(text, "{number} {path}").map_err(io::Error::other)?;
+            put!(text, "{number} {path}\n");
         }
         write_whole(stage, JOURNAL, &text)
     }
