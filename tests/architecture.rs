@@ -122,6 +122,11 @@ fn every_effect_of_the_daemon_asks_before_it_happens() {
             assert!(!asked.is_match(product), "{} talks to a database", file.display());
         }
     }
+    let called = Regex::new(r"(rename|unlink|mkdir|link)at|fchmod|fchown|OFlags::").unwrap();
+    for file in files_of("gallery").into_iter().filter(|it| !it.ends_with("local/folder.rs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(!called.is_match(&text), "{} goes past the folder", file.display());
+    }
     for file in files_of("gallery").into_iter().filter(|it| !it.ends_with("bucket/wire.rs")) {
         let text = fs::read_to_string(&file).unwrap();
         assert!(!text.contains(".execute("), "{} goes past the wire", file.display());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::process::{Daemon, Start};
 use crate::shop::{Said, change, reconcile, run};
 
 const OPERATOR: &str = "instance: PROD
@@ -54,6 +55,10 @@ impl World {
              [spring]\n{more}"
         );
         fs::write(self.path("manifests/spring.yaml"), text).unwrap();
+    }
+
+    fn watch(&self) -> Daemon {
+        Daemon::start(self.folder.path(), &Start::default(), "daemon.log")
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -278,5 +283,96 @@ async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
         assert_eq!(world.pages().await.len(), 1, "{at}");
         let kept = world.kept();
         assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{at}: {kept:?}");
+    }
+}
+
+/// The number of the first effect on a file after the commit that new files were placed for.
+fn after_the_commit(log: &str) -> usize {
+    let lines: Vec<&str> = log.lines().collect();
+    let placed = lines.iter().position(|line| *line == "file link").unwrap();
+    let committed = placed + lines[placed..].iter().position(|it| *it == "statement COMMIT").unwrap();
+    committed + lines[committed..].iter().position(|line| line.starts_with("file ")).unwrap() + 1
+}
+
+/// Ended between the commit and the files that are exchanged after it.
+async fn ended_after_the_commit() -> World {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world.approve_all();
+    let other = World::new(&TEST_FILES, &PROD_FILES).await;
+    other.approve_all();
+    let program = env!("CARGO_BIN_EXE_reconcile");
+    let log = other.path("effects");
+    let log_to = [("RECONCILE_TEST_EFFECT_LOG", log.to_str().unwrap())];
+    run(other.folder.path(), program, &["spring"], &log_to).ends_with(0);
+    let at = format!("kill:{}", after_the_commit(&fs::read_to_string(&log).unwrap()));
+    let fault = [("RECONCILE_TEST_EFFECT", at.as_str())];
+    assert_eq!(run(world.folder.path(), program, &["spring"], &fault).code, -1);
+    assert_eq!(world.files("prod")["spring/new.png"], "new");
+    assert_eq!(world.files("prod")["spring/deep/changed.png"], "before");
+    world
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_wrote_after_the_commit_is_told_of_until_it_is_right() {
+    let world = ended_after_the_commit().await;
+    world.write("prod", "spring/deep/changed.png", "somebody's");
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("not all files are replaced and deleted yet"), "{}", said.out);
+    assert!(said.out.contains("spring/deep/changed.png"), "{}", said.out);
+    let now = world.files("prod");
+    assert_eq!(now["spring/deep/changed.png"], "somebody's");
+    assert!(!now.contains_key("spring/gone.png"), "the others are seen to");
+    let status = world.reconcile(&["status", "spring"]).ends_with(0);
+    assert!(status.out.contains("FilesInPlace False"), "{}", status.out);
+    world.write("prod", "spring/deep/changed.png", "before");
+    // It is tried again after a while, or at once by whoever runs next.
+    let daemon = world.watch();
+    daemon.says("spring: its files are in place").await;
+    daemon.ends().await;
+    assert_eq!(world.files("prod")["spring/deep/changed.png"], "after");
+}
+
+#[tokio::test]
+async fn a_later_run_of_the_same_file_takes_the_place_of_what_an_earlier_one_left() {
+    let world = ended_after_the_commit().await;
+    world.write("prod", "spring/deep/changed.png", "somebody's");
+    world.reconcile(&["spring"]).ends_with(0);
+    world.write("test", "spring/deep/changed.png", "newest");
+    let changed = "gallery/spring/deep/changed.png";
+    world.reconcile(&["approve", "spring", "--modified", changed]).ends_with(0);
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("1 replaced"), "{}", said.out);
+    assert!(!said.out.contains("not all files"), "{}", said.out);
+    assert_eq!(world.files("prod")["spring/deep/changed.png"], "newest");
+}
+
+#[tokio::test]
+async fn an_empty_folder_of_the_source_deletes_nothing_and_limits_hold_for_files() {
+    let many: Vec<String> = (0..20).map(|at| format!("spring/{at}.png")).collect();
+    let prod: Vec<_> = many.iter().map(|path| (path.as_str(), "x")).collect();
+    let world = World::new(&[("spring/.keep/x", "x")], &prod).await;
+    fs::remove_dir_all(world.media("test").join("spring/.keep")).unwrap();
+    let said = world.reconcile(&["plan", "spring"]).ends_with(0);
+    assert!(said.out.contains("gallery/spring has no file at all"), "{}", said.out);
+    world.reconcile(&["approve", "spring", "--deleted", "gallery/*"]);
+    let said = world.reconcile(&["spring"]).ends_with(5);
+    assert!(said.out.contains("is it the right gallery?"), "{}", said.out);
+    world.write("test", "spring/0.png", "x");
+    world.reconcile(&["approve", "spring", "--remove", "all"]).ends_with(0);
+    world.reconcile(&["approve", "spring", "--deleted", "gallery/*"]).ends_with(0);
+    let said = world.reconcile(&["spring"]).ends_with(5);
+    assert!(said.out.contains("19 of the 20 files of gallery/spring would be deleted"), "{}", said.out);
+    assert_eq!(world.files("prod").len(), 20);
+}
+
+#[tokio::test]
+async fn folders_within_each_other_are_refused() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
+    let text = text.replace("[spring]", "[spring/deep, spring, spring]");
+    fs::write(world.path("manifests/spring.yaml"), text).unwrap();
+    let said = world.reconcile(&["validate"]);
+    for told in ["`spring/deep` lies within `spring`", "`spring` is named twice"] {
+        assert!(said.err.contains(told) || said.out.contains(told), "{}{}", said.out, said.err);
     }
 }

@@ -129,11 +129,6 @@ impl Files {
         }
     }
 
-    /// Nothing of the run is committed: nothing of its files stays.
-    pub async fn take_back(&self) -> Result<(), Error> {
-        take_back(&*self.target, &self.run).await
-    }
-
     /// What is still to be done once the run is committed.
     pub(super) fn work(&self) -> impl Iterator<Item = FileWork> {
         let all = self.changes.iter().enumerate();
@@ -155,7 +150,7 @@ fn same(
     Err(gallery::Error::Changed { gallery, path }.into())
 }
 
-/// Takes back what a run placed, and what it staged.
+/// Takes back what a run placed, and what it staged: nothing of it is committed.
 pub async fn take_back(target: &dyn Gallery, run: &str) -> Result<(), Error> {
     target.take_back(run).await?;
     Ok(target.clear(run).await?)

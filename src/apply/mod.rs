@@ -262,7 +262,7 @@ async fn commit(target: &mut Session, files: Option<&Files>) -> Result<(), Error
     };
     // What can't be undone now is taken back before the next run.
     let _ = target.rollback().await;
-    let _ = files.take_back().await;
+    let _ = files.target.take_back(&files.run).await;
     Err(error)
 }
 

@@ -46,7 +46,7 @@ pub async fn compare(
         let records: Vec<Imaged> = images.iter().filter_map(|it| Imaged::of(model, it)).collect();
         let there = load_all(sides, model, &records).await?;
         for record in records {
-            let only_files = record.wrote_no_rows();
+            let only_files = record.brought_files_alone(model);
             let draft = record.draft(model, &there);
             match draft.filter(|draft| !only_files || files::differ(model, draft)) {
                 Some(draft) => drafts.push(draft),
@@ -137,9 +137,12 @@ impl Imaged {
         Some(Self { root, id, before, after, former_id })
     }
 
-    /// The run brought files alone.
-    fn wrote_no_rows(&self) -> bool {
-        self.former_id.is_none() && self.before.is_some() && self.before == self.after
+    /// The run wrote none of its rows. One that names no file was a change because of what its rows refer
+    /// to, and is one again.
+    fn brought_files_alone(&self, model: &Model) -> bool {
+        let named = self.before.as_ref().map(|record| files::paths_of(model, record));
+        let names_files = named.is_some_and(|paths| !paths.is_empty());
+        names_files && self.former_id.is_none() && self.before == self.after
     }
 
     /// `None` where there is nothing to take back any more.

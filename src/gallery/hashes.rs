@@ -70,6 +70,12 @@ impl Hashes {
 
     /// Forgets files of some folders that aren't there any more. `files` are in the order of their paths.
     pub fn keep(&mut self, folders: &Folders, files: &[Found]) {
+        for (path, known) in &mut self.learned {
+            let is_there = files.binary_search_by(|file| file.path.cmp(path)).is_ok();
+            if !is_there && folders.place(path).is_some() {
+                *known = None;
+            }
+        }
         let mut gone = Vec::new();
         let mut files = files.iter().peekable();
         for line in (0..self.lines.len()).filter_map(|at| self.line(at)) {

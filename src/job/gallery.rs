@@ -47,14 +47,19 @@ struct Undone {
     images: BTreeMap<FilePath, FileChange>,
 }
 
-/// Opens the galleries of a job that compares two environments.
+/// Opens the galleries of a job that compares two environments, if it has to do with files: it selects
+/// folders, or its records name some.
 pub async fn open(
     context: &Context<'_>,
     job: &SyncJob,
     direction: Direction,
+    names_files: bool,
 ) -> Result<Option<JobGalleries>, Error> {
     let (from, to) = environments(direction);
     let folders = folders(job);
+    if folders.is_none() && !names_files {
+        return Ok(None);
+    }
     let is_configured = |it: &Environment| context.config.environment(*it).gallery.is_some();
     if let Some(lacking) = [from, to].into_iter().find(|it| !is_configured(it)) {
         return match folders {

@@ -112,7 +112,7 @@ async fn open_sync(
         return Err(Error::NothingComparable(reasons.join("; ")));
     }
     let both = begin_both(&mut source, &mut target).await?;
-    let galleries = open_galleries(context, job, direction).await?;
+    let galleries = open_galleries(context, job, direction, files::names_any(&model)).await?;
     let ledger = Ledger::default();
     let mut source_pairs = Pairs::default();
     if ledger.is_there(&mut source, &source_catalog).await? {

@@ -422,7 +422,7 @@ impl Applying<'_> {
         };
         if let Some(files) = files.filter(|_| !self.job.spec.dry_run && is_over(&result)) {
             // What can't be cleared away now is cleared before the next run.
-            let _ = files.take_back().await;
+            let _ = apply::files::take_back(&*files.target, &files.run).await;
         }
         result
     }
@@ -435,7 +435,10 @@ impl Applying<'_> {
         facts: &RunFacts,
         watch: &mut dyn Watch,
     ) -> Result<Option<Files>, Error> {
-        let Some(galleries) = &opened.galleries else { return Ok(None) };
+        let Some(galleries) = opened.galleries.as_ref().filter(|_| !self.files.changes.is_empty())
+        else {
+            return Ok(None);
+        };
         let (target, origin) = (galleries.target(), galleries.origin());
         let session = &mut opened.sides.target;
         if !self.job.spec.dry_run {
@@ -443,9 +446,6 @@ impl Applying<'_> {
             files::sweep(session, &*target, facts.term.as_ref()).await?;
             // What of it still can't be done is told by whoever began it.
             apply::files::finish(session, &*target, environment).await?;
-        }
-        if self.files.changes.is_empty() {
-            return Ok(None);
         }
         let ChosenFiles { changes, approved } = self.files.clone();
         let files = Files { target, origin, run: facts.row.run.clone(), changes, approved };
