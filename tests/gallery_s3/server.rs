@@ -134,15 +134,21 @@ fn program() -> PathBuf {
     cache.unwrap_or_else(|| "/tmp/.cache".into()).join("reconcile/versitygw-v1.8.0/versitygw")
 }
 
+/// It goes to another folder before it looks for files.
+fn whole(folder: &std::path::Path, argument: &str) -> PathBuf {
+    match argument.starts_with('-') {
+        true => argument.into(),
+        false => folder.join(argument),
+    }
+}
+
 async fn spawn(folder: &tempfile::TempDir, port: u16, more: &[&str]) -> Child {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     let child = Command::new(program())
         .args(["--port", &format!("127.0.0.1:{port}"), "--keep-alive", "--quiet"])
-        .args(more)
+        .args(more.iter().map(|it| whole(folder.path(), it)))
         .arg("posix")
-        .arg("--sidecar")
-        // It goes to the second folder before it looks for the first one.
-        .args(["about", "buckets"].map(|name| folder.path().join(name)))
+        .args(["--sidecar", "about", "buckets"].map(|it| whole(folder.path(), it)))
         .current_dir(folder.path())
         .env("ROOT_ACCESS_KEY", KEYS[0])
         .env("ROOT_SECRET_KEY", KEYS[1])
