@@ -71,7 +71,6 @@ impl RunRow {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
 fn is_nothing(files: &[u64; 3]) -> bool {
     *files == [0; 3]
 }

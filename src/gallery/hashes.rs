@@ -119,12 +119,11 @@ impl Hashes {
             while let Some((path, known)) = learned.next_if(|(path, _)| path.as_str() < line.path) {
                 put_known(&mut text, path, known.as_ref());
             }
-            match learned.next_if(|(path, _)| path.as_str() == line.path) {
-                Some((path, known)) => put_known(&mut text, path, known.as_ref()),
-                None => {
-                    let Line { path, size, stamp, blake3 } = line;
-                    put!(text, "{path}\t{size}\t{stamp}\t{blake3}\n");
-                }
+            if let Some((path, known)) = learned.next_if(|(path, _)| path.as_str() == line.path) {
+                put_known(&mut text, path, known.as_ref());
+            } else {
+                let Line { path, size, stamp, blake3 } = line;
+                put!(text, "{path}\t{size}\t{stamp}\t{blake3}\n");
             }
         }
         learned.for_each(|(path, known)| put_known(&mut text, path, known.as_ref()));

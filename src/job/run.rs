@@ -74,7 +74,7 @@ pub async fn pass(
         left_out: publishing::left_out(context, job).into_iter().collect(),
         ..Report::new(&job.name, Outcome::AwaitingApproval)
     };
-    match carry(context, job, order, watch, &mut report).await {
+    match Box::pin(carry(context, job, order, watch, &mut report)).await {
         Ok(outcome) => {
             report.ended = ended(&outcome, now);
             report.outcome = outcome;
