@@ -248,8 +248,7 @@ async fn a_folder_that_is_on_neither_side_is_named_with_those_like_it() {
 #[tokio::test]
 async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
     let stride = if std::env::var_os("RECONCILE_TEST_FULL").is_some() { 1 } else { 5 };
-    let mut kills = 0;
-    for at in (1..).step_by(stride) {
+    for (kills, at) in (1..).step_by(stride).enumerate() {
         let world = World::new(&TEST_FILES, &PROD_FILES).await;
         world.test("INSERT INTO page VALUES (1, 'a', 'spring/new.png')").await;
         world.approve_all();
@@ -274,7 +273,6 @@ async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
             assert!(kills > 3, "{kills}");
             break;
         }
-        kills += 1;
         world.reconcile(&["spring"]).ends_with(0);
         world.reconcile(&["spring"]).ends_with(0);
         let of_test =
@@ -290,7 +288,8 @@ async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
 fn after_the_commit(log: &str) -> usize {
     let lines: Vec<&str> = log.lines().collect();
     let placed = lines.iter().position(|line| *line == "file link").unwrap();
-    let committed = placed + lines[placed..].iter().position(|it| *it == "statement COMMIT").unwrap();
+    let committed =
+        placed + lines[placed..].iter().position(|it| *it == "statement COMMIT").unwrap();
     committed + lines[committed..].iter().position(|line| line.starts_with("file ")).unwrap() + 1
 }
 
@@ -361,7 +360,11 @@ async fn an_empty_folder_of_the_source_deletes_nothing_and_limits_hold_for_files
     world.reconcile(&["approve", "spring", "--remove", "all"]).ends_with(0);
     world.reconcile(&["approve", "spring", "--deleted", "gallery/*"]).ends_with(0);
     let said = world.reconcile(&["spring"]).ends_with(5);
-    assert!(said.out.contains("19 of the 20 files of gallery/spring would be deleted"), "{}", said.out);
+    assert!(
+        said.out.contains("19 of the 20 files of gallery/spring would be deleted"),
+        "{}",
+        said.out
+    );
     assert_eq!(world.files("prod").len(), 20);
 }
 
