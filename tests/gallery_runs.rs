@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Disk;
+use crate::places::Place;
 use crate::process::{Daemon, Start};
 use crate::shop::{Said, change, reconcile, run};
 
@@ -87,6 +89,12 @@ impl World {
         found
     }
 
+    /// Those of the job's folder.
+    fn selected(&self, side: &str) -> BTreeMap<String, String> {
+        let files = self.files(side).into_iter();
+        files.filter(|(path, _)| path.starts_with("spring/")).collect()
+    }
+
     /// What the tool keeps in PROD's gallery, by the last parts of the paths.
     fn kept(&self) -> Vec<String> {
         let mut found = BTreeMap::new();
@@ -129,6 +137,63 @@ fn collect(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// The same on a server.
+async fn on(place: Place, other: Place) {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    let operator = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    let operator = operator.replace("sqlite:prod.db", &place.url);
+    let operator = operator.replace("sqlite:test.db", &other.url);
+    fs::write(world.path("reconcile.yaml"), operator).unwrap();
+    other.run("INSERT INTO page VALUES (1, 'a', 'spring/new.png')").await;
+    let before = world.files("prod");
+    world.approve_all();
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
+    assert_eq!(world.files("prod"), world.selected("test"));
+    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    world.reconcile(&["undo", &run]).ends_with(0);
+    let said = world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
+    assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
+    assert_eq!(world.files("prod"), before);
+    place.remove().await;
+    other.remove().await;
+}
+
+const PAGES: &str = "CREATE TABLE page (id INTEGER PRIMARY KEY, slug VARCHAR(99) NOT NULL UNIQUE, hero VARCHAR(99))";
+
+#[tokio::test]
+async fn files_go_with_runs_on_postgres() {
+    let Some(place) = Place::postgres(PAGES).await else { return };
+    on(place, Place::postgres(PAGES).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn files_go_with_runs_on_mariadb() {
+    let Some(place) = Place::mariadb(PAGES).await else { return };
+    on(place, Place::mariadb(PAGES).await.unwrap()).await;
+}
+
+/// All of it goes into the gallery's own disk, which has no byte left.
+#[tokio::test]
+async fn a_full_disk_changes_nothing_and_the_next_try_succeeds() {
+    let world = World::new(&TEST_FILES, &[]).await;
+    let Some(disk) = Disk::mounted(&world.media("prod"), "256k") else { return };
+    for (path, text) in PROD_FILES {
+        world.write("prod", path, text);
+    }
+    world.test("INSERT INTO page VALUES (1, 'a', 'spring/new.png')").await;
+    world.approve_all();
+    disk.fill();
+    let before = world.files("prod");
+    let said = world.reconcile(&["spring"]).ends_with(1);
+    assert!(said.out.contains("FAILURE, nothing was changed"), "{}{}", said.out, said.err);
+    assert_eq!((world.files("prod"), world.pages().await.len()), (before, 0));
+    disk.make_room();
+    world.reconcile(&["spring"]).ends_with(0);
+    assert_eq!(world.files("prod"), world.selected("test"));
+    assert_eq!(world.pages().await.len(), 1);
+}
+
 const TEST_FILES: [(&str, &str); 4] = [
     ("spring/new.png", "new"),
     ("spring/deep/changed.png", "after"),
@@ -161,8 +226,7 @@ async fn folders_are_compared_approved_copied_and_taken_back() {
     let said = world.reconcile(&["spring"]).ends_with(0);
     assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
     let now = world.files("prod");
-    let of_test = world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
-    assert_eq!(now, of_test.collect());
+    assert_eq!(now, world.selected("test"));
     let kept = world.kept();
     assert_eq!(kept.len(), 2, "the trash: {kept:?}");
     assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{kept:?}");
@@ -275,9 +339,7 @@ async fn a_kill_anywhere_leaves_no_half_file_and_no_row_without_its_file() {
         }
         world.reconcile(&["spring"]).ends_with(0);
         world.reconcile(&["spring"]).ends_with(0);
-        let of_test =
-            world.files("test").into_iter().filter(|(path, _)| path.starts_with("spring/"));
-        assert_eq!(world.files("prod"), of_test.collect(), "{at}");
+        assert_eq!(world.files("prod"), world.selected("test"), "{at}");
         assert_eq!(world.pages().await.len(), 1, "{at}");
         let kept = world.kept();
         assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{at}: {kept:?}");
@@ -378,4 +440,99 @@ async fn folders_within_each_other_are_refused() {
     for told in ["`spring/deep` lies within `spring`", "`spring` is named twice"] {
         assert!(said.err.contains(told) || said.out.contains(told), "{}{}", said.out, said.err);
     }
+}
+
+#[tokio::test]
+async fn a_file_that_a_row_will_name_is_not_deleted_beside_it() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world.prod("INSERT INTO page VALUES (2, 'b', 'spring/same.png')").await;
+    world
+        .test("INSERT INTO page VALUES (1, 'a', 'spring/gone.png'), (2, 'b', 'spring/gone.png')")
+        .await;
+    let said = world.reconcile(&["plan", "spring"]).ends_with(0);
+    for row in ["page/1", "page/2"] {
+        let told = format!("{row} names it, and needs what the target has");
+        assert!(said.out.contains(&told), "{}", said.out);
+    }
+    world.reconcile(&["approve", "spring", "--new", "page/1"]).ends_with(0);
+    world.reconcile(&["approve", "spring", "--deleted", "gallery/spring/gone.png"]);
+    world.reconcile(&["spring"]);
+    assert_eq!(world.files("prod")["spring/gone.png"], "gone");
+}
+
+#[tokio::test]
+async fn an_undo_takes_back_what_was_done_and_cancels_what_was_not() {
+    for hand in [None, Some("somebody's")] {
+        let world = ended_after_the_commit().await;
+        let stage = world.media("prod").join(".reconcile/stage");
+        let run = fs::read_dir(stage).unwrap().next().unwrap().unwrap().file_name();
+        let run = run.into_string().unwrap();
+        if let Some(text) = hand {
+            world.write("prod", "spring/gone.png", text);
+        }
+        world.reconcile(&["undo", &run]).ends_with(0);
+        let said = world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
+        assert!(said.out.contains("Success"), "{}", said.out);
+        // Whoever comes later has nothing to finish.
+        world.reconcile(&["spring"]).ends_with(0);
+        let mut expected: BTreeMap<String, String> =
+            PROD_FILES.iter().map(|(path, text)| (path.to_string(), text.to_string())).collect();
+        if let Some(text) = hand {
+            expected.insert("spring/gone.png".into(), text.into());
+        }
+        assert_eq!(world.files("prod"), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_runs_left_is_finished_also_when_their_job_is_gone() {
+    let world = ended_after_the_commit().await;
+    fs::remove_file(world.path("manifests/spring.yaml")).unwrap();
+    let daemon = world.watch();
+    daemon.says("spring: its files are in place").await;
+    daemon.ends().await;
+    assert_eq!(world.files("prod"), world.selected("test"));
+}
+
+#[tokio::test]
+async fn another_gallery_than_the_runs_is_no_proof_of_anything() {
+    let world = ended_after_the_commit().await;
+    let operator = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    fs::create_dir(world.path("other")).unwrap();
+    fs::write(world.path("reconcile.yaml"), operator.replace("prod-media", "other")).unwrap();
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("is it the right one?"), "{}", said.out);
+    fs::write(world.path("reconcile.yaml"), operator).unwrap();
+    let daemon = world.watch();
+    daemon.says("spring: its files are in place").await;
+    daemon.ends().await;
+    assert_eq!(world.files("prod"), world.selected("test"));
+}
+
+#[tokio::test]
+async fn files_of_the_root_and_odd_names_are_approved_like_others() {
+    let odd = ["root.txt", "spring/b:c", "spring/a,b@c", "spring/ x 'y'", "spring/null"];
+    let files: Vec<_> = odd.iter().map(|path| (*path, "x")).collect();
+    let world = World::new(&files, &[]).await;
+    let text = fs::read_to_string(world.path("manifests/spring.yaml")).unwrap();
+    fs::write(world.path("manifests/spring.yaml"), text.replace("[spring]", "all")).unwrap();
+    world.reconcile(&["approve", "spring", "--new", "all"]).ends_with(0);
+    let said = world.reconcile(&["spring"]).ends_with(0);
+    assert!(said.out.contains("applied 5 files"), "{}", said.out);
+    assert_eq!(world.files("prod"), world.files("test"));
+    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    world.reconcile(&["undo", &run]).ends_with(0);
+    world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
+    assert_eq!(world.files("prod"), BTreeMap::new());
+}
+
+#[tokio::test]
+async fn a_file_that_is_a_folder_on_the_other_side_stays() {
+    let world = World::new(&[("spring/a/b", "x"), ("spring/new", "x")], &[("spring/a", "y")]).await;
+    let said = world.reconcile(&["plan", "spring"]).ends_with(0);
+    assert!(said.out.contains("spring/a is a file here, and a folder elsewhere"), "{}", said.out);
+    world.reconcile(&["approve", "spring", "--new", "all"]).ends_with(0);
+    world.reconcile(&["spring"]).ends_with(0);
+    let now = world.files("prod");
+    assert_eq!(now.into_keys().collect::<Vec<_>>(), ["spring/a", "spring/new"]);
 }

@@ -12,16 +12,20 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::ledger::{AppliedEntry, Ledger};
-use super::work::{self, FileWork};
+use super::work::{self, FileRow, FileWork};
 use super::{Error, Stage, Watch};
 use crate::config::Environment;
-use crate::database::Session;
+use crate::database::{self, Session};
 use crate::gallery::{self, Gallery, Place, Staged};
 use crate::manifest::sync_job::Direction;
 use crate::plan::file::{Content, FileChange, FilePath};
 
 /// Copies under way at a time.
 const AT_ONCE: usize = 8;
+/// As many files that couldn't be changed are named.
+const MOST_NAMED: usize = 5;
+/// After so many the others aren't tried.
+const MOST_FAILED: usize = 100;
 
 /// Where the contents of a run's files come from.
 pub enum Origin {
@@ -103,7 +107,7 @@ impl Files {
     pub async fn rehearse(&self, watch: &mut dyn Watch) -> Result<(), Error> {
         let all = self.written().count();
         watch.begin(Stage::Copying, all);
-        for (done, (_, path, after)) in self.written().enumerate() {
+        let read = self.written().map(|(_, path, after)| async move {
             let (origin, place) = self.origin_of(path);
             let mut bytes = origin.read(place).await?;
             let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
@@ -112,14 +116,30 @@ impl Files {
                 size += bytes.len() as u64;
                 hasher.update(&bytes);
             }
-            same(origin, path, Content { size, blake3: hasher.finalize().into() }, after)?;
-            watch.step(done + 1, all)?;
+            same(origin, path, Content { size, blake3: hasher.finalize().into() }, after)
+        });
+        let mut read = stream::iter(read).buffer_unordered(AT_ONCE);
+        let mut done = 0;
+        while let Some(read) = read.next().await {
+            read?;
+            done += 1;
+            watch.step(done, all)?;
         }
         Ok(())
     }
 
     /// Gives new files their names, at which nothing may stand.
+    ///
+    /// # Errors
+    /// Also where a copy is gone that is to replace a file: after the commit it would be too late.
     pub async fn place(&self) -> Result<(), Error> {
+        let staged = self.target.staged(&self.run).await?;
+        for (number, path, after) in self.written() {
+            if staged.get(&number) != Some(&after.size) {
+                let (gallery, path) = (self.target.name().to_owned(), path.to_string());
+                return Err(gallery::Error::Lost { gallery, path }.into());
+            }
+        }
         let all = self.changes.iter().enumerate();
         let new = all.filter(|(_, it)| it.before.is_none() && it.after.is_some());
         let new: Vec<_> = new.map(|(number, it)| (number, it.path.clone())).collect();
@@ -134,6 +154,26 @@ impl Files {
         let all = self.changes.iter().enumerate();
         let late = all.filter(|(_, it)| it.before.is_some());
         late.map(|(number, change)| FileWork { number, change: change.clone() })
+    }
+}
+
+/// Waits for a gallery while sessions stand in transactions, which their servers would end for idling. (A
+/// process that is stopped says nothing, so its transaction still ends.)
+pub async fn awake<T>(
+    sessions: &mut [&mut Session],
+    work: impl Future<Output = T>,
+) -> Result<T, database::Error> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done),
+            () = tokio::time::sleep(database::idle_limit() / 4) => {
+                for session in sessions.iter_mut() {
+                    session.now().await?;
+                }
+            }
+        }
     }
 }
 
@@ -175,37 +215,67 @@ pub async fn finish(
     environment: Environment,
 ) -> Result<Left, Error> {
     let mut reasons = Vec::new();
-    let mut waiting = BTreeSet::new();
     let ledger = Ledger::default();
     let mut ours: BTreeMap<String, bool> = BTreeMap::new();
-    for row in work::files_to_change(session).await? {
+    let mut rows = work::files_to_change(session).await?;
+    for row in &rows {
         if !ours.contains_key(&row.run) {
             // A copied database brings the work of the one it was copied from along.
             let known = ledger.run(session, &row.run).await?;
             let is_ours = known.is_some_and(|run| target_of(run.direction) == environment);
             ours.insert(row.run.clone(), is_ours);
         }
-        if !ours[&row.run] {
-            continue;
-        }
-        match change(target, &row.run, &row.work).await {
+    }
+    rows.retain(|row| ours[&row.run]);
+    let strange = strange_runs(target, &rows).await;
+    reasons.extend(
+        strange.iter().map(|run| {
+            format!("{} has no copies of run {run}; is it the right one?", target.name())
+        }),
+    );
+    rows.retain(|row| !strange.contains(&row.run));
+    let changes =
+        rows.iter().map(|row| async move { (row, change(target, &row.run, &row.work).await) });
+    let mut changes = stream::iter(changes).buffer_unordered(AT_ONCE);
+    let mut failed = 0;
+    while let Some((row, changed)) = changes.next().await {
+        match changed {
             Ok(()) => work::done(session, &[&row.key]).await?,
             Err(error) => {
-                reasons.push(error.to_string());
-                waiting.insert(row.run);
-                if matches!(error, gallery::Error::Server { .. }) {
-                    // The others would wait for it as long.
+                failed += 1;
+                if failed <= MOST_NAMED {
+                    reasons.push(error.to_string());
+                }
+                if failed > MOST_FAILED
+                    || matches!(error, gallery::Error::Server { passes: true, .. })
+                {
+                    // The others would fail alike, and wait for it as long.
                     break;
                 }
             }
         }
     }
-    let left = match reasons.is_empty() {
-        true => clear(session, target, &waiting).await,
-        false => Ok(()),
-    };
-    reasons.extend(left.err().map(|error| error.to_string()));
+    drop(changes);
+    let more = failed.saturating_sub(MOST_NAMED);
+    reasons.extend((more > 0).then(|| format!("and {more} more like these")));
+    if reasons.is_empty() {
+        reasons.extend(clear(session, target).await.err().map(|error| error.to_string()));
+    }
     Ok(if reasons.is_empty() { Left::Nothing } else { Left::Some(reasons) })
+}
+
+/// Runs with copies that aren't in this gallery: in another one nothing must be taken for done. What
+/// can't be asked is told by the changes themselves.
+async fn strange_runs(target: &dyn Gallery, rows: &[FileRow]) -> BTreeSet<String> {
+    let copied = rows.iter().filter(|row| row.work.change.after.is_some());
+    let mut runs: BTreeSet<String> = copied.map(|row| row.run.clone()).collect();
+    if !runs.is_empty() {
+        match target.left_behind().await {
+            Ok(there) => runs.retain(|run| !there.contains(run)),
+            Err(_) => runs.clear(),
+        }
+    }
+    runs
 }
 
 async fn change(target: &dyn Gallery, run: &str, work: &FileWork) -> gallery::Result<()> {
@@ -222,28 +292,21 @@ async fn change(target: &dyn Gallery, run: &str, work: &FileWork) -> gallery::Re
 }
 
 /// Clears what committed runs staged and have no use for any more.
-async fn clear(
-    session: &mut Session,
-    target: &dyn Gallery,
-    waiting: &BTreeSet<String>,
-) -> Result<(), Error> {
+async fn clear(session: &mut Session, target: &dyn Gallery) -> Result<(), Error> {
+    let mut committed = Vec::new();
     for run in target.left_behind().await? {
-        if !waiting.contains(&run) && Ledger::default().run(session, &run).await?.is_some() {
-            target.clear(&run).await?;
+        if Ledger::default().run(session, &run).await?.is_some() {
+            committed.push(run);
         }
     }
-    Ok(())
-}
-
-/// Takes back what runs placed or staged of which the ledger knows nothing.
-///
-/// # Assumptions
-/// No run is under way on this target: the caller holds the lease, or the fence.
-pub async fn sweep(session: &mut Session, target: &dyn Gallery) -> Result<(), Error> {
-    for run in target.left_behind().await? {
-        if Ledger::default().run(session, &run).await?.is_none() {
-            take_back(target, &run).await?;
-        }
+    if committed.is_empty() {
+        return Ok(());
+    }
+    // A run's rows of work come with its commit, so these are all that there will ever be.
+    let waiting = work::files_to_change(session).await?;
+    let waiting: BTreeSet<&str> = waiting.iter().map(|row| row.run.as_str()).collect();
+    for run in committed.iter().filter(|run| !waiting.contains(run.as_str())) {
+        target.clear(run).await?;
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ use placement::{Placed, place};
 pub use watch::{Stage, Watch};
 use write::write_groups;
 
+use crate::compare::files::paths_of as named_by;
 use crate::compare::model::{Model, Presence};
 use crate::compare::record::Record;
 use crate::compare::sides::Sides;
@@ -31,7 +32,7 @@ use crate::compare::{self, Entry, shown_key};
 use crate::database::{self, Session, Value};
 use crate::gallery;
 use crate::plan::change::{Answer, Class};
-use crate::plan::file::is_file;
+use crate::plan::file::{FilePath, is_file};
 
 /// Why a run was rolled back or never began. The target is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,11 @@ pub enum Error {
          everything was rolled back, and the next attempt is made under a later lease"
     )]
     Behind { ours: i64, seen: i64 },
+    /// Files of a run that failed, in a gallery that is away by now.
+    #[error(
+        "{why}; its copies couldn't be taken back ({left}): files that it placed, if any, and          .reconcile/stage/{run} of the gallery are left, and nothing refers to them"
+    )]
+    NotTakenBack { why: String, run: String, left: String },
     /// The person stopped the run.
     #[error("interrupted; everything was rolled back")]
     Interrupted,
@@ -251,7 +257,11 @@ pub async fn apply(
 /// New files first, then the rows that name them; without the rows none of the files stays.
 async fn commit(target: &mut Session, files: Option<&Files>) -> Result<(), Error> {
     let Some(files) = files else { return Ok(target.commit().await?) };
-    let error = match files.place().await {
+    let placed = match files::awake(&mut [&mut *target], files.place()).await {
+        Ok(placed) => placed,
+        Err(error) => Err(error.into()),
+    };
+    let error = match placed {
         Ok(()) => match target.commit().await {
             Ok(()) => return Ok(()),
             // It may have happened: whoever asks the ledger takes them back, or leaves them.
@@ -447,7 +457,10 @@ async fn record(
             }
         }
     }
-    work::supersede(target, &changed.map(|file| &file.path).collect()).await?;
+    let named = placed.iter().filter_map(|record| record.draft.source.as_ref());
+    let mut paths: BTreeSet<FilePath> = named.flat_map(|it| named_by(model, it)).collect();
+    paths.extend(changed.clone().map(|file| file.path.clone()));
+    work::supersede(target, &paths, facts.row.undo.as_deref()).await?;
     let late = files.iter().flat_map(|files| files.work());
     let work = work::new_rows(republish(model, placed, now), late);
     ledger.insert_work(target, &run.run, &work).await

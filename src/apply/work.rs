@@ -98,18 +98,20 @@ pub(super) fn new_rows(
     republish.chain(files).collect()
 }
 
-/// Forgets what earlier runs left to do about files that a run changes now.
+/// Forgets what earlier runs left to do about files that a run changes now, or that its records name as
+/// they are; and all that a run left which is undone.
 pub(super) async fn supersede(
     session: &mut Session,
-    paths: &BTreeSet<&FilePath>,
+    paths: &BTreeSet<FilePath>,
+    undone: Option<&str>,
 ) -> Result<(), Error> {
-    if paths.is_empty() {
+    if paths.is_empty() && undone.is_none() {
         return Ok(());
     }
     let earlier = files_to_change(session).await?;
     let old: Vec<&Key> = earlier
         .iter()
-        .filter(|row| paths.contains(&row.work.change.path))
+        .filter(|row| paths.contains(&row.work.change.path) || undone == Some(row.run.as_str()))
         .map(|row| &row.key)
         .collect();
     done(session, &old).await

@@ -320,10 +320,17 @@ pub(super) fn covered(model: &Model, draft: &Draft) -> Vec<Brought> {
 
 /// What carrying out a change brings: the files that its rows will name.
 pub(super) fn brought(model: &Model, draft: &Draft, wanted: &Wanted) -> Vec<Brought> {
-    let Some(source) = draft.source.as_ref().filter(|_| model.files.any_is_brought()) else {
+    if !model.files.any_is_brought() {
         return Vec::new();
-    };
+    }
+    let paths = written_paths(model, draft, wanted);
+    paths.iter().filter_map(|path| model.files.brought(path)).collect()
+}
+
+/// The files that a change's rows will name, of columns that it writes.
+fn written_paths(model: &Model, draft: &Draft, wanted: &Wanted) -> BTreeSet<FilePath> {
     let mut paths = BTreeSet::new();
+    let Some(source) = &draft.source else { return paths };
     for row in &wanted.rows {
         let node = &model.nodes[row.node];
         let texts = texts(model, &node.files, Side::Source, &source.rows[row.source].values);
@@ -332,7 +339,7 @@ pub(super) fn brought(model: &Model, draft: &Draft, wanted: &Wanted) -> Vec<Brou
         });
         paths.extend(written.filter_map(|(_, text)| FilePath::try_from(text).ok()));
     }
-    paths.iter().filter_map(|path| model.files.brought(path)).collect()
+    paths
 }
 
 /// The files that a draft's source names, as a plan shows them.

@@ -100,6 +100,10 @@ impl Passing {
         // What an earlier run of the job left.
         let followed = desk.follow_up(context, job.name(), now, watch).await?;
         report.left_out.extend(followed.iter().filter_map(Followed::pending));
+        if followed.is_empty() && report.files.is_none() {
+            let memory = desk.state.memory(job.name()).await?.memory;
+            report.left_out.extend(memory.files_left());
+        }
         Ok(report)
     }
 }

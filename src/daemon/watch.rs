@@ -476,6 +476,7 @@ impl Daemon {
             |problem| problem.one_line(),
         );
         let written = self.desk.invalid(context, name, &mut remembered, &why, now).await;
+        look.follow(&remembered, now);
         if taken(name, written)? == Some(Written::Anew) {
             look.news = Written::Anew;
         }
@@ -498,12 +499,22 @@ impl Daemon {
                 continue;
             }
             let written = self.desk.gone(context, &name, &mut remembered, now).await;
+            look.follow(&remembered, now);
             if taken(&name, written)? == Some(Written::Anew) {
                 look.news = Written::Anew;
             }
             self.say_once(&name, "its manifest was deleted".into());
         }
         Ok(())
+    }
+}
+
+impl Look {
+    /// What a run left that was only found out about now is seen to by the next look.
+    fn follow(&mut self, remembered: &Remembered, now: Timestamp) {
+        if let Some(at) = remembered.memory.follows_at() {
+            self.again = self.again.min(at.max(now));
+        }
     }
 }
 

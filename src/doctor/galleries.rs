@@ -15,13 +15,13 @@ use crate::config::gallery::BucketConfig;
 use crate::config::{Config, Environment, GalleryPlace};
 use crate::gallery::bucket::Bucket;
 use crate::gallery::bucket::wire::Limits;
+use crate::gallery::names::MEGABYTE;
 use crate::gallery::{self, Folders, Gallery, ROOT, Staged};
 use crate::manifest::Manifests;
 use crate::plan::render::words::count;
 
 /// With less room a run is likely to fail.
 const LITTLE_ROOM: u64 = 1_000_000_000;
-const MEGABYTE: u64 = 1_000_000;
 
 /// What is to be said of each that the operator's file names.
 pub async fn examine(

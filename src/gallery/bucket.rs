@@ -11,13 +11,15 @@ mod trouble;
 pub mod wire;
 mod write;
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use hyper::{HeaderMap, Method};
 use jiff::fmt::rfc2822;
 
 use super::folders::Folders;
-use super::names::{OWN, is_own, judged};
+use super::names::{OWN, is_own, judged, trash_of};
 use super::{Chunks, Error, Found, Gallery, Listing, Looked, Place, Result, Staged};
 use crate::config::gallery::BucketConfig;
 use crate::plan::file::{Content, FilePath};
@@ -78,17 +80,12 @@ impl Bucket {
         key.strip_prefix(&self.prefix).unwrap_or(key)
     }
 
-    fn staged(&self, run: &str) -> String {
+    fn staged_folder(&self, run: &str) -> String {
         self.key(&format!("{OWN}/stage/{run}/"))
     }
 
     fn trash(&self, run: &str, path: &FilePath) -> String {
-        let date: String = run.chars().take(8).collect();
-        let date = match (date.get(..4), date.get(4..6), date.get(6..)) {
-            (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
-            _ => date,
-        };
-        self.key(&format!("{OWN}/trash/{date}/{run}/{path}"))
+        self.key(&format!("{}/{path}", trash_of(run)))
     }
 
     fn changed(&self, path: &FilePath) -> Error {
@@ -300,6 +297,17 @@ impl Gallery for Bucket {
 
     fn clear<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<()>> {
         self.clear_stage(run).boxed()
+    }
+
+    fn staged<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<BTreeMap<usize, u64>>> {
+        async move {
+            let stage = self.staged_folder(run);
+            let found = listing::under(&self.wire, &stage, Depth::Below).await?;
+            let number = |key: &str| key.strip_prefix(&stage)?.parse().ok();
+            let objects = found.objects.iter();
+            Ok(objects.filter_map(|it| Some((number(&it.key)?, it.size))).collect())
+        }
+        .boxed()
     }
 
     fn left_behind(&self) -> BoxFuture<'_, Result<Vec<String>>> {

@@ -1,9 +1,7 @@
 //! Which folders of a gallery are meant, and which of them a file lies in.
 
+pub use crate::manifest::paths::ROOT;
 use crate::plan::file::FilePath;
-
-/// The folder of the files that lie directly in the root.
-pub const ROOT: &str = ".";
 
 /// Folders with all that lies below them.
 #[derive(Debug, Clone, PartialEq, Eq)]

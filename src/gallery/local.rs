@@ -11,6 +11,7 @@ mod replace;
 mod stage;
 mod walk;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -344,6 +345,11 @@ impl Gallery for Local {
             let last = [place::COPIED, place::JOURNAL];
             stage::clear(root, &run, &last).map_err(inner.failed(&run))
         })
+    }
+
+    fn staged<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<BTreeMap<usize, u64>>> {
+        let run = run.to_owned();
+        self.blocking(move |inner| stage::sizes(&inner.root()?, &run).map_err(inner.failed(&run)))
     }
 
     fn left_behind(&self) -> BoxFuture<'_, Result<Vec<String>>> {

@@ -14,6 +14,8 @@ pub mod names;
 mod open;
 pub mod plan;
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -43,9 +45,25 @@ pub enum Error {
          `environments` in the operator's file"
     )]
     Shared,
+    /// Something removed the copy of a file before the run could use it.
+    #[error(
+        "{gallery}: the staged copy of {path} is gone, or isn't whole; the run has to begin again"
+    )]
+    Lost { gallery: String, path: String },
     /// The server of a bucket.
     #[error("{gallery}: {message}")]
     Server { gallery: String, message: String, passes: bool },
+}
+
+impl Error {
+    /// The same may go well later. What is taken stays so until somebody looks.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Changed { .. } | Self::Lost { .. } | Self::File { .. } => true,
+            Self::Server { passes, .. } => *passes,
+            Self::Taken { .. } | Self::NoFolder { .. } | Self::Shared => false,
+        }
+    }
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -170,6 +188,9 @@ pub trait Gallery: Send + Sync {
 
     /// Brings a run's staged copies to the disk.
     fn sync<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// The sizes of a run's staged copies, by their numbers.
+    fn staged<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<BTreeMap<usize, u64>>>;
 
     /// Gives staged copies of a run their names, at which nothing may stand. Durable on return.
     ///

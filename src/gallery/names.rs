@@ -30,6 +30,15 @@ pub fn is_draft(name: &str) -> bool {
     name.strip_prefix(OWN).is_some_and(|rest| rest.starts_with('-'))
 }
 
+/// The folder of what a run took away, by the day on which the run began: `.reconcile/trash/DAY/RUN`.
+pub fn trash_of(run: &str) -> String {
+    let day = match run.get(..8).filter(|day| day.bytes().all(|digit| digit.is_ascii_digit())) {
+        Some(day) => format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]),
+        None => "undated".to_owned(),
+    };
+    format!("{OWN}/trash/{day}/{run}")
+}
+
 /// A file's path, where the file may be copied.
 pub fn judged(path: &str, size: u64, most_bytes: u64) -> Result<FilePath, Refused> {
     let refused = |reason: String| Refused { path: path.to_owned(), reason };

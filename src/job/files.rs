@@ -6,11 +6,9 @@
 use super::open::{environments, session};
 use super::publishing::Came;
 use super::{Context, Error};
-use crate::apply::Term;
 use crate::apply::files::{self, Left};
-use crate::apply::ledger::Ledger;
 use crate::config::Environment;
-use crate::database::{Access, Session};
+use crate::database::Access;
 use crate::gallery;
 use crate::manifest::sync_job::Direction;
 
@@ -67,30 +65,4 @@ async fn finish_on(context: &Context<'_>, target: Environment) -> Result<Left, E
     let left = files::finish(&mut session, &*gallery, target).await;
     session.close().await?;
     Ok(left?)
-}
-
-/// Takes back what runs left that never committed. The fence is held meanwhile, so that none of them can
-/// commit afterwards.
-///
-/// # Assumptions
-/// No other run is under way on this target: the caller holds the lease.
-pub(super) async fn sweep(
-    session: &mut Session,
-    gallery: &dyn gallery::Gallery,
-    term: Option<&Term>,
-) -> Result<(), Error> {
-    if gallery.left_behind().await?.is_empty() {
-        return Ok(());
-    }
-    session.begin().await?;
-    Ledger::default().raise_fence(session, term).await?;
-    let swept = files::sweep(session, gallery).await;
-    match swept {
-        Ok(()) => Ok(session.commit().await?),
-        Err(error) => {
-            // The first error is the one to tell.
-            let _ = session.rollback().await;
-            Err(error.into())
-        }
-    }
 }

@@ -172,10 +172,12 @@ impl JobGalleries {
     ) -> gallery::Result<BTreeMap<FilePath, [Held; 2]>> {
         let mut found = self.galleries.held(paths).await?;
         let Some(Undone { run, images }) = &self.undone else { return Ok(found) };
-        for (path, [source, _]) in &mut found {
+        for (path, [source, now]) in &mut found {
             if let Some(image) = images.get(path) {
                 *source = match image.before {
                     None => Held::Nothing,
+                    // It wasn't replaced or deleted yet.
+                    Some(before) if *now == Held::File(before) => Held::File(before),
                     Some(before) => in_trash(&*self.galleries.target, run, path, before).await,
                 };
             }
@@ -306,7 +308,7 @@ fn content(held: &Held) -> Result<Option<Content>, &str> {
 fn taken(held: &[&Holder]) -> Option<Conflict> {
     let keeps = held.iter().filter(|holder| holder.fate == Fate::Keeps);
     let details: Vec<String> = keeps
-        .map(|holder| format!("{} of the target names it, and needs it as it is", holder.row))
+        .map(|holder| format!("{} names it, and needs what the target has", holder.row))
         .collect();
     (!details.is_empty()).then(|| conflict(ConflictKind::FileTaken, details))
 }

@@ -19,6 +19,7 @@ use super::report::{Outcome, Refusal, RefusalKind, Report};
 use super::{Context, Error, publishing, space};
 use crate::apply::files::Files;
 use crate::apply::ledger::{Ledger, RunRow};
+use crate::apply::work::files_to_change;
 use crate::apply::{self, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 use crate::compare::Comparison;
 use crate::config::Environment;
@@ -348,15 +349,14 @@ fn is_passing(error: &Error) -> bool {
         Error::State(_)
         | Error::Full(_)
         | Error::ClocksApart(_)
-        | Error::Gallery(_)
         | Error::Apply(
             ApplyError::Interrupted
-            | ApplyError::Gallery(_)
             | ApplyError::NoLedger { .. }
             | ApplyError::LedgerVersion { .. }
             | ApplyError::Overtaken
             | ApplyError::Behind { .. },
         ) => true,
+        Error::Gallery(error) | Error::Apply(ApplyError::Gallery(error)) => error.is_passing(),
         error => error.database().is_some_and(database::Error::is_passing),
     }
 }
@@ -420,14 +420,31 @@ impl Applying<'_> {
             Ok(_) => true,
             Err(error) => !leaves_doubt(error),
         };
-        if let Some(files) = files.filter(|_| !self.job.spec.dry_run && is_over(&result)) {
-            // What can't be cleared away now is cleared before the next run.
-            let _ = apply::files::take_back(&*files.target, &files.run).await;
+        let Some(files) = files.filter(|_| !self.job.spec.dry_run && is_over(&result)) else {
+            return result;
+        };
+        // Of a run that didn't come to its end nothing stays.
+        match apply::files::take_back(&*files.target, &files.run).await {
+            Ok(()) => result,
+            Err(left) => Err(self.not_taken_back(result, &files.run, &left)),
         }
-        result
     }
 
-    /// Copies the files beside the target's, once nothing of earlier runs is left there. A test import
+    fn not_taken_back(
+        &self,
+        result: Result<Attempt, Error>,
+        run: &str,
+        left: &ApplyError,
+    ) -> Error {
+        let why = match result {
+            Err(error) => error.to_string(),
+            Ok(_) => "nothing was written".to_owned(),
+        };
+        let (run, left) = (run.to_owned(), left.to_string());
+        ApplyError::NotTakenBack { why, run, left }.into()
+    }
+
+    /// Copies the files beside the target's, once what earlier runs left to do is done. A test import
     /// reads them and writes nothing.
     async fn copied(
         &self,
@@ -435,23 +452,27 @@ impl Applying<'_> {
         facts: &RunFacts,
         watch: &mut dyn Watch,
     ) -> Result<Option<Files>, Error> {
-        let Some(galleries) = opened.galleries.as_ref().filter(|_| !self.files.changes.is_empty())
-        else {
-            return Ok(None);
-        };
+        let Some(galleries) = &opened.galleries else { return Ok(None) };
         let (target, origin) = (galleries.target(), galleries.origin());
-        let session = &mut opened.sides.target;
-        if !self.job.spec.dry_run {
-            let environment = environments(opened.direction).1;
-            files::sweep(session, &*target, facts.term.as_ref()).await?;
-            // What of it still can't be done is told by whoever began it.
-            apply::files::finish(session, &*target, environment).await?;
+        let (environment, sides) = (environments(opened.direction).1, &mut opened.sides);
+        let is_undo = self.job.spec.undo.is_some();
+        if !self.job.spec.dry_run
+            && !is_undo
+            && !files_to_change(&mut sides.target).await?.is_empty()
+        {
+            // What of it still can't be done is told by whoever began it. An undo takes it back instead.
+            let finishing = apply::files::finish(&mut sides.target, &*target, environment);
+            apply::files::awake(&mut [&mut sides.source], finishing).await??;
+        }
+        if self.files.changes.is_empty() {
+            return Ok(None);
         }
         let ChosenFiles { changes, approved } = self.files.clone();
         let files = Files { target, origin, run: facts.row.run.clone(), changes, approved };
+        let mut sessions = [&mut sides.source, &mut sides.target];
         match self.job.spec.dry_run {
-            true => files.rehearse(watch).await?,
-            false => files.stage(watch).await?,
+            true => apply::files::awake(&mut sessions, files.rehearse(watch)).await??,
+            false => apply::files::awake(&mut sessions, files.stage(watch)).await??,
         }
         Ok(Some(files))
     }

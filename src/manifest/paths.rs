@@ -1,5 +1,7 @@
 //! Paths below a gallery's root, judged by their text alone.
 
+/// The folder of the files that lie directly in the gallery's root.
+pub const ROOT: &str = ".";
 /// The most bytes of a path; longer ones can't be created everywhere.
 const MOST_BYTES: usize = 1024;
 /// The most bytes of one of its parts.

@@ -5,7 +5,7 @@
 
 use super::approval::{Approval, Approvals};
 use super::fields::{At, Fields, Problems, list_of, map_of};
-use super::paths::bad_path;
+use super::paths::{ROOT, bad_path};
 use super::problem::Problem;
 use super::scalars::{boolean, id_text, name, text, whole_number, word};
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
@@ -132,7 +132,7 @@ fn approved(
     if let Content::Map(entries) = &at.node.content {
         for entry in entries {
             if let Some(folder) = entry.key.text.strip_prefix("gallery/")
-                && let Some(reason) = bad_path(folder)
+                && let Some(reason) = bad_path(folder).filter(|_| folder != ROOT)
             {
                 let message = format!("`{}` is no gallery folder: {reason}", entry.key.text);
                 problems.push(Problem::error("bad-folder", message).at(entry.key.span));
@@ -143,11 +143,15 @@ fn approved(
 }
 
 fn approvals(at: &At<'_>, problems: &mut Problems) -> Option<Approvals> {
-    let is_gallery = at.path.starts_with("spec.approved.gallery/");
+    let folder = at.path.strip_prefix("spec.approved.gallery/");
+    let below = |id: &str| match folder.filter(|folder| *folder != ROOT) {
+        Some(folder) => format!("{folder}/{id}"),
+        None => id.to_owned(),
+    };
     let entry = |at: &At<'_>, problems: &mut Problems| {
         let entry = approval(at, problems)?;
-        if let (true, Approval::Id(path) | Approval::Pinned { id: path, .. }) = (is_gallery, &entry)
-            && let Some(reason) = bad_path(path)
+        if let (Some(_), Approval::Id(id) | Approval::Pinned { id, .. }) = (folder, &entry)
+            && let Some(reason) = bad_path(&below(id))
         {
             let message = format!("`{}` is no file of a gallery: {reason}", at.path);
             problems.push(at.error("bad-path", message));
@@ -184,7 +188,7 @@ fn approval(at: &At<'_>, problems: &mut Problems) -> Option<Approval> {
 
 fn folder(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let value = text(at, problems)?;
-    if let Some(reason) = bad_path(&value).filter(|_| value != ".") {
+    if let Some(reason) = bad_path(&value).filter(|_| value != ROOT) {
         let message = format!("`{}`{} is no gallery folder: {reason}", at.path, at.quoted());
         problems
             .push(at.error("bad-folder", message).help("name it as seen from the gallery's root"));

@@ -29,11 +29,6 @@ impl FilePath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The folder it lies in; none: the root.
-    pub fn folder(&self) -> Option<&str> {
-        self.0.rsplit_once('/').map(|(folder, _)| folder)
-    }
 }
 
 impl TryFrom<String> for FilePath {

@@ -267,6 +267,13 @@ impl Memory {
         self.publishes_at().into_iter().chain(files).min()
     }
 
+    /// Why files aren't as the runs left them, for people.
+    pub fn files_left(&self) -> Option<String> {
+        let trouble = self.files.values().find_map(|filed| filed.trouble.as_ref())?;
+        let Trouble { error, again, .. } = trouble;
+        Some(format!("not all files are replaced and deleted yet: {error}; tried again at {again}"))
+    }
+
     pub fn add_run(&mut self, run: RunLine) {
         self.runs.insert(0, run);
         self.runs.truncate(MOST_RUNS);

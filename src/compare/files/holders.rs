@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{paths_of, texts};
+use super::{paths_of, texts, written_paths};
 use crate::compare::checks::Choice;
 use crate::compare::draft::Draft;
 use crate::compare::model::{FileHolder, Model, NamedFiles, Side};
@@ -57,6 +57,14 @@ pub async fn holders(
     for holding in holding(sides, model, paths).await? {
         let fate = deeds.fate(&holding);
         found.push(Holder { row: holding.name(), path: holding.path, fate });
+    }
+    for (entry, choice) in entries.iter().filter_map(|it| Some((it, it.choices.first()?))) {
+        // What the target has and the source hasn't, or not another one, is needed as it is.
+        let named = written_paths(model, &entry.draft, &choice.wanted);
+        let brought = |path: &FilePath| choice.files.iter().any(|file| file.path == *path);
+        for path in named.into_iter().filter(|it| paths.contains(it) && !brought(it)) {
+            found.push(Holder { path, row: name(model, &entry.draft), fate: Fate::Keeps });
+        }
     }
     for draft in conflicts.into_iter().map(|(_, entry)| &entry.draft) {
         let named = draft.source.iter().flat_map(|record| paths_of(model, record));

@@ -1,5 +1,7 @@
 //! Which columns hold paths of files, and which tables of the target name any.
 
+use std::collections::BTreeMap;
+
 use super::references::Sayings;
 use super::{Builder, Column, Refusal, Written, columns};
 use crate::compare::model::{FileHolder, NamedFiles, Test};
@@ -77,8 +79,14 @@ impl Builder<'_> {
                 at.ok_or_else(|| format!("the target has no {}.{name}", written.table))
             };
             let rules = written.files.iter();
-            let files: Vec<NamedFiles> =
-                rules.filter_map(|rule| self.named_files(written, rule, position).ok()).collect();
+            let files: Vec<NamedFiles> = rules
+                .filter_map(|rule| {
+                    // A test of a column that isn't there would keep nobody's file.
+                    let anywhere = FileRule { when: BTreeMap::new(), ..rule.clone() };
+                    let named = self.named_files(written, rule, position);
+                    named.or_else(|_| self.named_files(written, &anywhere, position)).ok()
+                })
+                .collect();
             if !files.is_empty() {
                 let known = self.id_of(written.table).unwrap_or_default();
                 let holder = FileHolder { table: table.clone(), key: known, read, files };

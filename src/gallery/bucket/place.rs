@@ -31,7 +31,7 @@ impl Bucket {
     /// The server understands `If-None-Match`, which is tried on the journal.
     pub(super) async fn place_all(&self, run: &str, new: &[(usize, FilePath)]) -> Result<()> {
         self.write_journal(run, new).await?;
-        let staged = under(&self.wire, &self.staged(run), Depth::Below).await?.objects;
+        let staged = under(&self.wire, &self.staged_folder(run), Depth::Below).await?.objects;
         let sizes: HashMap<String, u64> = staged.into_iter().map(|it| (it.key, it.size)).collect();
         let sizes = &sizes;
         let has_failed = AtomicBool::new(false);
@@ -131,7 +131,13 @@ impl Bucket {
         before: &Content,
     ) -> Result<()> {
         let key = self.key(path.as_str());
-        let Some((seen, content)) = self.holds(&key).await? else { return Ok(()) };
+        let Some((seen, content)) = self.holds(&key).await? else {
+            // Gone, or written just now.
+            return match self.head(&key).await? {
+                None => Ok(()),
+                Some(_) => Err(self.taken(path)),
+            };
+        };
         if content != *before
             || self.keep(&key, &seen, &self.trash(run, path)).await? == Done::Refused
         {
@@ -153,7 +159,7 @@ impl Bucket {
 
     /// The journal goes last: without it nothing can be taken back.
     pub(super) async fn clear_stage(&self, run: &str) -> Result<()> {
-        let found = under(&self.wire, &self.staged(run), Depth::Below).await?;
+        let found = under(&self.wire, &self.staged_folder(run), Depth::Below).await?;
         let journal = self.journal_key(run);
         let mut keys: Vec<String> = found.objects.into_iter().map(|object| object.key).collect();
         let has_journal = keys.contains(&journal);
@@ -169,11 +175,11 @@ impl Bucket {
     }
 
     fn staged_key(&self, at: Staged<'_>) -> String {
-        format!("{}{}", self.staged(at.run), at.number)
+        format!("{}{}", self.staged_folder(at.run), at.number)
     }
 
     fn journal_key(&self, run: &str) -> String {
-        format!("{}{JOURNAL}", self.staged(run))
+        format!("{}{JOURNAL}", self.staged_folder(run))
     }
 
     /// What is about to be placed, beside what was.

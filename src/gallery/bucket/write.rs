@@ -81,7 +81,7 @@ impl Bucket {
         at: Staged<'_>,
         mut bytes: Chunks<'_>,
     ) -> Result<Content> {
-        let key = format!("{}{}", self.staged(at.run), at.number);
+        let key = format!("{}{}", self.staged_folder(at.run), at.number);
         let (mut hasher, mut size) = (blake3::Hasher::new(), 0_u64);
         let mut part = BytesMut::new();
         let mut upload: Option<Upload> = None;

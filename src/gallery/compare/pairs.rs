@@ -3,7 +3,7 @@
 //! Answers for a path that is refused on either side, or lies below one, being in no pair.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::gallery::names::{alike_reason, folded};
 use crate::gallery::{Found, Listing, Refused};
@@ -38,6 +38,9 @@ impl<'l> Pairs<'l> {
         let mut pairs = merged(&source.files, &target.files);
         let mut refused = [source.refused.clone(), target.refused.clone()];
         for (refused, more) in refused.iter_mut().zip(alike(&pairs)) {
+            refused.extend(more);
+        }
+        for (refused, more) in refused.iter_mut().zip(in_the_way(&pairs)) {
             refused.extend(more);
         }
         let paths: BTreeSet<&str> = refused.iter().flatten().map(|it| it.path.as_str()).collect();
@@ -84,6 +87,30 @@ fn alike(pairs: &[Pair<'_>]) -> [Vec<Refused>; 2] {
     };
     let both = forms.into_values().filter_map(|[source, target]| source.zip(target));
     both.map(|(source, target)| (refused(source, target), refused(target, source))).unzip().into()
+}
+
+/// Files whose path is a folder on the other side, or on the same one in a bucket: no folder holds both.
+fn in_the_way(pairs: &[Pair<'_>]) -> [Vec<Refused>; 2] {
+    let files: HashSet<&str> = pairs.iter().filter_map(|it| Some(it.path()?.as_str())).collect();
+    let mut blocked: BTreeSet<&str> = BTreeSet::new();
+    let mut last = "";
+    for path in pairs.iter().filter_map(|it| Some(it.path()?.as_str())) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if folder != last {
+            let ends = folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
+            blocked.extend(ends.map(|end| &folder[..end]).filter(|outer| files.contains(outer)));
+            last = folder;
+        }
+    }
+    let of_side = |side: fn(&Pair<'_>) -> bool| {
+        let blocked = pairs.iter().filter(|pair| side(pair)).filter_map(|pair| {
+            let path = pair.path()?.as_str();
+            let reason = "is a file here, and a folder elsewhere".to_owned();
+            blocked.contains(path).then(|| Refused { path: path.to_owned(), reason })
+        });
+        blocked.collect()
+    };
+    [of_side(|pair| pair.source.is_some()), of_side(|pair| pair.target.is_some())]
 }
 
 /// Whether a path is refused, or lies below one that is.
@@ -133,6 +160,15 @@ mod tests {
         let (pairs, refused) = shown(&source, &target);
         assert_eq!(pairs, ["+a", "=b", "-c", "=f/x", "-submarine"]);
         assert_eq!(refused, ["k", "sub", "g"]);
+    }
+
+    #[test]
+    fn a_file_that_is_a_folder_on_the_other_side_stays() {
+        let source = listing(&["a", "b/c/d", "x"], &[]);
+        let target = listing(&["a/b/c", "b/c", "b/e", "x"], &[]);
+        let (pairs, refused) = shown(&source, &target);
+        assert_eq!(pairs, ["-b/e", "=x"]);
+        assert_eq!(refused, ["a", "b/c"]);
     }
 
     #[test]

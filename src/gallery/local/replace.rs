@@ -13,6 +13,9 @@ use super::stage::trash_of;
 use super::walk::{size, written};
 use crate::plan::file::{Content, FilePath};
 
+/// What a file is called in the trash until all of it is there; no file of a gallery has such a name.
+const KEEPING: &str = ".reconcile-keeping";
+
 /// Why a file wasn't changed.
 pub enum Failed {
     Taken,
@@ -61,21 +64,27 @@ pub fn replace(
     }
     let lost = || io::Error::new(io::ErrorKind::NotFound, "the staged copy is gone");
     let (stage, copy) = (stage.ok_or_else(lost)?, number.to_string());
-    keep(root, &folder, name, change)?;
+    keep(root, &folder, name, (change, &old))?;
     stage.dress(&copy, &old)?;
-    if !is_same(&folder, name, &old)? {
-        return Err(Failed::Taken);
-    }
+    unchanged(&folder, name, &old)?;
     match stage.rename(&copy, &folder, name) {
         Err(error) if cannot_link(&error) => {
             let draft = draft_of(change.run, number);
             copied(stage, &copy, &folder, &draft)?;
             folder.dress(&draft, &old)?;
+            unchanged(&folder, name, &old)?;
             folder.rename(&draft, &folder, name)?;
         }
         renamed => renamed?,
     }
     Ok(folder.sync()?)
+}
+
+fn unchanged(folder: &Folder, name: &str, old: &Stat) -> Result<(), Failed> {
+    match is_same(folder, name, old)? {
+        true => Ok(()),
+        false => Err(Failed::Taken),
+    }
 }
 
 /// # Flow
@@ -90,14 +99,15 @@ pub fn discard(root: &Folder, change: &Change<'_>) -> Result<(), Failed> {
         folder => folder?,
     };
     let Some((held, old)) = held(&folder, name)? else { return Ok(folder.sync()?) };
-    if held != *change.before || !is_same(&folder, name, &old)? {
+    if held != *change.before {
         return Err(Failed::Taken);
     }
     let trash = root.made(&trash_of(change.run, around), For::Us)?;
+    unchanged(&folder, name, &old)?;
     match folder.rename(name, &trash, name) {
         Err(error) if cannot_link(&error) => {
-            copied(&folder, name, &trash, name)?;
-            trash.sync()?;
+            keep(root, &folder, name, (change, &old))?;
+            unchanged(&folder, name, &old)?;
             folder.remove(name)?;
         }
         renamed => renamed.and_then(|()| trash.sync())?,
@@ -127,12 +137,32 @@ fn is_same(folder: &Folder, name: &str, old: &Stat) -> io::Result<bool> {
 }
 
 /// Gives a file a second name in the trash, or a copy.
-fn keep(root: &Folder, folder: &Folder, name: &str, change: &Change<'_>) -> io::Result<()> {
+///
+/// # Guarantees
+/// What the trash holds of it already stays, also where another process does the same just now: what
+/// is in the trash under the file's name is always what the file held before.
+fn keep(
+    root: &Folder,
+    folder: &Folder,
+    name: &str,
+    (change, old): (&Change<'_>, &Stat),
+) -> Result<(), Failed> {
     let trash = root.made(&trash_of(change.run, parted(change.path).0), For::Us)?;
-    trash.remove_if_there(name)?;
-    match folder.link(name, &trash, name) {
-        Err(error) if cannot_link(&error) => drop(copied(folder, name, &trash, name)?),
-        linked => linked?,
+    if held(&trash, name)?.is_some_and(|(content, _)| content == *change.before) {
+        return Ok(trash.sync()?);
     }
-    trash.sync()
+    trash.remove_if_there(KEEPING)?;
+    let is_it = match folder.link(name, &trash, KEEPING) {
+        Err(error) if cannot_link(&error) => {
+            copied(folder, name, &trash, KEEPING)?;
+            held(&trash, KEEPING)?.is_some_and(|(content, _)| content == *change.before)
+        }
+        linked => linked.and_then(|()| is_same(&trash, KEEPING, old))?,
+    };
+    if !is_it {
+        trash.remove_if_there(KEEPING)?;
+        return Err(Failed::Taken);
+    }
+    trash.rename(KEEPING, &trash, name)?;
+    Ok(trash.sync()?)
 }

@@ -3,13 +3,15 @@
 //! Answers for where the tool's own files are, and for a copy being on the disk before anybody relies on
 //! it: once for all of a run, which costs less than once for each.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 
 use bytes::Bytes;
 
 use super::folder::{Folder, For, is_absent};
-use crate::gallery::names::OWN;
+use super::walk::size;
+use crate::gallery::names::{self, OWN};
 use crate::plan::file::Content;
 
 /// The folder of a run's copies, made if it isn't there.
@@ -27,12 +29,8 @@ pub fn stage_if_there(root: &Folder, run: &str) -> io::Result<Option<Folder>> {
 
 /// The folder below the root that keeps what a run took away from there, by its path.
 pub fn trash_of(run: &str, folder: &str) -> String {
-    let day = match run.get(..8).filter(|day| day.bytes().all(|digit| digit.is_ascii_digit())) {
-        Some(day) => format!("{}-{}-{}", &day[..4], &day[4..6], &day[6..]),
-        None => "undated".to_owned(),
-    };
     let slash = if folder.is_empty() { "" } else { "/" };
-    format!("{OWN}/trash/{day}/{run}{slash}{folder}")
+    format!("{}{slash}{folder}", names::trash_of(run))
 }
 
 /// A copy that is being written.
@@ -59,6 +57,18 @@ impl Copying {
     pub fn content(&self) -> Content {
         Content { size: self.size, blake3: self.hasher.finalize().into() }
     }
+}
+
+/// The sizes of a run's copies, by their numbers.
+pub fn sizes(root: &Folder, run: &str) -> io::Result<BTreeMap<usize, u64>> {
+    let mut sizes = BTreeMap::new();
+    let Some(stage) = stage_if_there(root, run)? else { return Ok(sizes) };
+    for name in names(&stage)? {
+        if let (Ok(number), Some(stat)) = (name.parse(), stage.stat(name.as_str())?) {
+            sizes.insert(number, size(&stat));
+        }
+    }
+    Ok(sizes)
 }
 
 /// Runs that have a folder of copies.
