@@ -31,13 +31,15 @@ use bulk::{Load, Order};
 pub use connection::{Address, Limits};
 use connection::{Connection, Patience};
 pub use health::{Facts, Index};
-use place::{Filled, Place, REBUILDING};
+use place::{Filled, Fit, Place, REBUILDING};
 use reply::Verdict;
 
 /// What stands behind a name is looked at this often at least.
 pub const SEEN: Duration = Duration::from_secs(1);
 /// The longest key a server takes.
 const LONGEST_KEY: usize = 512;
+/// An index that is made anew just now is looked at this often.
+const LOOKS: usize = 5;
 
 /// A session with one server.
 #[derive(Debug)]
@@ -204,6 +206,21 @@ impl Elastic {
         place::places(&self.connection, &[name.to_owned()]).await
     }
 
+    /// Has an index know fields, also the one that is being filled in its place.
+    async fn fit(&self, name: &String, fields: &[Field]) -> Result<Fit> {
+        let found = place::places(&self.connection, std::slice::from_ref(name)).await?;
+        let Some(place) = found.get(name) else {
+            self.made(name, fields).await?;
+            return Ok(Fit::Knows);
+        };
+        for name in [Some(&place.name), place.rebuilding.as_ref()].into_iter().flatten() {
+            if place::fit(&self.connection, name, fields).await? == Fit::Gone {
+                return Ok(Fit::Gone);
+            }
+        }
+        Ok(Fit::Knows)
+    }
+
     async fn declared(&mut self, index: &str, fields: &[Field]) -> Result<()> {
         if self.declared.get(index).is_some_and(|known| known == fields) {
             return Ok(());
@@ -213,14 +230,13 @@ impl Elastic {
         if place::refusal_of_name(&name).is_some() {
             return Ok(());
         }
-        let found = place::places(&self.connection, std::slice::from_ref(&name)).await?;
-        match found.get(&name) {
-            Some(place) => {
-                for name in [Some(&place.name), place.rebuilding.as_ref()].into_iter().flatten() {
-                    place::fit(&self.connection, name, fields).await?;
-                }
+        let mut looks = 1;
+        while self.fit(&name, fields).await? == Fit::Gone {
+            looks += 1;
+            if looks > LOOKS {
+                let error = format!("index {name} is being made anew again and again; try again");
+                return Err(self.connection.error(error, true));
             }
-            None => drop(self.made(&name, fields).await?),
         }
         self.declared.insert(index.to_owned(), fields.to_vec());
         self.places.remove(index);

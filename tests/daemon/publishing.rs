@@ -86,20 +86,32 @@ async fn what_waits_in_queues_is_delivered_also_when_its_job_is_gone() {
     fs::create_dir(world.path("state/PROD/search.db")).unwrap();
     let daemon = world.watch();
     condition(&world, &["status: \"False\"", "reason: Retrying"]).await;
-    let said = world.reconcile(&["queue", "list", "--format", "json"]).ends_with(0);
-    let list: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    let of = |name: &str| {
-        let queues = list["queues"].as_array().unwrap();
-        queues.iter().find(|it| it["queue"] == name).unwrap()["ready"].clone()
+    // While it is tried again the message is handed out.
+    let json = |arguments: &[&str]| {
+        let said = world.reconcile(&[arguments, &["--format", "json"]].concat()).ends_with(0);
+        serde_json::from_str::<serde_json::Value>(&said.out).unwrap()
     };
-    assert_eq!((of("sync.page"), of("sync.page.search")), (0.into(), 1.into()), "{list}");
-    let said = world.reconcile(&["status"]).ends_with(0);
-    let waiting = "queues of PROD: 1 message waits, 0 handed out, 0 failed\n";
-    assert!(said.out.ends_with(waiting), "{}", said.out);
-    let said = world.reconcile(&["status", "--format", "json"]).ends_with(0);
-    let status: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    let depth = &status["queues"][0]["queues"][2];
-    assert_eq!((&depth["queue"], &depth["ready"]), (&"sync.page.search".into(), &1.into()));
+    eventually("the queue's list says what waits", || {
+        let list = json(&["queue", "list"]);
+        let queues = list["queues"].as_array().unwrap();
+        let of = |name: &str| {
+            queues.iter().find(|it| it["queue"] == name).unwrap()["ready"].as_u64().unwrap()
+        };
+        ((of("sync.page"), of("sync.page.search")) == (0, 1)).then_some(())
+    })
+    .await;
+    eventually("the status says what waits", || {
+        let said = world.reconcile(&["status"]).ends_with(0);
+        let waiting = "queues of PROD: 1 message waits, 0 handed out, 0 failed\n";
+        said.out.ends_with(waiting).then_some(())
+    })
+    .await;
+    let status = eventually("the status for programs says what waits", || {
+        let status = json(&["status"]);
+        let depth = &status["queues"][0]["queues"][2];
+        (depth["queue"] == "sync.page.search" && depth["ready"] == 1).then_some(status)
+    })
+    .await;
     let conditions = status["jobs"][0]["conditions"].as_array().unwrap();
     let published = conditions.iter().find(|it| it["type"] == "Published").unwrap();
     assert_eq!(published["status"], "False", "{status}");

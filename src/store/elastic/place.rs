@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::super::{Field, Result};
-use super::connection::{Cause, Connection};
+use super::connection::{Cause, Connection, Said};
 use super::mapping;
 use crate::effect::{self, Kind};
 use crate::escape::{url, visible};
@@ -146,11 +146,23 @@ fn is_there_already(cause: &Cause) -> bool {
         || reason.contains("has more than one write index")
 }
 
+/// What came of making an index know fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    Knows,
+    /// It isn't there any more, or not under this name: an index was just made anew.
+    Gone,
+}
+
 /// Has an index, or whatever is behind an alias, know these fields. Indexes of ours that know one as
 /// something else are an error; those of others are used as they are.
-pub async fn fit(connection: &Connection, name: &str, fields: &[Field]) -> Result<()> {
+pub async fn fit(connection: &Connection, name: &str, fields: &[Field]) -> Result<Fit> {
     let path = format!("/{}/_mapping", url(name));
-    let found: BTreeMap<String, Json> = connection.read((Method::Get, path.as_str()), None).await?;
+    let Some(found) = unless_gone(connection, (Method::Get, path.as_str()), None).await? else {
+        return Ok(Fit::Gone);
+    };
+    let found: BTreeMap<String, Json> =
+        serde_json::from_slice(&found).map_err(|error| connection.error(error, false))?;
     for (index, found) in &found {
         let known = mapping::Known::read(&found["mappings"]);
         if known.is_ours {
@@ -174,9 +186,26 @@ pub async fn fit(connection: &Connection, name: &str, fields: &[Field]) -> Resul
         effect::before(Kind::Store, "mapping")
             .map_err(|error| connection.of(said, &error.to_string(), true))?;
         let body = json!({ "properties": mapping::properties(missing) });
-        connection.get(said, Some(Bytes::from(body.to_string()))).await?;
+        let body = Some(Bytes::from(body.to_string()));
+        if unless_gone(connection, said, body).await?.is_none() {
+            return Ok(Fit::Gone);
+        }
     }
-    Ok(())
+    Ok(Fit::Knows)
+}
+
+/// The answer, unless what was asked for isn't there.
+async fn unless_gone(
+    connection: &Connection,
+    said: Said<'_>,
+    body: Option<Bytes>,
+) -> Result<Option<Bytes>> {
+    let reply = connection.ask(said, body).await?;
+    match reply.status {
+        404 => Ok(None),
+        _ if reply.is_fine() => Ok(Some(reply.body)),
+        _ => Err(connection.refused(said, &reply)),
+    }
 }
 
 #[cfg(test)]
