@@ -398,6 +398,16 @@ struct Applying<'a> {
     decision: &'a Decision,
 }
 
+/// What went wrong, and what is left in the gallery because of it.
+fn not_taken_back(result: Result<Attempt, Error>, run: &str, left: &ApplyError) -> Error {
+    let why = match result {
+        Err(error) => error.to_string(),
+        Ok(_) => "nothing was written".to_owned(),
+    };
+    let (run, left) = (run.to_owned(), left.to_string());
+    ApplyError::NotTakenBack { why, run, left }.into()
+}
+
 impl Applying<'_> {
     async fn run(
         &self,
@@ -426,22 +436,8 @@ impl Applying<'_> {
         // Of a run that didn't come to its end nothing stays.
         match apply::files::take_back(&*files.target, &files.run).await {
             Ok(()) => result,
-            Err(left) => Err(self.not_taken_back(result, &files.run, &left)),
+            Err(left) => Err(not_taken_back(result, &files.run, &left)),
         }
-    }
-
-    fn not_taken_back(
-        &self,
-        result: Result<Attempt, Error>,
-        run: &str,
-        left: &ApplyError,
-    ) -> Error {
-        let why = match result {
-            Err(error) => error.to_string(),
-            Ok(_) => "nothing was written".to_owned(),
-        };
-        let (run, left) = (run.to_owned(), left.to_string());
-        ApplyError::NotTakenBack { why, run, left }.into()
     }
 
     /// Copies the files beside the target's, once what earlier runs left to do is done. A test import
