@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::manifest::fields::{At, Problems};
 use crate::manifest::problem::{self, Problem, Source, Span};
+use crate::manifest::sync_job::Direction;
 use crate::manifest::{secrets, source, tree, words};
 
 pub use discover::{Discovery, discover};
@@ -61,6 +62,14 @@ impl Environment {
 impl fmt::Display for Environment {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(self.as_str())
+    }
+}
+
+/// Source and target of a direction.
+pub fn environments(direction: Direction) -> (Environment, Environment) {
+    match direction {
+        Direction::TestToProd => (Environment::Test, Environment::Prod),
+        Direction::ProdToTest => (Environment::Prod, Environment::Test),
     }
 }
 

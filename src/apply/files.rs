@@ -14,10 +14,9 @@ use futures_util::stream;
 use super::ledger::{AppliedEntry, Ledger};
 use super::work::{self, FileRow, FileWork};
 use super::{Error, Stage, Watch};
-use crate::config::Environment;
+use crate::config::{Environment, environments};
 use crate::database::{self, Session};
 use crate::gallery::{self, Gallery, Place, Staged};
-use crate::manifest::sync_job::Direction;
 use crate::plan::file::{Content, FileChange, FilePath};
 
 /// Copies under way at a time.
@@ -77,7 +76,7 @@ impl Files {
     pub async fn stage(&self, watch: &mut dyn Watch) -> Result<(), Error> {
         let staged = self.stage_all(watch).await;
         if staged.is_err() {
-            // The first error is the one to tell; the next run clears what this one can't.
+            // The first error is the one to tell. Copies that stay below `.reconcile/stage` are read by nobody.
             let _ = self.target.clear(&self.run).await;
         }
         staged
@@ -93,13 +92,7 @@ impl Files {
             let copied = self.target.stage(at, bytes).await?;
             same(origin, path, copied, after)
         });
-        let mut copies = stream::iter(copies).buffer_unordered(AT_ONCE);
-        let mut done = 0;
-        while let Some(copied) = copies.next().await {
-            copied?;
-            done += 1;
-            watch.step(done, all)?;
-        }
+        several(copies, all, watch).await?;
         Ok(self.target.sync(&self.run).await?)
     }
 
@@ -118,14 +111,7 @@ impl Files {
             }
             same(origin, path, Content { size, blake3: hasher.finalize().into() }, after)
         });
-        let mut read = stream::iter(read).buffer_unordered(AT_ONCE);
-        let mut done = 0;
-        while let Some(read) = read.next().await {
-            read?;
-            done += 1;
-            watch.step(done, all)?;
-        }
-        Ok(())
+        several(read, all, watch).await
     }
 
     /// Gives new files their names, at which nothing may stand.
@@ -155,6 +141,22 @@ impl Files {
         let late = all.filter(|(_, it)| it.before.is_some());
         late.map(|(number, change)| FileWork { number, change: change.clone() })
     }
+}
+
+/// Does several steps of a stage at once, of so many in all.
+async fn several(
+    steps: impl Iterator<Item = impl Future<Output = Result<(), Error>>>,
+    all: usize,
+    watch: &mut dyn Watch,
+) -> Result<(), Error> {
+    let mut steps = stream::iter(steps).buffer_unordered(AT_ONCE);
+    let mut done = 0;
+    while let Some(step) = steps.next().await {
+        step?;
+        done += 1;
+        watch.step(done, all)?;
+    }
+    Ok(())
 }
 
 /// Waits for a gallery while sessions stand in transactions, which their servers would end for idling. (A
@@ -222,7 +224,7 @@ pub async fn finish(
         if !ours.contains_key(&row.run) {
             // A copied database brings the work of the one it was copied from along.
             let known = ledger.run(session, &row.run).await?;
-            let is_ours = known.is_some_and(|run| target_of(run.direction) == environment);
+            let is_ours = known.is_some_and(|run| environments(run.direction).1 == environment);
             ours.insert(row.run.clone(), is_ours);
         }
     }
@@ -309,11 +311,4 @@ async fn clear(session: &mut Session, target: &dyn Gallery) -> Result<(), Error>
         target.clear(run).await?;
     }
     Ok(())
-}
-
-fn target_of(direction: Direction) -> Environment {
-    match direction {
-        Direction::TestToProd => Environment::Prod,
-        Direction::ProdToTest => Environment::Test,
-    }
 }

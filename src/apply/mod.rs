@@ -270,7 +270,8 @@ async fn commit(target: &mut Session, files: Option<&Files>) -> Result<(), Error
         },
         Err(error) => error,
     };
-    // What can't be undone now is taken back before the next run.
+    // Names are free again for the next attempt; after the last one whoever staged the copies takes all
+    // of it back, and tells what can't be.
     let _ = target.rollback().await;
     let _ = files.target.take_back(&files.run).await;
     Err(error)

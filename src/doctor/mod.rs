@@ -152,7 +152,7 @@ fn needs(manifests: &Manifests) -> Needs {
         }
     }
     let directions = manifests.jobs.values().filter_map(|job| job.spec.direction);
-    needs.targets = directions.map(|to| crate::job::open::environments(to).1).collect();
+    needs.targets = directions.map(|to| crate::config::environments(to).1).collect();
     needs
 }
 

@@ -3,11 +3,11 @@
 //! Answers for nothing being lost on the way: what is to be done stands in the ledger until it is done. A
 //! run that committed has succeeded, whatever becomes of this; the daemon tries until it is done.
 
-use super::open::{environments, session};
+use super::open::session;
 use super::publishing::Came;
 use super::{Context, Error};
 use crate::apply::files::{self, Left};
-use crate::config::Environment;
+use crate::config::{Environment, environments};
 use crate::database::Access;
 use crate::gallery;
 use crate::manifest::sync_job::Direction;

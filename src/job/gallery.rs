@@ -10,12 +10,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
-use super::open::environments;
 use super::{Context, Error};
 use crate::apply::files::Origin;
 use crate::compare::files::{Contents, Fate, Held, Holder, Unread};
 use crate::compare::fingerprint::PinKey;
-use crate::config::Environment;
+use crate::config::{Environment, environments};
 use crate::gallery::compare::{Compared, Difference, Galleries};
 use crate::gallery::hashes::Hashes;
 use crate::gallery::{self, Folders, Gallery, Place};

@@ -21,7 +21,7 @@ use crate::compare::scan::Candidates;
 use crate::compare::sides::Sides;
 use crate::compare::through::settle;
 use crate::compare::{Comparison, Scope, compare};
-use crate::config::Environment;
+use crate::config::{Environment, environments};
 use crate::database::{Access, Session, begin_both, same_database};
 use crate::gallery::compare::Facts;
 use crate::manifest::SyncJob;
@@ -338,14 +338,6 @@ impl Opened {
 
     pub fn target_environment(&self) -> Environment {
         environments(self.direction).1
-    }
-}
-
-/// Source and target of a direction.
-pub fn environments(direction: Direction) -> (Environment, Environment) {
-    match direction {
-        Direction::TestToProd => (Environment::Test, Environment::Prod),
-        Direction::ProdToTest => (Environment::Prod, Environment::Test),
     }
 }
 

@@ -9,12 +9,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::open::environments;
 use super::report::Report;
 use super::{Context, files};
 use crate::apply::ledger::RunRow;
 use crate::apply::{Stage, Watch};
-use crate::config::Environment;
+use crate::config::{Environment, environments};
 use crate::manifest::SyncJob;
 use crate::manifest::module::OwnedSpec;
 use crate::manifest::sync_job::Direction;

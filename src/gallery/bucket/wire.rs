@@ -107,7 +107,6 @@ impl Reply {
 
 /// The bytes of an object as they come.
 pub struct Body {
-    pub headers: HeaderMap,
     pub bytes: BoxStream<'static, std::result::Result<Bytes, String>>,
 }
 
@@ -181,9 +180,11 @@ impl Wire {
         loop {
             let failed = match self.once(ask).await {
                 Ok(answer) if answer.status().is_success() => {
-                    let (parts, body) = answer.into_parts();
-                    let bytes = body.bytes_stream().map(|it| it.map_err(|error| told(&error)));
-                    return Ok(Some(Body { headers: parts.headers, bytes: bytes.boxed() }));
+                    let bytes = answer
+                        .into_body()
+                        .bytes_stream()
+                        .map(|it| it.map_err(|error| told(&error)));
+                    return Ok(Some(Body { bytes: bytes.boxed() }));
                 }
                 Ok(answer) => {
                     let reply = whole(answer).await;
