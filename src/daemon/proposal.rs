@@ -128,8 +128,7 @@ impl<'a> Proposal<'a> {
         };
         let (schedule, dry_run) = (wish.schedule.clone(), wish.dry_run);
         let spec = SyncJobSpec { approved, schedule, dry_run, ..job.spec.clone() };
-        let proposal =
-            Self { config, git, job, base, chosen, plan, spec, suspended: None, now };
+        let proposal = Self { config, git, job, base, chosen, plan, spec, suspended: None, now };
         proposal.would_run()?;
         proposal.is_timely()?;
         Ok(proposal)
@@ -202,14 +201,13 @@ impl<'a> Proposal<'a> {
         let edited = self.edited(&mirror).await?;
         let edit =
             git::Edit { base: &self.base, path: &self.job.origin.path, text: edited.as_str() };
-        let committer =
-            Identity { name: "reconcile".into(), email: self.config.own_address() };
+        let committer = Identity { name: "reconcile".into(), email: self.config.own_address() };
         let commit_words =
             Words { message: words::message(&self, by), author: author(by), committer };
         let commit = mirror.draft(&edit, &commit_words).await?;
         self.check(&mirror, &commit).await?;
         let unsigned = mirror.first_unsigned(Some(&self.base), &commit).await?;
-        let proposed = mirror.propose(commit, &self.names()).await?;
+        let proposed = mirror.propose(commit, &self.names()).await.map_err(Refused::of_push)?;
         let url = self.git.url.expose();
         let pull_request = forge::pull_request(url, &proposed.branch, &self.git.branch);
         Ok(Scheduled {

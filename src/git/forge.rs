@@ -65,7 +65,8 @@ fn place(remote: &str) -> Option<Place> {
         Some(("ssh", rest)) => {
             let (host, path) = rest.split_once('/')?;
             // The port is that of ssh.
-            let end = host.rfind(':').filter(|at| host[*at + 1..].bytes().all(|it| it.is_ascii_digit()));
+            let end =
+                host.rfind(':').filter(|at| host[*at + 1..].bytes().all(|it| it.is_ascii_digit()));
             ("https", &host[..end.unwrap_or(host.len())], path)
         }
         Some(_) => return None,

@@ -40,7 +40,9 @@ impl Repository {
     /// The bytes of a file of a commit; nothing where it isn't an ordinary file there.
     pub async fn file(&self, commit: &Commit, path: &Path) -> Result<Option<Vec<u8>>, Error> {
         match self.entry(commit, path).await? {
-            Some(entry) => Ok(Some(self.git.call(["cat-file", "blob", &entry.object]).bytes().await?)),
+            Some(entry) => {
+                Ok(Some(self.git.call(["cat-file", "blob", &entry.object]).bytes().await?))
+            }
             None => Ok(None),
         }
     }
@@ -80,7 +82,7 @@ impl Mirror {
     ///
     /// # Guarantees
     /// No branch that is on the remote is touched, whatever its name. After an error no branch was made,
-    /// except after [`Error::TimeLimit`], when nobody knows.
+    /// except after [`Error::TimeLimit`] and a connection that broke off, when nobody knows.
     ///
     /// # Errors
     /// [`Error::Rejected`] when the remote refuses, or each name is taken; else as [`Mirror::fetch`].

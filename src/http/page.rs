@@ -16,12 +16,13 @@ use crate::escape::{harmless, html};
 /// Where the style sheet is.
 pub const STYLE: &str = "/style.css";
 const SHEET: &str = include_str!("pages/style.css");
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     ("frame.html", include_str!("pages/frame.html")),
     ("jobs.html", include_str!("pages/jobs.html")),
     ("job.html", include_str!("pages/job.html")),
     ("messages.html", include_str!("pages/messages.html")),
     ("cancel.html", include_str!("pages/cancel.html")),
+    ("scheduled.html", include_str!("pages/scheduled.html")),
     ("sign-in.html", include_str!("pages/sign-in.html")),
 ];
 

@@ -177,9 +177,8 @@ fn verify(before: &[Node], edited: &str, job: &str, edit: &Edit) -> Option<()> {
     let others = edit.others();
     let mut keys: Vec<&str> = others.iter().map(|(key, _)| *key).collect();
     keys.push("approved");
-    let same = others_same
-        && entries_same(old, new, &["spec"])
-        && entries_same(old_spec, new_spec, &keys);
+    let same =
+        others_same && entries_same(old, new, &["spec"]) && entries_same(old_spec, new_spec, &keys);
     let says = others.iter().all(|(key, wanted)| match (new_spec.get(key), wanted) {
         (Some(node), Some(wanted)) => holds(node, wanted),
         (node, wanted) => node.is_none() && wanted.is_none(),
@@ -194,8 +193,7 @@ fn verify(before: &[Node], edited: &str, job: &str, edit: &Edit) -> Option<()> {
 /// All entries but some are the same, in the same order.
 fn entries_same(old: &Node, new: &Node, but: &[&str]) -> bool {
     let is_left = |entry: &&Entry| !entry.key.text().is_some_and(|key| but.contains(&key));
-    let rest =
-        |node: &Node| -> Vec<_> { node.entries().iter().filter(is_left).cloned().collect() };
+    let rest = |node: &Node| -> Vec<_> { node.entries().iter().filter(is_left).cloned().collect() };
     let (old, new) = (rest(old), rest(new));
     old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| old.says_the_same(new))
 }

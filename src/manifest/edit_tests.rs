@@ -474,18 +474,58 @@ fn at(at: &str) -> Option<Time> {
     Some(Time::At { at: at.into(), time_zone: "Europe/Warsaw".into() })
 }
 
-fn scheduled(text: &str, time: Option<Time>, dry_run: Option<bool>, request: Option<u64>) -> String {
+fn scheduled(
+    text: &str,
+    time: Option<Time>,
+    dry_run: Option<bool>,
+    request: Option<u64>,
+) -> String {
     let approved = pages(&["41@9f2ac1d05b7e3a10"]);
     edit_spec(text, "spring", Edit { approved, time, dry_run, request }).unwrap()
 }
 
 #[test]
 fn when_it_runs_stands_before_what_is_approved() {
-    let text = job("  # who hears of it\n  notify: [jo@shop.example]  # Jo\n\n  # reviewed\n  approved: {}\n# the end\n");
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(true), Some(2)), @"");
+    let text = job(
+        "  # who hears of it\n  notify: [jo@shop.example]  # Jo\n\n  # reviewed\n  approved: {}\n# the end\n",
+    );
+    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(true), Some(2)), @r#"
+    kind: SyncJob
+    metadata: {name: spring}
+    spec:
+      mode: all   # everything
+      # who hears of it
+      notify: [jo@shop.example]  # Jo
+      schedule:
+        at: "2026-12-01T02:00"
+        timeZone: "Europe/Warsaw"
+      dryRun: true
+      request: 2
+
+      # reviewed
+      approved:
+        cms_page:
+          new:
+            - "41@9f2ac1d05b7e3a10"
+    # the end
+    "#);
     // Without approvals before, behind everything.
     let text = job("  notify: []");
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(false), None), @"");
+    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(false), None), @r#"
+    kind: SyncJob
+    metadata: {name: spring}
+    spec:
+      mode: all   # everything
+      notify: []
+      schedule:
+        at: "2026-12-01T02:00"
+        timeZone: "Europe/Warsaw"
+      dryRun: false
+      approved:
+        cms_page:
+          new:
+            - "41@9f2ac1d05b7e3a10"
+    "#);
 }
 
 #[test]

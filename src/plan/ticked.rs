@@ -95,7 +95,8 @@ fn approvals(
         } else {
             let (good, bad): (Vec<&Change>, Vec<&Change>) =
                 changes.into_iter().partition(|change| is_writable(change));
-            let unwritable = bad.into_iter().map(|it| Refusal::Unwritable { heading, name: name(it) });
+            let unwritable =
+                bad.into_iter().map(|it| Refusal::Unwritable { heading, name: name(it) });
             refused.extend(unwritable);
             good.into_iter().map(pin).collect()
         };

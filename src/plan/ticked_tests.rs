@@ -33,8 +33,12 @@ fn refusals(plan: &Plan, entries: &[(&str, Heading, &str)]) -> Vec<String> {
 fn ids_become_pins_in_the_plans_order() {
     let mut needy = change(Class::New, "page", "42");
     needy.depends_on = vec!["page/41".into(), "banner/1".into()];
-    let changes =
-        vec![reused("9"), change(Class::New, "page", "41"), needy, change(Class::New, "banner", "1")];
+    let changes = vec![
+        reused("9"),
+        change(Class::New, "page", "41"),
+        needy,
+        change(Class::New, "banner", "1"),
+    ];
     let plan = plan(changes);
     let wanted = [
         ("page", Heading::New, "42"),
@@ -52,7 +56,8 @@ fn ids_become_pins_in_the_plans_order() {
 
 #[test]
 fn what_the_plan_does_not_offer_is_refused() {
-    let plan = plan(vec![reused("9"), change(Class::New, "page", "41"), change(Class::New, "f", "all")]);
+    let plan =
+        plan(vec![reused("9"), change(Class::New, "page", "41"), change(Class::New, "f", "all")]);
     for (entries, why) in [
         (&[("page", Heading::New, "77")][..], "the plan holds no page/77"),
         (&[("page", Heading::Modified, "41")], "page/41 is new: use --new"),

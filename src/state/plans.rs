@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::{Error, at, make};
 use crate::config::Config;
@@ -43,6 +44,11 @@ pub fn kept_plans(config: &Config, job: &str, named: &BTreeSet<String>) -> BTree
 /// The plan of a job that was shown last, where this version can read it.
 pub fn latest_plan(config: &Config, job: &str) -> Option<Plan> {
     read(&plans(config, job).join(LATEST))
+}
+
+/// When that plan was written: another one has another time.
+pub fn latest_plan_written(config: &Config, job: &str) -> Option<SystemTime> {
+    std::fs::metadata(plans(config, job).join(LATEST)).ok()?.modified().ok()
 }
 
 fn read(path: &Path) -> Option<Plan> {

@@ -73,7 +73,7 @@ pub enum Refused {
     Busy,
     /// Whether the branch was made is known to the remote alone.
     #[error(
-        "the repository didn't answer in time: {0}. Look at its branches before trying again: one named \
+        "the repository gave no answer: {0}. Look at its branches before trying again: one named \
          `reconcile/…` of this minute may be there, and is as good as another"
     )]
     Unknown(git::Error),
@@ -87,13 +87,23 @@ impl From<git::Error> for Refused {
     fn from(error: git::Error) -> Self {
         match error {
             git::Error::InUse { .. } => Self::Busy,
-            git::Error::TimeLimit { .. } => Self::Unknown(error),
             error => Self::Git(error),
         }
     }
 }
 
 impl Refused {
+    /// Of a push: an answer that didn't come says nothing of what was done.
+    pub(super) fn of_push(error: git::Error) -> Self {
+        match &error {
+            git::Error::TimeLimit { .. } => Self::Unknown(error),
+            git::Error::Unreachable { said, .. } if said.contains("hung up") => {
+                Self::Unknown(error)
+            }
+            _ => error.into(),
+        }
+    }
+
     /// What belongs to it, line by line.
     pub fn lines(&self) -> Vec<String> {
         match self {
