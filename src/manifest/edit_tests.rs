@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::edit::{Edit, Time, approved_block, edit as edit_spec, read_approved, set_approved};
+use super::edit::{approved_block, read_approved, set_approved};
 use super::heading::Heading;
 use super::sync_job::Approvals;
 use crate::put::put;
 
-type Approved = BTreeMap<String, Approvals>;
+pub type Approved = BTreeMap<String, Approvals>;
 
 /// `table heading entry` triples as approvals.
 fn approved(entries: &[(&str, Heading, &str)]) -> Approved {
@@ -21,7 +21,7 @@ fn approved(entries: &[(&str, Heading, &str)]) -> Approved {
     approved
 }
 
-fn pages(new: &[&str]) -> Approved {
+pub fn pages(new: &[&str]) -> Approved {
     approved(&new.iter().map(|id| ("cms_page", Heading::New, *id)).collect::<Vec<_>>())
 }
 
@@ -31,7 +31,7 @@ fn edit(text: &str, wanted: &Approved) -> String {
     edited
 }
 
-fn job(rest: &str) -> String {
+pub fn job(rest: &str) -> String {
     format!("kind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  mode: all   # everything\n{rest}")
 }
 
@@ -309,10 +309,10 @@ fn hostile_ids_come_back_as_they_were() {
 }
 
 /// One way to lay out approvals, chosen by random numbers.
-struct Layout {
-    text: String,
-    noise: Vec<u8>,
-    comments: usize,
+pub struct Layout {
+    pub text: String,
+    pub noise: Vec<u8>,
+    pub comments: usize,
 }
 
 impl Layout {
@@ -380,7 +380,7 @@ impl Layout {
         }
     }
 
-    fn approved(&mut self, approved: &Approved) {
+    pub fn approved(&mut self, approved: &Approved) {
         if approved.is_empty() && self.pick(2) == 0 {
             return;
         }
@@ -410,7 +410,7 @@ impl Layout {
     }
 }
 
-fn any_approved() -> impl Strategy<Value = Approved> {
+pub fn any_approved() -> impl Strategy<Value = Approved> {
     let entry = (0..9u8, prop::bool::ANY, prop::bool::ANY).prop_map(|(id, pinned, old)| {
         let pin = if old { "0000000000000000" } else { "9f2ac1d05b7e3a10" };
         if pinned { format!("{id}@{pin}") } else { format!("id-{id}") }
@@ -468,119 +468,4 @@ proptest! {
         prop_assert_eq!(set_approved(&text, "spring", &before).unwrap(), text, "no change, no edit");
         prop_assert_eq!(&set_approved(&edited, "spring", &wanted).unwrap(), &edited, "twice is once");
     }
-}
-
-fn at(at: &str) -> Option<Time> {
-    Some(Time::At { at: at.into(), time_zone: "Europe/Warsaw".into() })
-}
-
-fn scheduled(
-    text: &str,
-    time: Option<Time>,
-    dry_run: Option<bool>,
-    request: Option<u64>,
-) -> String {
-    let approved = pages(&["41@9f2ac1d05b7e3a10"]);
-    edit_spec(text, "spring", Edit { approved, time, dry_run, request }).unwrap()
-}
-
-#[test]
-fn when_it_runs_stands_before_what_is_approved() {
-    let text = job(
-        "  # who hears of it\n  notify: [jo@shop.example]  # Jo\n\n  # reviewed\n  approved: {}\n# the end\n",
-    );
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(true), Some(2)), @r#"
-    kind: SyncJob
-    metadata: {name: spring}
-    spec:
-      mode: all   # everything
-      # who hears of it
-      notify: [jo@shop.example]  # Jo
-      schedule:
-        at: "2026-12-01T02:00"
-        timeZone: "Europe/Warsaw"
-      dryRun: true
-      request: 2
-
-      # reviewed
-      approved:
-        cms_page:
-          new:
-            - "41@9f2ac1d05b7e3a10"
-    # the end
-    "#);
-    // Without approvals before, behind everything.
-    let text = job("  notify: []");
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(false), None), @r#"
-    kind: SyncJob
-    metadata: {name: spring}
-    spec:
-      mode: all   # everything
-      notify: []
-      schedule:
-        at: "2026-12-01T02:00"
-        timeZone: "Europe/Warsaw"
-      dryRun: false
-      approved:
-        cms_page:
-          new:
-            - "41@9f2ac1d05b7e3a10"
-    "#);
-}
-
-#[test]
-fn another_time_takes_the_place_of_the_old_one() {
-    for (before, after) in [
-        (
-            "  schedule:   # at night\n    # Jo is awake\n    at: 2026-11-01T02:00  # local\n    timeZone: Europe/Warsaw\n  dryRun: true # first\n",
-            "  schedule:   # at night\n    # Jo is awake\n    at: \"2026-12-01T02:00\"  # local\n    timeZone: Europe/Warsaw\n  dryRun: false # first\n",
-        ),
-        (
-            "  schedule: {at: \"2026-11-01T02:00\", timeZone: UTC}  # at night\n  dryRun: \n",
-            "  schedule: {at: \"2026-12-01T02:00\", timeZone: \"Europe/Warsaw\"}  # at night\n  dryRun: false \n",
-        ),
-        (
-            "  dryRun: ~\n  schedule: ~ # soon\n",
-            "  dryRun: false\n  schedule: # soon\n    at: \"2026-12-01T02:00\"\n    timeZone: \"Europe/Warsaw\"\n",
-        ),
-    ] {
-        let edited = scheduled(&job(before), at("2026-12-01T02:00"), Some(false), None);
-        let (head, _) = edited.split_once("  approved:").unwrap();
-        assert_eq!(head, job(after));
-        // And taken out.
-        let without = scheduled(&edited, Some(Time::AsSoonAsApproved), None, None);
-        assert!(!without.contains("schedule") && without.contains("dryRun: false"), "{without}");
-    }
-}
-
-#[test]
-fn a_key_goes_from_between_braces_as_well() {
-    let spec = |inner: &str| {
-        format!(
-            "{{\"kind\": \"SyncJob\", \"metadata\": {{\"name\": \"spring\"}}, \"spec\": {{{inner}}}}}\n"
-        )
-    };
-    let schedule = "\"schedule\": {\"at\": \"2026-11-01T02:00\", \"timeZone\": \"UTC\"}";
-    let approved = "\"approved\": {\"cms_page\": {\"new\": [\"41@9f2ac1d05b7e3a10\"]}}";
-    for (before, after) in [
-        (format!("{schedule}, \"mode\": \"all\""), format!("\"mode\": \"all\", {approved}")),
-        (format!("\"mode\": \"all\", {schedule}"), format!("\"mode\": \"all\", {approved}")),
-    ] {
-        let soon = Some(Time::AsSoonAsApproved);
-        assert_eq!(scheduled(&spec(&before), soon, None, None), spec(&after));
-    }
-    let both = scheduled(&spec("\"mode\": \"all\""), at("2026-12-01T02:00"), Some(true), Some(3));
-    let json: serde_json::Value = serde_json::from_str(&both).unwrap();
-    assert_eq!(json["spec"]["schedule"]["timeZone"], "Europe/Warsaw");
-    assert_eq!(json["spec"]["dryRun"], true);
-    assert_eq!(json["spec"]["request"], 3);
-}
-
-#[test]
-fn a_time_that_cannot_be_edited_is_shown_instead() {
-    let text = job("  schedule: {at: \"2026-11-01T02:00\", # night\n    timeZone: UTC, x: 1}\n");
-    let edit = Edit { time: at("2026-12-01T02:00"), dry_run: Some(true), ..Edit::default() };
-    let error = edit_spec(&text, "spring", edit).unwrap_err().to_string();
-    assert!(error.contains("by hand:\nschedule:\n  at: \"2026-12-01T02:00\"\n"), "{error}");
-    assert!(error.contains("dryRun: true\napproved: {}"), "{error}");
 }
