@@ -36,7 +36,7 @@ pub use refused::Refused;
 
 /// Somebody waits for the answer: for the clone while the daemon fetches, and for the remote.
 const PATIENCE: Duration = Duration::from_secs(10);
-const REMOTE_TIME_LIMIT: Duration = Duration::from_secs(25);
+const REMOTE_TIME_LIMIT: Duration = Duration::from_secs(20);
 /// Requests of a job that are over, one after another, with the same approvals.
 const MOST_REQUESTS: u64 = 1_000;
 
@@ -127,7 +127,7 @@ impl<'a> Proposal<'a> {
             false => chosen.approved.clone(),
         };
         let (schedule, dry_run) = (wish.schedule.clone(), wish.dry_run);
-        let spec = SyncJobSpec { approved, schedule, dry_run, ..job.spec.clone() };
+        let spec = SyncJobSpec { schedule, dry_run, approved, ..job.spec.clone() };
         let proposal = Self { config, git, job, base, chosen, plan, spec, suspended: None, now };
         proposal.would_run()?;
         proposal.is_timely()?;

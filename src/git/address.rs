@@ -116,5 +116,9 @@ mod tests {
         // What the user's settings put in its place isn't known here, but looks the same.
         assert_eq!(redacted("'https://x:CANARY@h/a'", &[]), "'https://h/a'");
         assert!(secrets("ssh://git@h.example/a").is_empty());
+        // A server's own words name the branch in a query, and are no less without secrets.
+        let said = "visit https://x:CANARY@h.example/new?branch=a&t=CANARY-2 as jo@x";
+        let shown = without_secrets(said, &secrets(url));
+        assert_eq!(shown, "visit https://h.example/new?branch=a&t=… as …");
     }
 }

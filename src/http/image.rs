@@ -74,8 +74,11 @@ pub struct Images {
     room: Semaphore,
     /// Whoever reads a plan is waited for.
     named: tokio::sync::Mutex<Vec<Arc<Named>>>,
-    galleries: Mutex<Vec<(Arc<Config>, Environment, Arc<dyn Gallery>)>>,
+    galleries: Mutex<Vec<Opened>>,
 }
+
+/// The gallery of an operator's file.
+type Opened = (Arc<Config>, Environment, Arc<dyn Gallery>);
 
 /// The files that a plan names.
 struct Named {
@@ -159,16 +162,15 @@ fn found(manifests: &Manifests, named: &Named, side: Side, path: FilePath) -> Fo
 /// The whole of a file, unless it is too large. One that isn't there, or is refused, is nothing.
 async fn read(gallery: &dyn Gallery, found: &Found) -> Result<Vec<u8>, Failed> {
     let Found { path, trash, .. } = found;
-    let place = match trash {
-        Some(run) => Place::Trash { run, path },
-        None => {
-            let looked = gallery.look(std::slice::from_ref(path)).await?;
-            match looked.first().and_then(Looked::file) {
-                None => return Err(Failed::NotThere),
-                Some(file) if file.size > LARGEST => return Err(Failed::TooLarge),
-                Some(_) => Place::File(path),
-            }
+    let place = if let Some(run) = trash {
+        Place::Trash { run, path }
+    } else {
+        let looked = gallery.look(std::slice::from_ref(path)).await?;
+        let file = looked.first().and_then(Looked::file).ok_or(Failed::NotThere)?;
+        if file.size > LARGEST {
+            return Err(Failed::TooLarge);
         }
+        Place::File(path)
     };
     let mut chunks = match (gallery.read(place).await, trash) {
         (Ok(chunks), _) => chunks,

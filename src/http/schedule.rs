@@ -56,9 +56,8 @@ struct Change {
 }
 
 /// IDs, as the plan has them.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-#[derive(Default)]
 struct Headings {
     new: Vec<String>,
     modified: Vec<String>,

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::edit::{Edit, Time, edit};
 use super::edit_tests::{Layout, any_approved, job, pages};
 
-fn at(at: &str) -> Option<Time> {
-    Some(Time::At { at: at.into(), time_zone: "Europe/Warsaw".into() })
+fn at(at: &str) -> Time {
+    Time::At { at: at.into(), time_zone: "Europe/Warsaw".into() }
 }
 
 fn scheduled(
@@ -24,7 +24,7 @@ fn when_it_runs_stands_before_what_is_approved() {
     let text = job(
         "  # who hears of it\n  notify: [jo@shop.example]  # Jo\n\n  # reviewed\n  approved: {}\n# the end\n",
     );
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(true), Some(2)), @r#"
+    insta::assert_snapshot!(scheduled(&text, Some(at("2026-12-01T02:00")), Some(true), Some(2)), @r#"
     kind: SyncJob
     metadata: {name: spring}
     spec:
@@ -46,7 +46,7 @@ fn when_it_runs_stands_before_what_is_approved() {
     "#);
     // Without approvals before, behind everything.
     let text = job("  notify: []");
-    insta::assert_snapshot!(scheduled(&text, at("2026-12-01T02:00"), Some(false), None), @r#"
+    insta::assert_snapshot!(scheduled(&text, Some(at("2026-12-01T02:00")), Some(false), None), @r#"
     kind: SyncJob
     metadata: {name: spring}
     spec:
@@ -79,7 +79,7 @@ fn another_time_takes_the_place_of_the_old_one() {
             "  dryRun: false\n  schedule: # soon\n    at: \"2026-12-01T02:00\"\n    timeZone: \"Europe/Warsaw\"\n",
         ),
     ] {
-        let edited = scheduled(&job(before), at("2026-12-01T02:00"), Some(false), None);
+        let edited = scheduled(&job(before), Some(at("2026-12-01T02:00")), Some(false), None);
         let (head, _) = edited.split_once("  approved:").unwrap();
         assert_eq!(head, job(after));
         // And taken out.
@@ -104,7 +104,8 @@ fn a_key_goes_from_between_braces_as_well() {
         let soon = Some(Time::AsSoonAsApproved);
         assert_eq!(scheduled(&spec(&before), soon, None, None), spec(&after));
     }
-    let both = scheduled(&spec("\"mode\": \"all\""), at("2026-12-01T02:00"), Some(true), Some(3));
+    let both =
+        scheduled(&spec("\"mode\": \"all\""), Some(at("2026-12-01T02:00")), Some(true), Some(3));
     let json: serde_json::Value = serde_json::from_str(&both).unwrap();
     assert_eq!(json["spec"]["schedule"]["timeZone"], "Europe/Warsaw");
     assert_eq!(json["spec"]["dryRun"], true);
@@ -114,7 +115,8 @@ fn a_key_goes_from_between_braces_as_well() {
 #[test]
 fn a_time_that_cannot_be_edited_is_shown_instead() {
     let text = job("  schedule: {at: \"2026-11-01T02:00\", # night\n    timeZone: UTC, x: 1}\n");
-    let wanted = Edit { time: at("2026-12-01T02:00"), dry_run: Some(true), ..Edit::default() };
+    let wanted =
+        Edit { time: Some(at("2026-12-01T02:00")), dry_run: Some(true), ..Edit::default() };
     let error = edit(&text, "spring", wanted).unwrap_err().to_string();
     assert!(error.contains("by hand:\nschedule:\n  at: \"2026-12-01T02:00\"\n"), "{error}");
     assert!(error.contains("dryRun: true\napproved: {}"), "{error}");
@@ -129,7 +131,7 @@ proptest! {
         approved in any_approved(),
         noise in prop::collection::vec(any::<u8>(), 0..160),
         keys in prop::collection::vec((0..5usize, prop::bool::ANY), 3),
-        time in prop::sample::select(vec![None, Some(Time::AsSoonAsApproved), at("2026-12-01T02:00")]),
+        time in prop::sample::select(vec![None, Some(Time::AsSoonAsApproved), Some(at("2026-12-01T02:00"))]),
         dry_run in prop::option::of(prop::bool::ANY),
         request in prop::option::of(1..9u64),
     ) {

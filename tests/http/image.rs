@@ -7,22 +7,57 @@ use super::world::{FAR_AWAY, HTTP, JO, KIM, MANIFESTS, World};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nof TEST";
 const OLD: &[u8] = b"\x89PNG\r\n\x1a\nof PROD";
 
-#[tokio::test]
-async fn an_image_is_shown_where_the_plan_names_it() {
+async fn with_galleries() -> World {
     let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
     let file = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
-    let (prod, test) = (&world.prod.url, &world.test.url);
     let with = |text: String, url: &str, name: &str| {
         let old = format!("{{database: \"{url}\"}}");
         assert!(text.contains(&old), "{text}");
         text.replace(&old, &format!("{{database: \"{url}\", gallery: \"file:{name}\"}}"))
     };
-    fs::write(world.path("reconcile.yaml"), with(with(file, prod, "prod"), test, "test")).unwrap();
-    let write = |path: &str, bytes: &[u8]| {
-        let path = world.path(path);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    };
+    let file = with(with(file, &world.prod.url, "prod"), &world.test.url, "test");
+    fs::write(world.path("reconcile.yaml"), file).unwrap();
+    world
+}
+
+fn write(world: &World, path: &str, bytes: &[u8]) {
+    let path = world.path(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// Its source is in no gallery.
+#[tokio::test]
+async fn an_undo_shows_what_its_run_moved_away() {
+    let world = with_galleries().await;
+    write(&world, "test/spring/hero.png", PNG);
+    write(&world, "prod/spring/hero.png", OLD);
+    world.job("  galleryFolders: [spring]\n");
+    let approved = ["approve", "spring", "--modified", "gallery/spring/hero.png"];
+    world.reconcile(&approved).ends_with(0);
+    world.reconcile(&["spring"]).ends_with(0);
+    let status = fs::read_to_string(world.path("results/spring/status.yaml")).unwrap();
+    let run = status.split("lastApplied: \"").nth(1).unwrap().split('"').next().unwrap();
+    world.reconcile(&["undo", run]).ends_with(0);
+    let job = format!("undo-{run}");
+    let path = world.path(&format!("manifests/{job}.yaml"));
+    let time = "  schedule: {at: \"2999-12-01T02:00\", timeZone: Europe/Warsaw}\n";
+    fs::write(&path, fs::read_to_string(&path).unwrap() + time).unwrap();
+    let daemon = world.start();
+    daemon.says(&format!("{job}: Scheduled")).await;
+    let client = daemon.client().await;
+    for (side, end) in [("source", "of PROD"), ("target", "of TEST")] {
+        let image = format!("/jobs/{job}/image?side={side}&path=spring%2Fhero.png");
+        let answer = client.get_as(&image, KIM).is(200);
+        assert!(answer.body.ends_with(end), "{side}: {}", answer.body);
+    }
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn an_image_is_shown_where_the_plan_names_it() {
+    let world = with_galleries().await;
+    let write = |path: &str, bytes: &[u8]| write(&world, path, bytes);
     let mut large = PNG.to_vec();
     large.resize(10_000_001, 0);
     let svg: &[u8] = b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>";
