@@ -14,6 +14,7 @@ mod messages;
 mod metrics;
 pub mod names;
 mod page;
+mod review;
 mod routes;
 mod server;
 mod sign_in;

@@ -22,6 +22,7 @@ pub fn routes(site: &Arc<Site>) -> Router {
         .route("/jobs/{job}", get(jobs::one))
         .route("/jobs/{job}/cancel", post(jobs::cancel))
         .route("/messages", get(messages::all))
+        .route("/messages/{name}", get(messages::one))
         .route("/cancel/{ticket}", get(cancel::show).post(cancel::carry_out))
         .route("/hooks/git", post(hook::git))
         .route("/sign-in", get(sign_in::show).post(sign_in::begin))
