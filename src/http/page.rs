@@ -15,7 +15,7 @@ use crate::escape::{harmless, html};
 
 /// Where the style sheet is.
 pub const STYLE: &str = "/style.css";
-const SHEET: &str = include_str!("pages/style.css");
+const SHEET: &str = include_str!("../plan/render/html/style.css");
 const TEMPLATES: [(&str, &str); 6] = [
     ("frame.html", include_str!("pages/frame.html")),
     ("jobs.html", include_str!("pages/jobs.html")),
