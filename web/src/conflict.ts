@@ -26,7 +26,7 @@ export interface Choice {
 export function choice(page: Page, index: number, conflict: Conflict): Choice {
   const { selection, plan } = page;
   if (page.readOnly || !selection.canTick(index)) return mended(page, conflict);
-  const words = [`Leave it: ${plan.target} keeps what it has`, ...conflict.answers.map((answer) => answer[1])];
+  const words = [`Leave it: ${plan.target} keeps what it has`, ...conflict.answers.map((answer) => capital(answer[1]))];
   const radios = words.map((_, at) =>
     h("input", {
       type: "radio", name: `answer-${index}`, value: at, id: `answer-${index}-${at}`,
@@ -43,12 +43,15 @@ export function choice(page: Page, index: number, conflict: Conflict): Choice {
   return { element, update, focus };
 }
 
+const capital = (words: string): string => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** Where there is nothing to choose. */
 function mended(page: Page, conflict: Conflict): Choice {
+  const chosen = conflict.answers.find(([answer]) => answer === conflict.chosen)?.[1];
   const words = conflict.answers.length === 0
-    ? "This can only be mended in the data: change one of the two records, then compare again."
-    : page.readOnly
-      ? "It is left as it is."
-      : "This can't be written into a manifest, so it can't be answered here.";
+    ? "This can only be mended in the data. Then compare again."
+    : !page.readOnly ? "This can't be answered: its name can't be written into a manifest."
+    : chosen === undefined ? "It is left as it is." : `The manifest's answer: ${chosen}.`;
   const element = h("p", { class: "choice mended" }, words);
   return { element, update: () => undefined, focus: () => undefined };
 }

@@ -31,7 +31,7 @@ export class Copied {
     this.area.value = rest > 0
       ? `${lines.slice(0, MOST_LINES).join("\n")}\n# ${figure(rest)} more lines: Copy takes all of them`
       : text.trimEnd();
-    this.area.rows = Math.min(Math.max(lines.length, 2), 18);
+    this.area.rows = Math.min(Math.max(lines.length - 1, Math.ceil(text.length / 200), 2), 18);
   }
 
   private async copy(): Promise<void> {

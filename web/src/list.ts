@@ -14,6 +14,8 @@ export interface RowView {
 /** How far beyond the window rows are made, in pixels. */
 const BEYOND = 800;
 const MOST_PRINTED = 2000;
+/** So few rows are all there, so that the browser's own search finds them. */
+const FEW = 200;
 
 export class List {
   readonly element: HTMLElement;
@@ -103,6 +105,7 @@ export class List {
   private wanted(): number[] {
     const many = this.order.length;
     if (this.printing) return [...Array(Math.min(many, MOST_PRINTED)).keys()];
+    if (many <= FEW) return [...Array(many).keys()];
     const top = this.element.getBoundingClientRect().top;
     const first = this.placeAt(-top - BEYOND);
     const last = this.placeAt(-top + window.innerHeight + BEYOND);

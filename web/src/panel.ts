@@ -72,8 +72,11 @@ export class Panel {
     const figures = tally(selection);
     fill(this.figures, [
       figures === "" ? "Nothing is ticked" : h("span", {}, h("b", {}, `On ${plan.target}: `), figures),
-      open.length > 0 && h("span", { class: "bad" }, ` ${count(open.length, "need")} unresolved`)]);
-    this.sentence.textContent = problem === null ? outcome(selection, settings) : `${problem} Then it says here what will happen.`;
+      open.length > 0 && h("span", { class: "bad" }, ` ${figure(open.length)} unresolved`)]);
+    this.sentence.textContent = open.length > 0
+      ? "This can't be done yet: something ticked needs what isn't ticked."
+      : problem === null ? outcome(selection, settings) : `${problem} Then it says here what will happen.`;
+    this.sentence.classList.toggle("not-yet", open.length > 0 || problem !== null);
     fill(this.unresolved, this.listOf(open));
     const reason = this.blocked(problem, open.length);
     this.submit.disabled = reason !== null;

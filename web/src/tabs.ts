@@ -129,7 +129,7 @@ class Tab {
     plan.changes.forEach((row, index) => {
       if (row[4] === this.klass && choice[index] !== 0) many++;
     });
-    const word = this.klass === CONFLICT ? "answered" : "ticked";
+    const word = this.page.readOnly ? "approved" : this.klass === CONFLICT ? "answered" : "ticked";
     this.ticked.textContent = many === 0 ? "" : ` ${figure(many)} ${word}`;
   }
 

@@ -324,7 +324,7 @@
       const rest = lines.length - MOST_LINES;
       this.area.value = rest > 0 ? `${lines.slice(0, MOST_LINES).join("\n")}
 # ${figure(rest)} more lines: Copy takes all of them` : text.trimEnd();
-      this.area.rows = Math.min(Math.max(lines.length, 2), 18);
+      this.area.rows = Math.min(Math.max(lines.length - 1, Math.ceil(text.length / 200), 2), 18);
     }
     async copy() {
       try {
@@ -511,9 +511,10 @@
       const figures = tally(selection);
       fill(this.figures, [
         figures === "" ? "Nothing is ticked" : h("span", {}, h("b", {}, `On ${plan.target}: `), figures),
-        open.length > 0 && h("span", { class: "bad" }, ` ${count(open.length, "need")} unresolved`)
+        open.length > 0 && h("span", { class: "bad" }, ` ${figure(open.length)} unresolved`)
       ]);
-      this.sentence.textContent = problem === null ? outcome(selection, settings) : `${problem} Then it says here what will happen.`;
+      this.sentence.textContent = open.length > 0 ? "This can't be done yet: something ticked needs what isn't ticked." : problem === null ? outcome(selection, settings) : `${problem} Then it says here what will happen.`;
+      this.sentence.classList.toggle("not-yet", open.length > 0 || problem !== null);
       fill(this.unresolved, this.listOf(open));
       const reason = this.blocked(problem, open.length);
       this.submit.disabled = reason !== null;
@@ -952,7 +953,7 @@ ${identity}`.toLowerCase());
   }
 
   // src/statement.ts
-  function statement({ plan, about }) {
+  function statement({ plan, about, readOnly }) {
     const { source, target, counts } = plan;
     const facts = [
       plan.course,
@@ -965,19 +966,23 @@ ${identity}`.toLowerCase());
       { class: "statement", "aria-label": "What this is about" },
       h(
         "div",
-        { class: "course", "aria-hidden": "true" },
-        h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
-        h("span", { class: "arrow" }),
-        h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))
-      ),
-      h(
-        "p",
-        { class: "sentence" },
-        "What you tick is copied from ",
-        h("b", {}, source),
-        " to ",
-        h("b", {}, target),
-        `. ${target} changes; ${source} stays as it is.`
+        { class: "direction" },
+        h(
+          "div",
+          { class: "course", "aria-hidden": "true" },
+          h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
+          h("span", { class: "arrow" }),
+          h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))
+        ),
+        h(
+          "p",
+          { class: "sentence" },
+          readOnly ? "What the manifest approves is copied from " : "What you tick is copied from ",
+          h("b", {}, source),
+          " to ",
+          h("b", {}, target),
+          `. ${target} changes; ${source} stays as it is.`
+        )
       ),
       h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
       plan.notes.length > 0 && h("ul", { class: "notes" }, ...plan.notes.map((note) => h("li", {}, note))),
@@ -993,6 +998,7 @@ ${identity}`.toLowerCase());
   // src/list.ts
   var BEYOND = 800;
   var MOST_PRINTED = 2e3;
+  var FEW = 200;
   var List = class {
     constructor(label, make) {
       this.make = make;
@@ -1074,6 +1080,7 @@ ${identity}`.toLowerCase());
     wanted() {
       const many = this.order.length;
       if (this.printing) return [...Array(Math.min(many, MOST_PRINTED)).keys()];
+      if (many <= FEW) return [...Array(many).keys()];
       const top = this.element.getBoundingClientRect().top;
       const first = this.placeAt(-top - BEYOND);
       const last = this.placeAt(-top + window.innerHeight + BEYOND);
@@ -1179,7 +1186,7 @@ ${identity}`.toLowerCase());
   function choice(page, index, conflict) {
     const { selection, plan } = page;
     if (page.readOnly || !selection.canTick(index)) return mended(page, conflict);
-    const words = [`Leave it: ${plan.target} keeps what it has`, ...conflict.answers.map((answer) => answer[1])];
+    const words = [`Leave it: ${plan.target} keeps what it has`, ...conflict.answers.map((answer) => capital(answer[1]))];
     const radios = words.map((_, at) => h("input", {
       type: "radio",
       name: `answer-${index}`,
@@ -1199,8 +1206,10 @@ ${identity}`.toLowerCase());
     update();
     return { element, update, focus };
   }
+  var capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
   function mended(page, conflict) {
-    const words = conflict.answers.length === 0 ? "This can only be mended in the data: change one of the two records, then compare again." : page.readOnly ? "It is left as it is." : "This can't be written into a manifest, so it can't be answered here.";
+    const chosen = conflict.answers.find(([answer]) => answer === conflict.chosen)?.[1];
+    const words = conflict.answers.length === 0 ? "This can only be mended in the data. Then compare again." : !page.readOnly ? "This can't be answered: its name can't be written into a manifest." : chosen === void 0 ? "It is left as it is." : `The manifest's answer: ${chosen}.`;
     const element = h("p", { class: "choice mended" }, words);
     return { element, update: () => void 0, focus: () => void 0 };
   }
@@ -1667,7 +1676,7 @@ ${identity}`.toLowerCase());
       plan.changes.forEach((row3, index) => {
         if (row3[4] === this.klass && choice2[index] !== 0) many++;
       });
-      const word = this.klass === CONFLICT ? "answered" : "ticked";
+      const word = this.page.readOnly ? "approved" : this.klass === CONFLICT ? "answered" : "ticked";
       this.ticked.textContent = many === 0 ? "" : ` ${figure(many)} ${word}`;
     }
     make() {
