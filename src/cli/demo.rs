@@ -261,7 +261,7 @@ impl<'a> Story<'a> {
     }
 
     fn plan(&self) -> Result<Plan, Error> {
-        block_on(prepare::plan(&self.teller.config, JOB))
+        Ok(block_on(prepare::plan(&self.teller.config, JOB))?.plan)
     }
 }
 

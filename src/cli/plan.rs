@@ -3,11 +3,16 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use jiff::Timestamp;
 
-use super::prepare::{self, block_on};
+use super::prepare::{self, Compared, block_on};
 use super::{Error, Format, Global, Outcome, output};
+use crate::config::Config;
+use crate::job::thumbnails::thumbnails;
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::Plan;
-use crate::plan::render::{Colour, Style, json, markdown, text};
+use crate::plan::render::html::{About, minute};
+use crate::plan::render::{Colour, Style, html, json, markdown, text};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -29,6 +34,8 @@ pub struct Args {
 pub enum Form {
     Text,
     Markdown,
+    /// A page on which changes are ticked: open it in a browser
+    Html,
     Json,
 }
 
@@ -36,34 +43,44 @@ impl From<Form> for Format {
     fn from(form: Form) -> Self {
         match form {
             Form::Json => Self::Json,
-            Form::Text | Form::Markdown => Self::Text,
+            Form::Text | Form::Markdown | Form::Html => Self::Text,
         }
     }
 }
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = global.config()?;
-    let plan = block_on(prepare::plan(&config, &args.job))?;
-    write(&plan, args)?;
+    let Compared { plan, asked } = block_on(prepare::plan(&config, &args.job))?;
+    let shown = match args.format {
+        Form::Text => text(&plan, style(args)),
+        Form::Markdown => markdown(&plan, None),
+        Form::Html => block_on(page(&config, &plan, &asked))?,
+        Form::Json => json(&plan),
+    };
+    match &args.output {
+        Some(path) => std::fs::write(path, shown)
+            .map_err(|error| Error::failed(format!("can't write {}: {error}", path.display())))?,
+        None => output::print(&shown)?,
+    }
     Ok(match plan.noop || !args.detailed_exitcode {
         true => Outcome::Fine,
         false => Outcome::Changes,
     })
 }
 
-fn write(plan: &Plan, args: &Args) -> Result<(), Error> {
+fn style(args: &Args) -> Style {
     let colour = match args.output {
         Some(_) => Colour::Never,
         None => output::colour(),
     };
-    let shown = match args.format {
-        Form::Text => text(plan, Style { colour, width: output::width() }),
-        Form::Markdown => markdown(plan),
-        Form::Json => json(plan),
-    };
-    match &args.output {
-        Some(path) => std::fs::write(path, shown)
-            .map_err(|error| Error::failed(format!("can't write {}: {error}", path.display()))),
-        None => output::print(&shown),
-    }
+    Style { colour, width: output::width() }
+}
+
+/// The page, with the small ones of its images in it.
+async fn page(config: &Config, plan: &Plan, asked: &SyncJobSpec) -> Result<String, Error> {
+    let thumbnails = thumbnails(config, plan).await;
+    let as_of = Some(minute(Timestamp::now()));
+    let about =
+        About { asked: Some(asked), as_of, is_stored: false, served: None, images: &thumbnails };
+    Ok(html(plan, &about))
 }

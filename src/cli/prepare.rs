@@ -12,6 +12,7 @@ use crate::daemon::source::Source;
 use crate::escape::harmless;
 use crate::git::WorkTree;
 use crate::manifest::job::Job;
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::manifest::validate::validate_by;
 use crate::manifest::{self, Manifests, SyncJob};
 use crate::plan::change::Plan;
@@ -110,25 +111,31 @@ fn holds_jobs(folder: &Path) -> bool {
     manifest::load(folder).is_ok_and(|manifests| !manifests.documents.is_empty())
 }
 
+/// A job's plan, with what its manifest asks for.
+pub struct Compared {
+    pub plan: Plan,
+    pub asked: SyncJobSpec,
+}
+
 /// Compares a job and keeps the plan, so that `all@DIGEST` can name it.
-pub async fn plan(config: &Config, name: &str) -> Result<Plan, Error> {
+pub async fn plan(config: &Config, name: &str) -> Result<Compared, Error> {
     plan_of(config, &prepare(config).await?.manifests, name).await
 }
 
 /// The same of the manifests that people edit.
 pub async fn plan_edited(config: &Config, name: &str) -> Result<Plan, Error> {
-    plan_of(config, &prepare_edited(config).await?, name).await
+    Ok(plan_of(config, &prepare_edited(config).await?, name).await?.plan)
 }
 
-async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<Plan, Error> {
+async fn plan_of(config: &Config, manifests: &Manifests, name: &str) -> Result<Compared, Error> {
     let job = sync_job(manifests, name)?;
     let context = crate::job::Context::new(config, manifests);
     let mut opened = crate::job::open::open(&context, job).await?;
     let (mut plan, comparison) =
         opened.plan(job, crate::job::open::Part::Everything, Vec::new()).await?;
     crate::job::run::mark_approved(&context, job, &mut opened, &mut plan, &comparison).await?;
-    keep_plan(config, &plan)?;
-    Ok(plan)
+    keep_plan(config, &plan, &job.spec)?;
+    Ok(Compared { plan, asked: job.spec.clone() })
 }
 
 /// A healthy job by name that compares, or what is wrong with it.

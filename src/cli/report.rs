@@ -87,7 +87,7 @@ pub fn markdown(reports: &[Report], problems: &[Problem]) -> String {
     }
     let mut left = LIMIT.saturating_sub(out.chars().count());
     for plan in reports.iter().filter_map(|report| report.plan.as_ref()).filter(|it| !it.noop) {
-        let text = plan_as_markdown(plan);
+        let text = plan_as_markdown(plan, None);
         let size = text.chars().count() + 2;
         if size > left {
             put!(out, "\n{}: see `reconcile plan`, there is no room here\n", code(&plan.job));

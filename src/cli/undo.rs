@@ -126,7 +126,7 @@ async fn compare(config: &Config, name: &str, run: &str) -> Result<Undo, Error> 
     let context = Context::new(config, &manifests);
     let mut opened = open(&context, &job).await?;
     let (plan, _) = opened.plan(&job, Part::Everything, Vec::new()).await?;
-    keep_plan(config, &plan)?;
+    keep_plan(config, &plan, &job.spec)?;
     let ran = match &opened.basis {
         Basis::Images { job, .. } => job.clone(),
         Basis::Source { .. } => String::new(),

@@ -152,7 +152,7 @@ impl<S: Store, H: Hands> Desk<S, H> {
     /// Notes the files that tell of a turn; the state store has them until they are written.
     fn results(&self, turn: &mut Turn<'_>, learned: &Learned, report: &Report) {
         if let Some(plan) = &report.plan {
-            let text = files::plan_text(&self.config.results, plan);
+            let text = files::plan_text(&self.config, plan);
             turn.remembered.memory.unpublished.insert("plan.md".into(), text);
         }
         if let Some((_, ended)) = learned.ended.as_ref().filter(|(_, it)| !it.run.is_empty()) {

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -84,7 +84,7 @@ type Opened = (Arc<Config>, Environment, Arc<dyn Gallery>);
 struct Named {
     config: Arc<Config>,
     job: String,
-    written: SystemTime,
+    kept: Timestamp,
     source: Environment,
     target: Environment,
     paths: BTreeSet<FilePath>,
@@ -203,9 +203,9 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
 impl Images {
     /// What the latest plan of a job names. A plan is read once: it may have a hundred thousand changes.
     async fn named(&self, config: &Arc<Config>, job: &str) -> Option<Arc<Named>> {
-        let written = state::latest_plan_written(config, job)?;
+        let kept_at = state::latest_plan_at(config, job)?;
         let is_it = |named: &&Arc<Named>| {
-            named.job == job && named.written == written && Arc::ptr_eq(&named.config, config)
+            named.job == job && named.kept == kept_at && Arc::ptr_eq(&named.config, config)
         };
         let mut kept = self.named.lock().await;
         if let Some(known) = kept.iter().find(is_it) {
@@ -215,7 +215,7 @@ impl Images {
         let read = tokio::task::spawn_blocking(move || {
             let plan = state::latest_plan(&config, &job)?;
             let (source, target) = environments(plan.direction);
-            Some(Named { paths: paths(&plan), config, job, written, source, target })
+            Some(Named { paths: paths(&plan), config, job, kept: kept_at, source, target })
         });
         let named = Arc::new(read.await.ok().flatten()?);
         kept.retain(|other| other.job != named.job);

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use minijinja::context;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, Value};
 use serde::{Deserialize, Serialize};
 
 use super::cancel::{self, Cannot};
 use super::guard::{Sender, Viewer};
 use super::page::{nothing_here, plain, reader};
 use super::site::{Settings, Site};
-use super::store;
+use super::{review, store};
 use crate::config::http::May;
 use crate::daemon::overview::{Line, overview};
 use crate::daemon::pass::whole_second;
@@ -24,9 +24,9 @@ use crate::daemon::watch::Checked;
 use crate::manifest::Manifests;
 use crate::manifest::job::Job;
 use crate::plan::change::Counts;
+use crate::plan::render::html::Parts;
 use crate::report::local;
-use crate::report::messages::{changes, found};
-use crate::state;
+use crate::report::messages::found;
 
 /// A job as a page shows it.
 #[derive(Serialize)]
@@ -87,18 +87,21 @@ pub async fn one(
             let counts: Option<&Counts> = memory.compared.as_ref().map(|it| &it.counts);
             let counts = counts.map(found);
             let commit = memory.seen.as_ref().and_then(|seen| seen.commit.clone());
-            let plan = state::latest_plan(&settings.config, &line.job);
-            let differs = plan.iter().flat_map(|plan| &plan.changes);
+            let review = review::parts(&settings, &checked, &line.job, person.may).await;
+            let (head, body) = review.map(|Parts { head, body }| (head, body)).unwrap_or_default();
             let values = context! {
                 reader => reader(&person),
                 job => Serde(shown(line, &checked.manifests)),
                 counts,
                 commit,
-                changes => changes(differs.filter(|change| change.approved)),
                 warnings => line.warnings.clone(),
                 runs => Serde(&memory.runs),
+                review_head => Value::from_safe_string(head),
+                review_body => Value::from_safe_string(body),
             };
-            site.pages.show(StatusCode::OK, "job.html", values)
+            let mut page = site.pages.show(StatusCode::OK, "job.html", values);
+            page.headers_mut().insert(header::CONTENT_SECURITY_POLICY, review::policy());
+            page
         }
         Err(error) => plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }

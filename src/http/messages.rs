@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use minijinja::context;
@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::guard::Viewer;
 use super::jobs::path;
-use super::page::{plain, reader};
+use super::page::{nothing_here, plain, reader};
 use super::site::{Settings, Site};
 use super::store;
 use crate::config::http::{May, PublicUrl};
+use crate::report::files;
 use crate::report::messages::CANCEL;
 use crate::report::not_out::fates;
 use crate::state::Posted;
@@ -40,7 +41,7 @@ struct Shown {
     to: Vec<Recipient>,
     refused: Vec<String>,
     is_lost: bool,
-    lines: Vec<TextLine>,
+    blocks: Vec<Block>,
 }
 
 #[derive(Serialize)]
@@ -49,10 +50,28 @@ struct Recipient {
     fate: String,
 }
 
+/// A part of a message's text.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-struct TextLine {
-    text: String,
-    href: Option<String>,
+#[serde(tag = "kind", rename_all = "camelCase")]
+enum Block {
+    Paragraph {
+        text: String,
+    },
+    List {
+        items: Vec<String>,
+    },
+    Commands {
+        lines: Vec<String>,
+    },
+    /// A page of ours, as a path.
+    Link {
+        what: String,
+        href: String,
+    },
+    /// The page that cancels.
+    Cancel {
+        href: String,
+    },
 }
 
 pub async fn all(
@@ -76,6 +95,42 @@ pub async fn all(
     let newer = (page > 1).then(|| page - 1);
     let values = context! { reader => reader(&person), messages => Serde(messages), newer, older };
     site.pages.show(StatusCode::OK, "messages.html", values)
+}
+
+/// One message, by the run that it tells of or by its own name, with the run's result.
+pub async fn one(
+    State(site): State<Arc<Site>>,
+    Viewer(person): Viewer,
+    Path(name): Path<String>,
+) -> Response {
+    let settings = site.settings();
+    let found = match about(&site, &settings, &name).await {
+        Ok(found) => found,
+        Err(error) => return plain(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+    };
+    let Some(posted) = found else { return nothing_here().await };
+    let origin = settings.http.public_url.as_ref().map(PublicUrl::origin);
+    let message = shown(&posted, origin.as_deref(), person.may);
+    let result = message.run.as_ref().and_then(|run| {
+        files::read(&settings.config.results.directory, &message.job, &format!("runs/{run}.yaml"))
+    });
+    let lines = |text: String| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    let result = result.map(lines);
+    let values = context! { reader => reader(&person), message => Serde(message), result };
+    site.pages.show(StatusCode::OK, "message.html", values)
+}
+
+/// The latest message about a run, or the message of that name.
+async fn about(
+    site: &Site,
+    settings: &Settings,
+    name: &str,
+) -> Result<Option<Posted>, store::Error> {
+    let mut lent = site.store.lend(&settings.config).await?;
+    let all = lent.desk.state.messages().await?;
+    lent.back();
+    let is_meant = |it: &Posted| it.message.run.as_deref() == Some(name) || it.message.id == name;
+    Ok(all.into_iter().find(is_meant))
 }
 
 /// Those of a page, and one more where there is one.
@@ -103,19 +158,43 @@ fn shown(posted: &Posted, origin: Option<&str>, may: May) -> Shown {
         to: to.map(|(address, fate)| Recipient { address: address.into(), fate }).collect(),
         refused: message.refused.clone(),
         is_lost: !delivery.lost.is_empty(),
-        lines: message.text.lines().map(|text| line(text, origin, may)).collect(),
+        blocks: blocks(&message.text, origin, may),
     }
 }
 
-/// A line that is a link of ours leads there. One that cancels is for those who may.
-fn line(text: &str, origin: Option<&str>, may: May) -> TextLine {
-    let path = origin.and_then(|origin| text.strip_prefix(origin));
-    match path.filter(|path| path.starts_with('/') && !path.contains(char::is_whitespace)) {
-        Some(path) if path.starts_with(CANCEL) && may < May::Schedule => {
-            TextLine { text: "(a link for those who may cancel)".into(), href: None }
-        }
-        href => TextLine { text: text.to_owned(), href: href.map(str::to_owned) },
+/// The text as it was written: parts are divided by empty lines. An address of ours is a link; one that
+/// cancels is for those who may.
+fn blocks(text: &str, origin: Option<&str>, may: May) -> Vec<Block> {
+    let parts = text.split("\n\n").map(str::trim_end).filter(|part| !part.is_empty());
+    parts.flat_map(|part| block(part, origin, may)).collect()
+}
+
+fn block(part: &str, origin: Option<&str>, may: May) -> Vec<Block> {
+    let all = |before: &str| part.lines().all(|line| line.starts_with(before));
+    if all("* ") {
+        let items = part.lines().map(|line| line[2..].to_owned()).collect();
+        return vec![Block::List { items }];
     }
+    if all("    ") {
+        let lines = part.lines().map(|line| line[4..].to_owned()).collect();
+        return vec![Block::Commands { lines }];
+    }
+    let of_link = part.split_once(":\n").and_then(|(what, url)| Some((what, own(url, origin)?)));
+    match of_link {
+        Some((_, path)) if path.starts_with(CANCEL) && may < May::Schedule => {
+            let text = "Those who may schedule find a link here by which it is cancelled.".into();
+            vec![Block::Paragraph { text }]
+        }
+        Some((_, path)) if path.starts_with(CANCEL) => vec![Block::Cancel { href: path.into() }],
+        Some((what, path)) => vec![Block::Link { what: what.into(), href: path.into() }],
+        None => part.lines().map(|line| Block::Paragraph { text: line.into() }).collect(),
+    }
+}
+
+/// The path of an address of ours.
+fn own<'u>(url: &'u str, origin: Option<&str>) -> Option<&'u str> {
+    let path = url.strip_prefix(origin?)?;
+    (path.starts_with('/') && !path.contains(char::is_whitespace)).then_some(path)
 }
 
 #[cfg(test)]
@@ -123,26 +202,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_message_is_shown_as_it_was_written() {
+        let text = "It runs.\n\n* a\n* b\n\n    reconcile x  # y\n    git z  # w\n";
+        let paragraph = |text: &str| Block::Paragraph { text: text.into() };
+        let wanted = vec![
+            paragraph("It runs."),
+            Block::List { items: vec!["a".into(), "b".into()] },
+            Block::Commands { lines: vec!["reconcile x  # y".into(), "git z  # w".into()] },
+        ];
+        assert_eq!(blocks(text, None, May::View), wanted);
+        assert_eq!(blocks("", None, May::View), []);
+    }
+
+    #[test]
     fn own_links_lead_there_and_cancelling_is_not_for_viewers() {
         let origin = "https://shop.example";
         let ticket = "https://shop.example/cancel/spring.1.2.3";
-        for (text, may, shown, href) in [
-            ("Look at it:", May::View, "Look at it:", None),
-            (
-                "https://shop.example/jobs/a",
-                May::View,
-                "https://shop.example/jobs/a",
-                Some("/jobs/a"),
-            ),
-            (ticket, May::Schedule, ticket, Some("/cancel/spring.1.2.3")),
-            (ticket, May::View, "(a link for those who may cancel)", None),
-            ("https://shop.example.evil/x", May::View, "https://shop.example.evil/x", None),
-            ("https://shop.example/a b", May::View, "https://shop.example/a b", None),
-            ("https://evil.example/", May::View, "https://evil.example/", None),
+        let told = |url: &str, may| {
+            let mut told = blocks(&format!("Look:\n{url}\n"), Some(origin), may);
+            told.swap_remove(0)
+        };
+        let link = Block::Link { what: "Look".into(), href: "/jobs/a".into() };
+        assert_eq!(told("https://shop.example/jobs/a", May::View), link);
+        let cancel = Block::Cancel { href: "/cancel/spring.1.2.3".into() };
+        assert_eq!(told(ticket, May::Schedule), cancel);
+        assert!(matches!(told(ticket, May::View), Block::Paragraph { .. }));
+        for other in [
+            "https://shop.example.evil/x",
+            "https://shop.example/a b",
+            "https://evil.example/",
+            "javascript:alert(1)",
         ] {
-            let wanted = TextLine { text: shown.into(), href: href.map(str::to_owned) };
-            assert_eq!(line(text, Some(origin), may), wanted, "{text}");
+            assert!(matches!(told(other, May::Schedule), Block::Paragraph { .. }), "{other}");
         }
-        assert_eq!(line(ticket, None, May::Schedule).href, None);
+        let text = format!("Look:\n{ticket}\n");
+        let unknown = blocks(&text, None, May::Schedule);
+        assert!(matches!(unknown[0], Block::Paragraph { .. }));
     }
 }

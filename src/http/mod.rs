@@ -15,6 +15,7 @@ mod messages;
 mod metrics;
 pub mod names;
 mod page;
+mod review;
 mod routes;
 mod schedule;
 mod server;

@@ -12,15 +12,17 @@ use serde::Serialize;
 use super::access::Person;
 use crate::config::http::May;
 use crate::escape::{harmless, html};
+use crate::plan::render::html::STYLE as STYLE_SHEET;
 
 /// Where the style sheet is.
 pub const STYLE: &str = "/style.css";
-const SHEET: &str = include_str!("pages/style.css");
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("frame.html", include_str!("pages/frame.html")),
     ("jobs.html", include_str!("pages/jobs.html")),
     ("job.html", include_str!("pages/job.html")),
     ("messages.html", include_str!("pages/messages.html")),
+    ("message.html", include_str!("pages/message.html")),
+    ("letter.html", include_str!("pages/letter.html")),
     ("cancel.html", include_str!("pages/cancel.html")),
     ("scheduled.html", include_str!("pages/scheduled.html")),
     ("sign-in.html", include_str!("pages/sign-in.html")),
@@ -79,7 +81,7 @@ pub fn plain(status: StatusCode, words: &str) -> Response {
 pub async fn style() -> Response {
     let about =
         [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-    (about, SHEET).into_response()
+    (about, STYLE_SHEET).into_response()
 }
 
 pub async fn nothing_here() -> Response {

@@ -25,6 +25,7 @@ pub fn routes(site: &Arc<Site>) -> Router {
         .route("/jobs/{job}/image", get(image::show))
         .route("/jobs/{job}/schedule", post(schedule::schedule).layer(of_a_review))
         .route("/messages", get(messages::all))
+        .route("/messages/{name}", get(messages::one))
         .route("/cancel/{ticket}", get(cancel::show).post(cancel::carry_out))
         .route("/hooks/git", post(hook::git))
         .route("/sign-in", get(sign_in::show).post(sign_in::begin))

@@ -55,7 +55,7 @@ pub fn decide(question: &Question<'_>) -> Result<Decision, Refusal> {
         plan,
         approved: &approved,
         done: &done,
-        missing: if spec.delete_missing { Missing::Delete } else { Missing::Keep },
+        missing: Missing::of(spec),
         elsewhere: question.elsewhere,
         stored: question.stored,
     });

@@ -18,6 +18,7 @@ pub mod report;
 pub mod republish;
 pub mod run;
 pub mod space;
+pub mod thumbnails;
 
 use std::collections::BTreeMap;
 

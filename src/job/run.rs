@@ -165,7 +165,7 @@ async fn carry(
         mark(&mut plan, decision);
     }
     if order.wish == Wish::Apply {
-        keep_plan(context.config, &plan)?;
+        keep_plan(context.config, &plan, &job.spec)?;
     }
     let plan: &Plan = report.plan.insert(plan);
     let decision = match decided {

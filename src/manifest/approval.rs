@@ -71,6 +71,16 @@ impl Approvals {
     }
 }
 
+impl Approval {
+    /// Which record it names, if it names one.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Self::All | Self::AllOfPlan(_) => None,
+            Self::Id(id) | Self::Pinned { id, .. } => Some(id),
+        }
+    }
+}
+
 /// A pin is the last `@` and what follows; all before it is the ID.
 impl FromStr for Approval {
     type Err = ApprovalError;

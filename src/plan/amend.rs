@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::approval::{Approving, Missing, Selected, approve, is_writable, name};
+use super::approval::{Missing, is_writable, name, selected};
 use super::approval_problem::{did_you_mean, nearest};
 use super::change::{Change, Class, Plan};
 use super::dependency::{Dependency, missing_dependencies, with_dependencies};
@@ -110,7 +110,8 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
     let added = put(&mut approved, chosen.collect());
     let mut dependencies = Vec::new();
     if wish.dependencies == Dependencies::Add {
-        let closure = with_dependencies(plan, &selected(plan, &approved), &plan.done);
+        let closure =
+            with_dependencies(plan, &selected(plan, &approved, Missing::Keep), &plan.done);
         refused.extend(closure.unanswered.into_iter().map(Refusal::Unanswered));
         let fitting = closure.added.into_iter().filter_map(|at| {
             let change = &plan.changes[at];
@@ -121,7 +122,7 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
     if !refused.is_empty() {
         return Err(refused);
     }
-    let missing = missing_dependencies(plan, &selected(plan, &approved), &plan.done);
+    let missing = missing_dependencies(plan, &selected(plan, &approved, Missing::Keep), &plan.done);
     let named: BTreeSet<&str> = added.iter().chain(&dependencies).map(|it| &*it.name).collect();
     let target_newer =
         target_newer.into_iter().filter(|name| !named.contains(name.as_str())).collect();
@@ -343,17 +344,4 @@ fn keep(
 
 pub(super) fn pin(change: &Change) -> Approval {
     Approval::Pinned { id: change.id.clone(), pin: change.bare_pin().to_owned() }
-}
-
-/// What the approvals select; those by the digest of this very plan are known too.
-fn selected(plan: &Plan, approved: &ApprovalMap) -> Vec<(usize, Selected)> {
-    let approving = Approving {
-        plan,
-        approved,
-        done: &BTreeSet::new(),
-        missing: Missing::Keep,
-        elsewhere: &BTreeSet::new(),
-        stored: &BTreeMap::new(),
-    };
-    approve(&approving).selected
 }

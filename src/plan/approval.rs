@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::approval_problem::Problem;
 use super::change::{Answer, Change, Class, Plan};
 use super::heading::Heading;
-use crate::manifest::sync_job::{Approval, Approvals, Direction};
+use crate::manifest::sync_job::{Approval, Approvals, Direction, SyncJobSpec};
 
 /// Everything that decides what is approved.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,12 @@ pub struct Approving<'a> {
 pub enum Missing {
     Keep,
     Delete,
+}
+
+impl Missing {
+    pub fn of(spec: &SyncJobSpec) -> Self {
+        if spec.delete_missing { Self::Delete } else { Self::Keep }
+    }
 }
 
 /// What the approvals come to.
@@ -104,6 +110,19 @@ pub fn approve(approving: &Approving<'_>) -> Approved {
     }
     matching.delete_missing();
     matching.finish()
+}
+
+/// What approvals select of a plan, for whoever only looks; those by the digest of this very plan are
+/// known too.
+pub fn selected(
+    plan: &Plan,
+    approved: &BTreeMap<String, Approvals>,
+    missing: Missing,
+) -> Vec<(usize, Selected)> {
+    let (none, nothing, stored) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+    let approving =
+        Approving { plan, approved, done: &none, missing, elsewhere: &nothing, stored: &stored };
+    approve(&approving).selected
 }
 
 /// The place of each change by table and ID.

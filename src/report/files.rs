@@ -6,7 +6,8 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::{Results, Values};
+use super::messages::job_page;
+use crate::config::{Config, Values};
 use crate::plan::change::Plan;
 use crate::plan::render::markdown;
 use crate::whole::write_if_changed;
@@ -50,11 +51,21 @@ pub fn write(folder: &Path, job: &str, name: &str, text: &str) -> Result<Written
     }
 }
 
+/// What one of a job's files says, if it is there.
+pub fn read(folder: &Path, job: &str, name: &str) -> Option<String> {
+    let relative = Path::new(job).join(name);
+    if !is_result(&relative) {
+        return None;
+    }
+    std::fs::read_to_string(folder.join(relative)).ok()
+}
+
 /// The plan as it stands in `plan.md`.
-pub fn plan_text(results: &Results, plan: &Plan) -> String {
-    match results.values {
-        Values::Shown => markdown(plan),
-        Values::Left => markdown(&plan.without_values()),
+pub fn plan_text(config: &Config, plan: &Plan) -> String {
+    let page = job_page(config, &plan.job);
+    match config.results.values {
+        Values::Shown => markdown(plan, page.as_deref()),
+        Values::Left => markdown(&plan.without_values(), page.as_deref()),
     }
 }
 

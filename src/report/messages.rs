@@ -194,14 +194,19 @@ pub fn found(counts: &Counts) -> String {
 
 fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
     let job = matter.job;
-    let letter = match public_url(matter.config) {
-        Some(url) => letter.link(&format!("{url}/jobs/{}", escape::url(job)), "Review the changes"),
+    let letter = match job_page(matter.config, job) {
+        Some(page) => letter.link(&page, "Review the changes"),
         None => letter,
     };
     letter.commands(&[
         (format!("reconcile plan {job}"), "shows everything that differs"),
         (format!("reconcile approve {job} …"), "approves what you name; then commit the manifest"),
     ])
+}
+
+/// The address of a job's page, where people can reach one.
+pub fn job_page(config: &Config, job: &str) -> Option<String> {
+    Some(format!("{}/jobs/{}", public_url(config)?, escape::url(job)))
 }
 
 fn public_url(config: &Config) -> Option<String> {
@@ -260,6 +265,16 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
 }
 
 fn over(matter: &Matter<'_>, ended: &Ended) -> Letter {
+    let letter = outcome(matter, ended);
+    match public_url(matter.config).filter(|_| !ended.run.is_empty()) {
+        Some(url) => {
+            letter.link(&format!("{url}/messages/{}", escape::url(&ended.run)), "See the result")
+        }
+        None => letter,
+    }
+}
+
+fn outcome(matter: &Matter<'_>, ended: &Ended) -> Letter {
     let Matter { job: name, report, .. } = matter;
     let title = |word: &str| Letter::new(&format!("{word}: {} ({name})", matter.process()));
     let again = [match matter.republishes() {

@@ -3,28 +3,38 @@
 //! Answers for whole files only, and for what becomes of the oldest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+
+use jiff::Timestamp;
 
 use super::{Error, at, make};
 use crate::config::Config;
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::Plan;
-use crate::plan::render::write_pretty;
+use crate::plan::render::html::{About, NoImages};
+use crate::plan::render::{html, write_pretty};
 use crate::whole::{also_as, remove, write_whole};
 
 /// Stored plans kept per job; `all@DIGEST` names one of them.
 const KEPT_PLANS: usize = 50;
 /// The plan that was shown last.
 const LATEST: &str = "plan.json";
+/// The same as a page.
+const PAGE: &str = "plan.html";
 
-/// Keeps a plan that was shown.
-pub fn keep_plan(config: &Config, plan: &Plan) -> Result<PathBuf, Error> {
+/// Keeps a plan that was shown, of a job that asks for this.
+pub fn keep_plan(config: &Config, plan: &Plan, asked: &SyncJobSpec) -> Result<PathBuf, Error> {
     let directory = plans(config, &plan.job);
     make(&directory)?;
     let kept = directory.join(format!("{}.json", &plan.digest[..16]));
     write_whole(&kept, |out| write_pretty(plan, out)).map_err(at(&kept))?;
     let latest = directory.join(LATEST);
     also_as(&kept, &latest).map_err(at(&latest))?;
+    let about =
+        About { asked: Some(asked), as_of: None, is_stored: true, served: None, images: &NoImages };
+    let page = directory.join(PAGE);
+    write_whole(&page, |out| out.write_all(html(plan, &about).as_bytes())).map_err(at(&page))?;
     forget_oldest(&directory)?;
     Ok(latest)
 }
@@ -41,14 +51,15 @@ pub fn kept_plans(config: &Config, job: &str, named: &BTreeSet<String>) -> BTree
     kept.collect()
 }
 
+/// When the plan was kept that was shown last.
+pub fn latest_plan_at(config: &Config, job: &str) -> Option<Timestamp> {
+    let about = std::fs::metadata(plans(config, job).join(LATEST)).ok()?;
+    Timestamp::try_from(about.modified().ok()?).ok()
+}
+
 /// The plan of a job that was shown last, where this version can read it.
 pub fn latest_plan(config: &Config, job: &str) -> Option<Plan> {
     read(&plans(config, job).join(LATEST))
-}
-
-/// When that plan was written: another one has another time.
-pub fn latest_plan_written(config: &Config, job: &str) -> Option<SystemTime> {
-    std::fs::metadata(plans(config, job).join(LATEST)).ok()?.modified().ok()
 }
 
 fn read(path: &Path) -> Option<Plan> {

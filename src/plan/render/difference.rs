@@ -103,36 +103,57 @@ fn cut(line: &[char], head: usize, tail: usize) -> String {
     format!("{before}{}{after}", visible_line(&middle))
 }
 
-/// The paths at which two JSON values differ: `$.a.b[2]: 1 -> 2`.
-pub fn paths(from: &Json, to: &Json) -> Vec<(Sign, String)> {
+/// Where two JSON values differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathDifference {
+    /// `$.a.b[2]`
+    pub path: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+}
+
+impl PathDifference {
+    pub fn sign(&self) -> Sign {
+        match (&self.from, &self.to) {
+            (Some(_), None) => Sign::Remove,
+            (None, Some(_)) => Sign::Add,
+            _ => Sign::Modify,
+        }
+    }
+
+    /// `$.a.b[2]: 1 -> 2`
+    pub fn line(&self) -> String {
+        let sides: Vec<&str> = self.from.iter().chain(&self.to).map(String::as_str).collect();
+        format!("{}: {}", self.path, sides.join(" -> "))
+    }
+}
+
+/// The paths at which two JSON values differ.
+pub fn paths(from: &Json, to: &Json) -> Vec<PathDifference> {
     let mut out = Vec::new();
-    compare("$", from, to, &mut out);
+    compare("$".to_owned(), Some(from), Some(to), &mut out);
     out
 }
 
-fn compare(path: &str, from: &Json, to: &Json, out: &mut Vec<(Sign, String)>) {
+fn compare(path: String, from: Option<&Json>, to: Option<&Json>, out: &mut Vec<PathDifference>) {
     match (from, to) {
-        (Json::Object(old), Json::Object(new)) => {
+        (Some(Json::Object(old)), Some(Json::Object(new))) => {
             for (key, value) in old {
-                let inner = format!("{path}{}", step(key));
-                match new.get(key) {
-                    Some(other) => compare(&inner, value, other, out),
-                    None => push_side(Sign::Remove, &inner, value, out),
-                }
+                compare(format!("{path}{}", step(key)), Some(value), new.get(key), out);
             }
             for (key, value) in new.iter().filter(|(key, _)| !old.contains_key(*key)) {
-                push_side(Sign::Add, &format!("{path}{}", step(key)), value, out);
+                compare(format!("{path}{}", step(key)), None, Some(value), out);
             }
         }
-        (Json::Array(old), Json::Array(new)) => compare_items(path, old, new, out),
-        _ if is_equal(from, to) => {}
-        _ => out.push((Sign::Modify, format!("{path}: {} -> {}", literal(from), literal(to)))),
+        (Some(Json::Array(old)), Some(Json::Array(new))) => compare_items(&path, old, new, out),
+        (Some(from), Some(to)) if is_equal(from, to) => {}
+        _ => out.push(PathDifference { path, from: from.map(literal), to: to.map(literal) }),
     }
 }
 
 /// Items are paired by position, after the equal ones at both ends are set aside: an item put in or
 /// taken out shows as one difference.
-fn compare_items(path: &str, old: &[Json], new: &[Json], out: &mut Vec<(Sign, String)>) {
+fn compare_items(path: &str, old: &[Json], new: &[Json], out: &mut Vec<PathDifference>) {
     let head = old.iter().zip(new).take_while(|(a, b)| is_equal(a, b)).count();
     let tail = old[head..]
         .iter()
@@ -142,18 +163,8 @@ fn compare_items(path: &str, old: &[Json], new: &[Json], out: &mut Vec<(Sign, St
         .count();
     let (old, new) = (&old[head..old.len() - tail], &new[head..new.len() - tail]);
     for at in 0..old.len().max(new.len()) {
-        let inner = format!("{path}[{}]", head + at);
-        match (old.get(at), new.get(at)) {
-            (Some(from), Some(to)) => compare(&inner, from, to, out),
-            (Some(from), None) => push_side(Sign::Remove, &inner, from, out),
-            (None, Some(to)) => push_side(Sign::Add, &inner, to, out),
-            (None, None) => {}
-        }
+        compare(format!("{path}[{}]", head + at), old.get(at), new.get(at), out);
     }
-}
-
-fn push_side(sign: Sign, path: &str, value: &Json, out: &mut Vec<(Sign, String)>) {
-    out.push((sign, format!("{path}: {}", literal(value))));
 }
 
 /// Equal by value: `1.0` is `1`, and the order of keys doesn't matter.
@@ -184,6 +195,11 @@ mod tests {
     fn shown(lines: &[(Sign, String)]) -> String {
         let told = lines.iter().map(|(sign, line)| format!("{} {line}", sign.mark()));
         told.collect::<Vec<_>>().join("\n")
+    }
+
+    fn told(from: &Json, to: &Json) -> String {
+        let told = paths(from, to).into_iter().map(|it| (it.sign(), it.line()));
+        shown(&told.collect::<Vec<_>>())
     }
 
     #[test]
@@ -232,7 +248,7 @@ mod tests {
         let from = json!({"a": {"b": [1, 2, 3]}, "gone": true, "same": {"x": 1.0}, "odd key": "a"});
         let to =
             json!({"same": {"x": 1}, "a": {"b": [1, 2, 4]}, "odd key": "b\u{202e}", "come": [1]});
-        insta::assert_snapshot!(shown(&paths(&from, &to)), @r#"
+        insta::assert_snapshot!(told(&from, &to), @r#"
     ~ $.a.b[2]: 3 -> 4
     - $.gone: true
     ~ $["odd key"]: "a" -> "b\u{202e}"
@@ -242,7 +258,7 @@ mod tests {
 
     #[test]
     fn an_item_put_in_is_one_difference() {
-        insta::assert_snapshot!(shown(&paths(&json!([1, 2, 3]), &json!([0, 1, 2, 3]))), @r#"+ $[0]: 0"#);
+        insta::assert_snapshot!(told(&json!([1, 2, 3]), &json!([0, 1, 2, 3])), @r#"+ $[0]: 0"#);
         assert_eq!(paths(&json!({"a": 1, "b": 2}), &json!({"b": 2.0, "a": 1})), []);
     }
 }

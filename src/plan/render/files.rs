@@ -38,7 +38,7 @@ fn one(file: &NamedFile) -> (Sign, String) {
 }
 
 /// `34 kB, 1200 x 600`
-fn content(content: &ShownContent) -> String {
+pub(super) fn content(content: &ShownContent) -> String {
     let dimensions = content.dimensions.iter().map(|it| format!(", {}", visible(it)));
     format!("{}{}", size(content.size), dimensions.collect::<String>())
 }

@@ -24,14 +24,15 @@ const RESERVE: usize = 1_500;
 /// Differences longer than this take lines of their own.
 const ROOM: usize = 100;
 
-/// The plan in at most [`LIMIT`] characters. A plan without changes is one short line.
-pub fn markdown(plan: &Plan) -> String {
+/// The plan in at most [`LIMIT`] characters. A plan without changes is one short line. `page` is the
+/// address of the same plan as a page, where there is one.
+pub fn markdown(plan: &Plan, page: Option<&str>) -> String {
     let is_short = plan.changes.is_empty() && plan.failed_modules.is_empty() && !plan.counts_only;
     if is_short {
         let text = nothing_to_do(plan);
         return format!("{}: {text} {}\n", code(&shortened(&plan.job, 100)), marker(plan));
     }
-    let mut page = Page { out: head(plan), left_out: 0 };
+    let mut page = Page { out: head(plan, page), left_out: 0 };
     let pins = if plan.changes.is_empty() { String::new() } else { approve(plan) };
     let end = LIMIT - RESERVE - pins.chars().count();
     page.edited_later(plan, end);
@@ -56,13 +57,16 @@ fn marker(plan: &Plan) -> String {
     format!("<!-- reconcile: job={} digest={} -->", safe(&plan.job), safe(&plan.digest))
 }
 
-fn head(plan: &Plan) -> String {
+fn head(plan: &Plan, page: Option<&str>) -> String {
     let counts = &plan.counts;
     let job = code(&shortened(&plan.job, 100));
     let course = course(plan);
     let digest = code(&shortened(&plan.digest, 64));
     let mut out = format!("{}\n## {job}: {}\n\n", marker(plan), verdict(plan));
     put!(out, "{course}; digest {digest}\n\n");
+    if let Some(page) = page {
+        put!(out, "[Review and approve it on a page]({page})\n\n");
+    }
     out.push_str("| new | modified | deleted | conflict | unchanged |\n");
     out.push_str("| --: | --: | --: | --: | --: |\n");
     put!(

@@ -140,7 +140,7 @@ fn bounded(line: String) -> String {
 }
 
 /// The fields of a change, taken together row by row as they come.
-fn rows(fields: &[Field]) -> impl Iterator<Item = &[Field]> {
+pub(super) fn rows(fields: &[Field]) -> impl Iterator<Item = &[Field]> {
     fields.chunk_by(|a, b| a.table == b.table && a.key == b.key && a.row == b.row)
 }
 
@@ -256,7 +256,7 @@ fn one_side(sign: Sign, form: Form, value: &Json) -> Told {
 }
 
 /// A value that doesn't read well on one line, as its lines.
-fn several_lines(form: Form, value: &Json) -> Option<Vec<String>> {
+pub(super) fn several_lines(form: Form, value: &Json) -> Option<Vec<String>> {
     let pretty;
     let text = match value {
         Json::String(text) => text.as_str(),
@@ -273,7 +273,8 @@ fn both_sides(field: &Field, room: usize) -> Told {
     let (from, to) = (&field.from, &field.to);
     let is_nested = |value: &Json| matches!(value, Json::Object(_) | Json::Array(_));
     if field.form == Form::Json && is_nested(from) && is_nested(to) {
-        return Told::Long(paths(from, to));
+        let told = paths(from, to).into_iter().map(|it| (it.sign(), it.line()));
+        return Told::Long(told.collect());
     }
     if let (Json::String(old), Json::String(new)) = (from, to) {
         if old.contains('\n') || new.contains('\n') {
@@ -299,7 +300,7 @@ fn both_sides(field: &Field, room: usize) -> Told {
     }
 }
 
-fn shown(value: &Json) -> String {
+pub(super) fn shown(value: &Json) -> String {
     match value {
         Json::Null => "NULL".into(),
         Json::String(text) => quoted(text),
@@ -307,7 +308,7 @@ fn shown(value: &Json) -> String {
     }
 }
 
-fn what_it_does(answer: Answer, kind: ConflictKind, target: &str) -> String {
+pub(super) fn what_it_does(answer: Answer, kind: ConflictKind, target: &str) -> String {
     match answer {
         Answer::Overwrite if kind == ConflictKind::IdDiffers => {
             format!("update {target}'s own record, which also takes this ID")

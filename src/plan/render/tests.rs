@@ -105,7 +105,7 @@ fn a_module_whose_record_would_lose_an_edit_comes_first() {
     let at = |part: &str| shown.find(part).unwrap_or_else(|| panic!("{part}: {shown}"));
     assert!(at("PROD after TEST: slider/1\n") < at("sliders  1 modified"), "{shown}");
     assert!(at("sliders  1 modified") < at("cms-pages  1 new"), "{shown}");
-    let shown = markdown(&plan);
+    let shown = markdown(&plan, None);
     let section = "### Edited on PROD after TEST\n\n```diff\n~ slider/1";
     assert!(shown.contains(section), "{shown}");
     assert_eq!(shown.matches("~ slider/1").count(), 1, "{shown}");
@@ -187,7 +187,7 @@ fn nothing_to_do_as_text() {
 #[test]
 #[allow(clippy::too_many_lines, reason = "most of them are the Markdown")]
 fn a_rich_plan_as_markdown() {
-    insta::assert_snapshot!(markdown(&rich()), @r#"
+    insta::assert_snapshot!(markdown(&rich(), None), @r#"
     <!-- reconcile: job=spring-campaign digest=0123456789abcdef0123456789abcdef -->
     ## `spring-campaign`: 5 changes, 2 conflicts, 1 module could not be compared, 1 approved
 
@@ -314,14 +314,14 @@ fn a_rich_plan_as_markdown() {
 
 #[test]
 fn nothing_to_do_as_markdown() {
-    insta::assert_snapshot!(markdown(&plan(vec![])), @r#"`spring-campaign`: Nothing to do: PROD holds what TEST holds. <!-- reconcile: job=spring-campaign digest=0123456789abcdef0123456789abcdef -->"#);
+    insta::assert_snapshot!(markdown(&plan(vec![]), None), @r#"`spring-campaign`: Nothing to do: PROD holds what TEST holds. <!-- reconcile: job=spring-campaign digest=0123456789abcdef0123456789abcdef -->"#);
 }
 
 #[test]
 fn a_hostile_job_name_stays_inside_the_marker() {
     let mut plan = plan(vec![]);
     plan.job = "a --> <script> `@everyone`".into();
-    insta::assert_snapshot!(markdown(&plan), @r#"`` a --> <script> `@everyone` ``: Nothing to do: PROD holds what TEST holds. <!-- reconcile: job=a--scripteveryone digest=0123456789abcdef0123456789abcdef -->"#);
+    insta::assert_snapshot!(markdown(&plan, None), @r#"`` a --> <script> `@everyone` ``: Nothing to do: PROD holds what TEST holds. <!-- reconcile: job=a--scripteveryone digest=0123456789abcdef0123456789abcdef -->"#);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn what_is_redacted_never_shows() {
     let (old, new) = (json!("hunter2"), json!("hunter3"));
     secret.fields = vec![field(("cms_page", "1"), "password", Form::Redacted, old, new)];
     let plan = plan(vec![secret]);
-    for shown in [text(&plan, PLAIN), markdown(&plan)] {
+    for shown in [text(&plan, PLAIN), markdown(&plan, None)] {
         assert!(!shown.contains("hunter"), "{shown}");
         assert!(shown.contains("(redacted), changed"), "{shown}");
     }
@@ -366,7 +366,7 @@ fn five_thousand_changes_fit_one_comment() {
         }
         it
     });
-    let shown = markdown(&plan(changes.collect()));
+    let shown = markdown(&plan(changes.collect()), None);
     assert!(shown.chars().count() <= markdown::LIMIT);
     assert!(shown.chars().count() > markdown::LIMIT - 8_000, "room is used");
     insta::assert_snapshot!(shown.lines().find(|line| line.contains("for want of room")).unwrap(), @r#"4718 changes aren't shown here for want of room: see `reconcile plan` for `spring-campaign`."#);
@@ -538,7 +538,7 @@ proptest! {
 
     #[test]
     fn markdown_fits_and_stays_inert(plan in any_plan()) {
-        let shown = markdown(&plan);
+        let shown = markdown(&plan, None);
         prop_assert!(shown.chars().count() <= markdown::LIMIT, "{}", shown.chars().count());
         prop_assert!(!shown.chars().any(|c| c != '\n' && escape::is_invisible(c)));
         for line in outside_fences(&shown) {

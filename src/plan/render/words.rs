@@ -103,6 +103,33 @@ pub fn conflict_word(kind: ConflictKind) -> &'static str {
     }
 }
 
+/// Why it is a conflict, for people who meet one for the first time.
+pub fn why(kind: ConflictKind, source: &str, target: &str) -> String {
+    match kind {
+        ConflictKind::IdReused => format!("On {target} this ID belongs to another record."),
+        ConflictKind::IdDiffers => format!("{target} has this record under another ID."),
+        ConflictKind::IdentityAmbiguous => {
+            "Several records are the same thing by their identity, so it isn't clear which one is \
+             meant."
+                .into()
+        }
+        ConflictKind::UniqueTaken => {
+            format!("A value that may stand only once is taken by another row of {target}.")
+        }
+        ConflictKind::MissingReference => {
+            format!("It refers to a record that is neither on {target} nor among these changes.")
+        }
+        ConflictKind::FileTaken => {
+            format!("At the path of one of its files {target} has another file.")
+        }
+        ConflictKind::StillReferenced => format!("Other rows of {target} still refer to it."),
+        ConflictKind::SchemaDiffers => {
+            format!("{source} has a value in a column that {target} doesn't have.")
+        }
+        ConflictKind::ChangedSince => "It was changed since the run that is to be undone.".into(),
+    }
+}
+
 /// `slug: spring, site: main`
 pub fn brief_identity(identity: &BTreeMap<String, Json>) -> String {
     let part = |(column, value): (&String, &Json)| {

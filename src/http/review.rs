@@ -1,0 +1,74 @@
+//! The review of a job's latest plan, as a part of the job's page.
+//!
+//! Answers for who may do what from it, and for its script being the only one that a browser runs. What
+//! it shows is `plan::render::html`'s.
+
+use std::sync::Arc;
+
+use axum::http::HeaderValue;
+
+use super::jobs::path;
+use super::site::Settings;
+use crate::config::http::May;
+use crate::config::{Config, ManifestSource};
+use crate::daemon::watch::Checked;
+use crate::plan::render::html::{self, About, Images, Parts, Served, Side, minute};
+use crate::state;
+
+/// The review of the plan that was shown last. It may be large, so no other request waits for it.
+pub async fn parts(
+    settings: &Arc<Settings>,
+    checked: &Arc<Checked>,
+    name: &str,
+    may: May,
+) -> Option<Parts> {
+    let (settings, checked) = (Arc::clone(settings), Arc::clone(checked));
+    let name = name.to_owned();
+    let made = tokio::task::spawn_blocking(move || {
+        let config = &settings.config;
+        let plan = state::latest_plan(config, &name)?;
+        let asked = checked.manifests.jobs.get(&name).map(|job| &job.spec);
+        let schedule = match may < May::Schedule {
+            true => Err("you may view, not schedule".to_owned()),
+            false => schedulable(config).map(|()| format!("{}/schedule", path(&name))),
+        };
+        let about = About {
+            asked,
+            as_of: state::latest_plan_at(config, &name).map(minute),
+            is_stored: true,
+            served: Some(Served { schedule }),
+            images: &OverHttp(path(&name)),
+        };
+        Some(html::parts(&plan, &about))
+    });
+    made.await.ok().flatten()
+}
+
+/// Whether a change can be committed from a page, or why it can't.
+fn schedulable(config: &Config) -> Result<(), String> {
+    match &config.manifests {
+        ManifestSource::Git(_) => Ok(()),
+        ManifestSource::Directory(_) => {
+            Err("the manifests lie in a directory and not in git: put the YAML there".into())
+        }
+    }
+}
+
+/// What a browser may do on a page with a review.
+pub fn policy() -> HeaderValue {
+    let policy = html::policy("'self'", "'self'", "; frame-ancestors 'none'");
+    HeaderValue::from_str(&policy).expect("hashes and keywords")
+}
+
+/// Images as the daemon serves them, below a job's page.
+struct OverHttp(String);
+
+impl Images for OverHttp {
+    fn address(&self, side: Side, path: &str) -> Option<String> {
+        let side = match side {
+            Side::Source => "source",
+            Side::Target => "target",
+        };
+        Some(format!("{}/image?side={side}&path={}", self.0, crate::escape::url(path)))
+    }
+}

@@ -1,0 +1,30 @@
+// What stands on top: which side is read, which is written, and what to know of the whole.
+//
+// Answers for nobody mistaking one environment for the other.
+
+import { h } from "./dom.ts";
+import type { Page } from "./page.ts";
+import { count } from "./words.ts";
+
+export function statement({ plan, about, readOnly }: Page): HTMLElement {
+  const { source, target, counts } = plan;
+  const facts = [
+    plan.course,
+    about.asOf !== null && `compared ${about.asOf}`,
+    `${count(counts.unchanged, "record")} the same on both`,
+    `plan ${plan.digest.slice(0, 16)}`,
+  ].filter((fact) => fact !== false);
+  return h("section", { class: "statement", "aria-label": "What this is about" },
+    h("div", { class: "direction" },
+      h("div", { class: "course", "aria-hidden": "true" },
+        h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
+        h("span", { class: "arrow" }),
+        h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))),
+      h("p", { class: "sentence" }, readOnly ? "What the manifest approves is copied from " : "What you tick is copied from ",
+        h("b", {}, source), " to ", h("b", {}, target), `. ${target} changes; ${source} stays as it is.`)),
+    h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
+    plan.notes.length > 0 && h("ul", { class: "notes" }, ...plan.notes.map((note) => h("li", {}, note))),
+    plan.failed.length > 0 && h("div", { class: "failed" },
+      h("p", {}, h("b", {}, "Couldn't be compared, so nothing of it is in this plan:")),
+      h("ul", {}, ...plan.failed.map(([module, reason]) => h("li", {}, h("b", {}, module), `: ${reason}`)))));
+}
