@@ -6,4 +6,4 @@ mod hooks;
 mod pages;
 mod race;
 mod serving;
-mod world;
+pub mod world;
