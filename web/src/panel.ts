@@ -40,8 +40,9 @@ export class Panel {
     this.element = h("section", { class: "panel", "aria-labelledby": "what-comes-out" },
       this.heading, this.sentence, this.unresolved, form.element, this.schedule(),
       this.incomplete, this.yaml.element, this.command.element, this.tooMany,
-      h("p", { class: "quiet" }, `Until it begins, it can be stopped: with Cancel on the job's page or under Messages, with `,
-        h("code", {}, `reconcile cancel ${page.plan.job}`), `, or by taking the approvals out of the manifest again. Best change neither ${page.plan.source} nor ${target} until it is done: records that moved since this plan are refused.`));
+      h("p", { class: "quiet" }, "Until it begins, it can be stopped: ", page.about.served !== null && "with Cancel on this page or under Messages, ",
+        "with ", h("code", {}, `reconcile cancel ${page.plan.job}`), ", or by taking the approvals out of the manifest again. ",
+        `Best change neither ${page.plan.source} nor ${target} until it is done: what moved since this plan is refused.`));
   }
 
   private jump(): void {

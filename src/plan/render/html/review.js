@@ -443,9 +443,12 @@
         h(
           "p",
           { class: "quiet" },
-          `Until it begins, it can be stopped: with Cancel on the job's page or under Messages, with `,
+          "Until it begins, it can be stopped: ",
+          page.about.served !== null && "with Cancel on this page or under Messages, ",
+          "with ",
           h("code", {}, `reconcile cancel ${page.plan.job}`),
-          `, or by taking the approvals out of the manifest again. Best change neither ${page.plan.source} nor ${target} until it is done: records that moved since this plan are refused.`
+          ", or by taking the approvals out of the manifest again. ",
+          `Best change neither ${page.plan.source} nor ${target} until it is done: what moved since this plan is refused.`
         )
       );
     }
@@ -955,9 +958,12 @@ ${identity}`.toLowerCase());
   // src/statement.ts
   function statement({ plan, about, readOnly }) {
     const { source, target, counts } = plan;
+    const changes = ["conflict", "new", "modified", "deleted"].flatMap((klass) => counts[klass] > 0 ? [`${figure(counts[klass])} ${klass}`] : []).join(", ");
+    const what = plan.nothing !== null ? "This job copies" : readOnly ? "What the manifest approves is copied" : "What you tick is copied";
     const facts = [
       plan.course,
       about.asOf !== null && `compared ${about.asOf}`,
+      plan.nothing !== null && changes.length > 0 && changes,
       `${count(counts.unchanged, "record")} the same on both`,
       `plan ${plan.digest.slice(0, 16)}`
     ].filter((fact) => fact !== false);
@@ -977,11 +983,13 @@ ${identity}`.toLowerCase());
         h(
           "p",
           { class: "sentence" },
-          readOnly ? "What the manifest approves is copied from " : "What you tick is copied from ",
+          what,
+          " from ",
           h("b", {}, source),
           " to ",
           h("b", {}, target),
-          `. ${target} changes; ${source} stays as it is.`
+          ". ",
+          h("span", {}, `${target} changes; ${source} stays as it is.`)
         )
       ),
       h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
@@ -1359,7 +1367,7 @@ ${identity}`.toLowerCase());
     const { conflict } = change2;
     const box = conflict === void 0 ? checkbox(page, change2) : null;
     const answers = conflict === void 0 ? null : choice(page, index, conflict);
-    const marks = h("span", { class: "marks" });
+    const marks = h("span", { class: "marks", id: `marks-${index}` });
     const offered = h("div", {});
     const more = opener(page, change2);
     const isNamed = change2.title !== change2.name;
@@ -1416,7 +1424,12 @@ ${identity}`.toLowerCase());
     if (page.readOnly) return null;
     const { index } = change2;
     const names = change2.title === change2.name ? `title-${index}` : `title-${index} name-${index}`;
-    const box = h("input", { type: "checkbox", id: `tick-${index}`, "aria-labelledby": names });
+    const box = h("input", {
+      type: "checkbox",
+      id: `tick-${index}`,
+      "aria-labelledby": names,
+      "aria-describedby": `marks-${index}`
+    });
     box.disabled = !page.selection.canTick(index);
     box.addEventListener("change", () => {
       choose(page, index, box.checked ? 1 : 0);
