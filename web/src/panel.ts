@@ -3,7 +3,7 @@
 // Answers for the part below the lists and for the bar that leads to it. Nothing here is done by the
 // page itself: its texts go into the manifest, or the form asks the daemon to commit them.
 
-import { APPROVED, called } from "./data.ts";
+import { called } from "./data.ts";
 import { button, fill, focusOn, h } from "./dom.ts";
 import { Copied } from "./copied.ts";
 import { needed } from "./offers.ts";
@@ -88,15 +88,16 @@ export class Panel {
 
   private blocked(problem: string | null, open = this.page.selection.unresolved().length): string | null {
     const { selection } = this.page;
-    const isNothing = selection.ticked().length === 0 && takenBack(selection).length === 0;
-    if (isNothing) return "Tick something first.";
+    if (selection.ticked().length === 0) {
+      return takenBack(selection).length === 0 ? "Nothing is ticked." : "Nothing is ticked. To take all approvals back, use the lines below.";
+    }
     if (open > 0) return "Something ticked needs what isn't ticked: see above.";
     return problem;
   }
 
   /** The texts, a little later than the ticks: with thousands of records they are long. */
   private write(open: number): void {
-    const { selection, about, plan } = this.page;
+    const { selection, about } = this.page;
     const { settings, problem } = this.form.settings();
     this.incomplete.textContent = [
       open > 0 && "What is below is incomplete, and would be refused: something ticked needs what isn't ticked.",
@@ -106,9 +107,7 @@ export class Panel {
     const command = commandLine(selection);
     this.command.element.hidden = command === null;
     if (command !== null) this.command.show(command);
-    const many = selection.ticked().length;
-    const back = plan.changes.filter((row, index) => (row[9] & APPROVED) !== 0 && !selection.isTicked(index)).length;
-    this.tooMany.textContent = many + back > MOST_NAMES
+    this.tooMany.textContent = selection.ticked().length + takenBack(selection).length > MOST_NAMES
       ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
   }
 

@@ -254,23 +254,24 @@
     const last = shown.at(-1) ?? "";
     return shown.length < 2 ? last : `${shown.slice(0, -1).join(", ")} and ${last}`;
   }
-  var DONE = {
+  var done = (target) => ({
     new: "new",
     modified: "modified",
     deleted: "deleted",
     overwrite: "overwritten",
-    adopt: "adopted",
-    renumber: "renumbered"
-  };
+    adopt: `put into ${target}'s own record`,
+    renumber: "inserted under a new ID"
+  });
   function tally(selection) {
     const found = /* @__PURE__ */ new Map();
+    const words = done(selection.plan.target);
     for (const index of selection.ticked()) {
       const heading = headingOf(selection, index);
       found.set(heading, (found.get(heading) ?? 0) + 1);
     }
     return HEADINGS.flatMap((heading) => {
       const many = found.get(heading);
-      return many === void 0 ? [] : [`${figure(many)} ${DONE[heading]}`];
+      return many === void 0 ? [] : [`${figure(many)} ${words[heading]}`];
     }).join(", ");
   }
   function recordsAndFiles(selection) {
@@ -527,14 +528,15 @@
     }
     blocked(problem, open = this.page.selection.unresolved().length) {
       const { selection } = this.page;
-      const isNothing = selection.ticked().length === 0 && takenBack(selection).length === 0;
-      if (isNothing) return "Tick something first.";
+      if (selection.ticked().length === 0) {
+        return takenBack(selection).length === 0 ? "Nothing is ticked." : "Nothing is ticked. To take all approvals back, use the lines below.";
+      }
       if (open > 0) return "Something ticked needs what isn't ticked: see above.";
       return problem;
     }
     /** The texts, a little later than the ticks: with thousands of records they are long. */
     write(open) {
-      const { selection, about, plan } = this.page;
+      const { selection, about } = this.page;
       const { settings, problem } = this.form.settings();
       this.incomplete.textContent = [
         open > 0 && "What is below is incomplete, and would be refused: something ticked needs what isn't ticked.",
@@ -544,9 +546,7 @@
       const command = commandLine(selection);
       this.command.element.hidden = command === null;
       if (command !== null) this.command.show(command);
-      const many = selection.ticked().length;
-      const back = plan.changes.filter((row3, index) => (row3[9] & APPROVED) !== 0 && !selection.isTicked(index)).length;
-      this.tooMany.textContent = many + back > MOST_NAMES ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
+      this.tooMany.textContent = selection.ticked().length + takenBack(selection).length > MOST_NAMES ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
     }
     listOf(open) {
       if (open.length === 0) return [];
@@ -1797,5 +1797,12 @@ ${identity}`.toLowerCase());
     setTimeout(step, 100);
   }
   var root = document.getElementById("review");
-  if (root !== null) start(root);
+  if (root !== null) {
+    try {
+      start(root);
+    } catch (error) {
+      fill(root, [h("p", { class: "bad", role: "alert" }, `This review can't be shown, and nothing was changed: ${String(error)}`)]);
+      throw error;
+    }
+  }
 })();
