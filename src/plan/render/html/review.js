@@ -1005,7 +1005,6 @@ ${identity}`.toLowerCase());
 
   // src/list.ts
   var BEYOND = 800;
-  var MOST_PRINTED = 2e3;
   var FEW = 200;
   var List = class {
     constructor(label, make) {
@@ -1022,7 +1021,8 @@ ${identity}`.toLowerCase());
     estimate = 64;
     isEstimated = false;
     width = 0;
-    printing = false;
+    /** How many rows are on paper; nothing while on screen. */
+    printed = null;
     mounted = /* @__PURE__ */ new Map();
     observer = new ResizeObserver((entries) => this.measured(entries));
     /** Other changes, or another order. */
@@ -1046,14 +1046,14 @@ ${identity}`.toLowerCase());
       this.render();
       return this.mounted.get(index);
     }
-    /** All rows at once, as far as paper allows; how many there are not. */
-    print() {
-      this.printing = true;
+    /** All rows at once, up to so many; how many there are. */
+    print(most) {
+      this.printed = Math.min(this.order.length, most);
       this.render();
-      return Math.max(0, this.order.length - MOST_PRINTED);
+      return this.printed;
     }
     endPrint() {
-      this.printing = false;
+      this.printed = null;
       this.layOut();
       this.render();
     }
@@ -1087,7 +1087,7 @@ ${identity}`.toLowerCase());
     /** The places that must be there, in order. */
     wanted() {
       const many = this.order.length;
-      if (this.printing) return [...Array(Math.min(many, MOST_PRINTED)).keys()];
+      if (this.printed !== null) return [...Array(this.printed).keys()];
       if (many <= FEW) return [...Array(many).keys()];
       const top = this.element.getBoundingClientRect().top;
       const first = this.placeAt(-top - BEYOND);
@@ -1131,7 +1131,7 @@ ${identity}`.toLowerCase());
       }
     }
     measured(entries) {
-      if (this.printing || this.element.clientWidth === 0) return;
+      if (this.printed !== null || this.element.clientWidth === 0) return;
       this.forgetOtherWidth();
       const above = -this.element.getBoundingClientRect().top;
       let moved = 0;
@@ -1578,6 +1578,7 @@ ${identity}`.toLowerCase());
     [MODIFIED, "Modified records", "No modified records."],
     [DELETED, "Deleted records", "No deleted records."]
   ];
+  var MOST_PRINTED = 2e3;
   var Tabs = class {
     constructor(page, opened2) {
       this.page = page;
@@ -1601,8 +1602,14 @@ ${identity}`.toLowerCase());
       const render = () => this.tabs[this.selected]?.list?.render();
       addEventListener("scroll", render, { passive: true });
       addEventListener("resize", render, { passive: true });
-      addEventListener("beforeprint", () => this.tabs.forEach((tab) => tab.print()));
+      addEventListener("beforeprint", () => this.print());
       addEventListener("afterprint", () => this.tabs.forEach((tab) => tab.endPrint(tab.klass === this.selected)));
+    }
+    /** The open tab's rows come before those of the others where they are too many. */
+    print() {
+      const isOpen = (tab) => tab.klass === this.selected;
+      const inTurn = [...this.tabs.filter(isOpen), ...this.tabs.filter((tab) => !isOpen(tab))];
+      inTurn.reduce((rest, tab) => rest - tab.print(rest), MOST_PRINTED);
     }
     update() {
       this.tabs.forEach((tab) => tab.count());
@@ -1717,11 +1724,14 @@ ${identity}`.toLowerCase());
       if (start2 < -1) window.scrollBy({ top: start2, behavior: "instant" });
       this.list.render();
     }
-    print() {
+    /** Shows its list as on paper, with so many rows at most; how many it has then. */
+    print(most) {
       this.make();
       this.panel.hidden = false;
-      const rest = this.list?.print() ?? 0;
+      const printed = this.list?.print(most) ?? 0;
+      const rest = this.order.length - printed;
       this.unprinted.textContent = rest > 0 ? `${figure(rest)} more aren't printed.` : "";
+      return printed;
     }
     endPrint(isSelected) {
       this.panel.hidden = !isSelected;
