@@ -326,6 +326,12 @@ impl Config {
         self.tables.redact.iter().any(hides)
     }
 
+    /// The address that commits of the tool bear.
+    pub fn own_address(&self) -> String {
+        let mail = self.mail.as_ref();
+        mail.map_or_else(|| "reconcile@localhost".into(), |mail| mail.from.address.clone())
+    }
+
     pub fn table_rules(&self) -> TableRules {
         TableRules { allow: self.tables.allow.clone(), protected: self.protected.clone() }
     }

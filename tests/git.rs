@@ -1,5 +1,7 @@
 //! Git as a source: fetching, its errors and limits, manifests of a commit, who changed what.
 
+#[path = "git/proposal.rs"]
+mod proposal;
 #[path = "git/publish.rs"]
 mod publish;
 #[path = "git/signed.rs"]

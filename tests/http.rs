@@ -3,7 +3,9 @@
 mod access;
 mod cancel;
 mod hooks;
+mod image;
 mod pages;
 mod race;
+mod schedule;
 mod serving;
 pub mod world;

@@ -19,6 +19,7 @@ pub mod operate;
 pub mod overview;
 pub mod pass;
 pub mod post;
+pub mod proposal;
 pub mod record;
 mod republishing;
 #[cfg(test)]

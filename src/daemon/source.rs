@@ -83,10 +83,7 @@ impl Source {
                 poll: Duration::from_secs(git.poll_seconds),
                 must_be_signed: git.require_signed.is_some(),
                 fetched: None,
-                author_email: config
-                    .mail
-                    .as_ref()
-                    .map_or_else(|| "reconcile@localhost".into(), |mail| mail.from.address.clone()),
+                author_email: config.own_address(),
             })),
         }
     }

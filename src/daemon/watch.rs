@@ -120,6 +120,13 @@ enum Urgency {
     Compare,
 }
 
+impl Checked {
+    /// Of git the commit, in full.
+    pub fn revision(&self) -> &str {
+        &self.revision
+    }
+}
+
 impl Daemon {
     /// A daemon that watches as soon as it may.
     pub async fn start(config: Arc<Config>) -> Result<Self, Error> {

@@ -18,7 +18,7 @@ use crate::compare::files::Held;
 use crate::manifest::sync_job::Mode;
 use crate::manifest::words::suggestion;
 use crate::plan::change::Class;
-use crate::plan::file::{Content, FilePath};
+use crate::plan::file::{Content, FilePath, is_named_like_image};
 use pairs::{Pair, Pairs};
 
 /// Above so many differences nobody looks at the images' sizes.
@@ -249,7 +249,7 @@ async fn look_into(gallery: &dyn Gallery, path: &FilePath, facts: &mut Facts) {
 
 /// Width and height of what is named like an image. Whatever is wrong there, it has none.
 pub async fn dimensions(gallery: &dyn Gallery, path: &FilePath) -> Option<[u32; 2]> {
-    if !image::is_named_like_one(path.as_str()) {
+    if !is_named_like_image(path.as_str()) {
         return None;
     }
     image::dimensions(&gallery.beginning(path, image::BEGINNING).await.ok()?)

@@ -21,6 +21,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 pub use folders::{Folders, ROOT, joined};
+pub use image::media_type;
 pub use open::open;
 
 use crate::plan::file::{Content, FilePath};

@@ -3,6 +3,7 @@
 //! Answers for no output holding a credential: neither what stands in the address, nor where git
 //! repeats it in its own words, nor what the user's settings put in its place.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -46,20 +47,28 @@ pub fn secrets(url: &str) -> Vec<Secret> {
 
 /// A text without the given secrets, and without what looks like one in any address in it.
 pub fn redacted(text: &str, secrets: &[Secret]) -> String {
-    let mut text = veiled(text);
+    without_secrets(&veiled(text), secrets)
+}
+
+/// The same where queries of addresses are no secrets but those given: in a server's own words.
+pub fn without_secrets(text: &str, secrets: &[Secret]) -> String {
+    let mut text = without_users(text).into_owned();
     for secret in secrets {
         text = text.replace(secret.expose(), "…");
     }
     text
 }
 
-fn veiled(text: &str) -> String {
+fn without_users(text: &str) -> Cow<'_, str> {
     static USER: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"://[^/\s'<>]*@").expect("a valid pattern"));
+    USER.replace_all(text, "://")
+}
+
+fn veiled(text: &str) -> String {
     static QUERY: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r#"(://[^\s'"?]*)\?[^\s'"]*"#).expect("a valid pattern"));
-    let text = USER.replace_all(text, "://");
-    QUERY.replace_all(&text, "$1").into_owned()
+    QUERY.replace_all(&without_users(text), "$1").into_owned()
 }
 
 /// `%41` as `A`.
@@ -107,5 +116,9 @@ mod tests {
         // What the user's settings put in its place isn't known here, but looks the same.
         assert_eq!(redacted("'https://x:CANARY@h/a'", &[]), "'https://h/a'");
         assert!(secrets("ssh://git@h.example/a").is_empty());
+        // A server's own words name the branch in a query, and are no less without secrets.
+        let said = "visit https://x:CANARY@h.example/new?branch=a&t=CANARY-2 as jo@x";
+        let shown = without_secrets(said, &secrets(url));
+        assert_eq!(shown, "visit https://h.example/new?branch=a&t=… as …");
     }
 }

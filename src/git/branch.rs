@@ -7,16 +7,14 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::error::not_understood;
+use super::committing::{Identity, Only, Placed, Pushed, Words, random};
 use super::fetch::{is_full, tracked};
 use super::mirror::at;
 use super::{Commit, Error, Mirror};
-use crate::whole::remove;
 
 /// Folder of the branch that the files go into.
 const FOLDER: &str = "results";
@@ -25,16 +23,6 @@ const TRAILER: &str = "Reconciled-By: reconcile";
 const TRIES: u32 = 5;
 /// Before the second try; doubled before each later one, and shortened at random.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// How git says that somebody else was quicker, so that another try on top of it may do.
-const OVERTAKEN: [&str; 7] = [
-    "cannot lock ref",
-    "failed to lock",
-    "failed to update ref",
-    "fetch first",
-    "incorrect old value",
-    "non-fast-forward",
-    "reference already exists",
-];
 
 /// What is to be published.
 #[derive(Debug, Clone)]
@@ -82,6 +70,14 @@ pub type Leads<'a> = &'a mut dyn FnMut() -> bool;
 enum Try {
     Done(Published),
     Overtaken(String),
+}
+
+impl Results {
+    fn words(&self) -> Words {
+        let us = Identity { name: self.author_name.clone(), email: self.author_email.clone() };
+        let message = format!("{}\n\n{TRAILER}", self.message.trim_end());
+        Words { message, author: us.clone(), committer: us }
+    }
 }
 
 impl Mirror {
@@ -151,7 +147,7 @@ impl Mirror {
                 Try::Overtaken(words) => said = words,
             }
         }
-        Err(self.rejected(TRIES, said))
+        Err(self.rejected(&self.source.results_branch, TRIES, said))
     }
 
     async fn try_to_publish(
@@ -169,8 +165,16 @@ impl Mirror {
         if Some(&tree) == self.tree_of(parent.as_ref()).await?.as_ref() {
             return Ok(Try::Done(Published::Nothing));
         }
-        let commit = self.commit(results, &tree, parent.as_ref()).await?;
-        self.push(commit, &branch).await
+        let commit = self.commit_tree(&tree, parent.as_ref(), &results.words()).await?;
+        match self.push(&commit, &branch, Only::Forward).await? {
+            Pushed::Taken(_) => {
+                let update = ["update-ref", &tracked(&branch), commit.as_str()];
+                self.git().call(update).bytes().await?;
+                Ok(Try::Done(Published::Pushed(commit)))
+            }
+            Pushed::Overtaken(words) => Ok(Try::Overtaken(words)),
+            Pushed::Refused(words) => Err(self.rejected(&branch, 1, words)),
+        }
     }
 
     /// The branch's tree with the files put over it.
@@ -180,36 +184,15 @@ impl Mirror {
         files: &[PathBuf],
         parent: Option<&Commit>,
     ) -> Result<String, Error> {
-        let index = index_name(self.folder());
-        let written = self.tree_in(&index, results, files, parent).await;
-        match remove(&index) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(&index)(error)),
-            _ => written,
-        }
-    }
-
-    async fn tree_in(
-        &self,
-        index: &Path,
-        results: &Results,
-        files: &[PathBuf],
-        parent: Option<&Commit>,
-    ) -> Result<String, Error> {
-        let call = |arguments: &[&str]| self.git().call(arguments).set("GIT_INDEX_FILE", index);
-        match parent {
-            Some(parent) => call(&["read-tree", parent.as_str()]).bytes().await?,
-            None => call(&["read-tree", "--empty"]).bytes().await?,
-        };
         let blobs = self.blobs_of(&results.folder, files).await?;
-        let mut entries = Vec::new();
-        for (file, blob) in files.iter().zip(&blobs) {
-            entries.extend(format!("100644 {blob}\t{FOLDER}/").into_bytes());
-            entries.extend(file.as_os_str().as_bytes());
-            entries.push(0);
-        }
-        // A file may stand where a folder stood before, and the other way round.
-        call(&["update-index", "--replace", "-z", "--index-info"]).input(entries).bytes().await?;
-        call(&["write-tree"]).text().await
+        let paths = files.iter().map(|file| Path::new(FOLDER).join(file));
+        let paths: Vec<PathBuf> = paths.collect();
+        let placed = paths.iter().zip(&blobs).map(|(path, object)| Placed {
+            mode: "100644",
+            object,
+            path: path.as_os_str().as_bytes(),
+        });
+        self.tree_with(parent, &placed.collect::<Vec<_>>()).await
     }
 
     /// Writes files as blobs, byte for byte: no attribute or setting changes them.
@@ -231,74 +214,11 @@ impl Mirror {
         let tree = format!("{commit}^{{tree}}");
         Ok(Some(self.git().call(["rev-parse", "--verify", &tree]).text().await?))
     }
-
-    async fn commit(
-        &self,
-        results: &Results,
-        tree: &str,
-        parent: Option<&Commit>,
-    ) -> Result<Commit, Error> {
-        let Results { folder: _, which: _, message, author_name, author_email } = results;
-        let mut arguments = vec!["commit-tree", tree, "-F", "-"];
-        if let Some(parent) = parent {
-            arguments.extend(["-p", parent.as_str()]);
-        }
-        // `commit-tree` doesn't look at this setting by itself.
-        let sign = self.git().call(["config", "--type=bool", "--get", "commit.gpgSign"]);
-        if sign.output().await?.bytes.starts_with(b"true") {
-            arguments.push("-S");
-        }
-        let message = format!("{}\n\n{TRAILER}\n", message.trim_end());
-        let call = self.git().call(arguments).input(message.into_bytes());
-        let call = call.set("GIT_AUTHOR_NAME", author_name).set("GIT_AUTHOR_EMAIL", author_email);
-        let call = call.set("GIT_COMMITTER_NAME", author_name);
-        let printed = call.set("GIT_COMMITTER_EMAIL", author_email).text().await?;
-        Commit::parse(&printed).ok_or_else(|| not_understood("commit-tree"))
-    }
-
-    /// Never with force: what the remote has and we haven't seen stays.
-    async fn push(&mut self, commit: Commit, branch: &str) -> Result<Try, Error> {
-        let refspec = format!("{commit}:refs/heads/{branch}");
-        let call = self.git().call([
-            "push",
-            "--porcelain",
-            "--no-verify",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            "origin",
-            &refspec,
-        ]);
-        let output = call.time_limit(self.remote_time_limit).output().await?;
-        if output.code == Some(0) {
-            let update = ["update-ref", &tracked(branch), commit.as_str()];
-            self.git().call(update).bytes().await?;
-            return Ok(Try::Done(Published::Pushed(commit)));
-        }
-        let printed = String::from_utf8_lossy(&output.bytes);
-        let refusal = printed.lines().find_map(|line| line.strip_prefix("!\t"));
-        let Some(refusal) = refusal else { return Err(self.why(&output)) };
-        let reason = refusal.rsplit('\t').next().unwrap_or(refusal);
-        let words = [reason, &output.said].join("; ");
-        if OVERTAKEN.iter().any(|word| reason.contains(word)) {
-            return Ok(Try::Overtaken(words));
-        }
-        Err(self.rejected(1, words))
-    }
-
-    fn rejected(&self, tries: u32, said: String) -> Error {
-        let branch = self.source.results_branch.clone();
-        Error::Rejected { url: self.url(), branch, tries, said }
-    }
 }
 
 /// Whether the clone couldn't be read, which the next call mends by fetching it anew.
 fn is_damage(command: &str, said: &str) -> bool {
     matches!(command, "read-tree" | "write-tree" | "rev-parse") && !is_full(said)
-}
-
-/// An index that no other call of this process or another one uses.
-fn index_name(folder: &Path) -> PathBuf {
-    folder.join(format!("tmp_index_{}_{:x}", std::process::id(), random()))
 }
 
 /// Regular files below a folder, by their paths in it.
@@ -337,8 +257,4 @@ fn pause(number: u32) -> Duration {
     let longest = FIRST_PAUSE * 2_u32.pow(number - 1);
     let share = u32::try_from(random() % 1000).unwrap_or_default();
     longest / 2 + longest / 2000 * share
-}
-
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -16,8 +16,9 @@ use super::Error;
 use crate::effect;
 use crate::whole::remove;
 
-/// How long another process's fetch is waited for, and how often it is looked at.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long another process's fetch is waited for unless somebody waits for the answer, and how often
+/// it is looked at.
+pub const PATIENCE: Duration = Duration::from_secs(150);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Held while git writes in a folder.
@@ -37,7 +38,7 @@ pub enum Before {
 
 impl Lock {
     /// Waits for the lock of a folder, which is a file beside it.
-    pub async fn take(folder: &Path) -> Result<(Self, Before), Error> {
+    pub async fn take(folder: &Path, patience: Duration) -> Result<(Self, Before), Error> {
         let path = folder.with_extension("lock");
         let failed = |source| Error::File { path: path.clone(), source };
         let mut options = File::options();
@@ -47,7 +48,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                Err(TryLockError::WouldBlock) if begun.elapsed() < patience => {
                     tokio::time::sleep(PAUSE).await;
                 }
                 Err(TryLockError::WouldBlock) => {

@@ -26,6 +26,8 @@ pub struct Mirror {
     pub(super) repository: Repository,
     /// How long one exchange with the remote may take.
     pub remote_time_limit: Duration,
+    /// How long the clone is waited for while somebody else works in it.
+    pub patience: Duration,
     /// When a fetch grew too large, which isn't tried again at once.
     pub(super) too_large: Option<Instant>,
     state: State,
@@ -48,6 +50,7 @@ impl Mirror {
             source: source.clone(),
             repository: Repository { git },
             remote_time_limit: REMOTE_TIME_LIMIT,
+            patience: lock::PATIENCE,
             too_large: None,
             state: State::Unknown,
             repaired: None,
@@ -98,7 +101,7 @@ impl Mirror {
         let folder = self.folder().to_owned();
         let parent = folder.parent().unwrap_or(&folder);
         make_folder(parent).map_err(at(parent))?;
-        let (lock, before) = Lock::take(&folder).await?;
+        let (lock, before) = Lock::take(&folder, self.patience).await?;
         if self.state == State::Damaged && self.may_repair() {
             self.remove()?;
         } else if before == Before::Died && folder.is_dir() {

@@ -7,14 +7,16 @@
 
 pub mod address;
 mod branch;
-
+mod committing;
 mod error;
 mod fetch;
+pub mod forge;
 mod history;
 mod kill;
 mod lock;
 mod manifests;
 mod mirror;
+mod proposal;
 mod repository;
 pub mod run;
 mod signed;
@@ -27,9 +29,11 @@ use std::path::Path;
 use run::{Git, Place, Settings};
 
 pub use branch::{Leads, Published, Results, Which};
+pub use committing::{Identity, Words};
 pub use error::Error;
 pub use history::LastChange;
 pub use mirror::Mirror;
+pub use proposal::{Edit, Proposed};
 pub use repository::Repository;
 pub use signed::Unsigned;
 pub use work_tree::WorkTree;

@@ -18,7 +18,7 @@ use super::error::Error;
 use super::kill::Group;
 use crate::config::Secret;
 use crate::effect;
-use crate::escape::harmless;
+use crate::escape::{harmless, shortened};
 
 /// How long a call may take unless it says otherwise.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
@@ -28,6 +28,9 @@ pub const REMOTE_TIME_LIMIT: Duration = Duration::from_mins(2);
 const OUTPUT_LIMIT: usize = 1024 * 1024;
 /// Bytes of git's own words that are kept; the rest is read and forgotten.
 const WORDS_LIMIT: usize = 16 * 1024;
+/// Lines of a server's own words that are kept, and their characters.
+const REMOTE_LINES: usize = 20;
+const REMOTE_LINE: usize = 500;
 const PROTOCOLS: &str = "file:git:http:https:ssh";
 /// Set where this program runs as part of a hook or of another git: they would lead elsewhere.
 const FOREIGN: [&str; 15] = [
@@ -127,6 +130,8 @@ pub struct Output {
     pub bytes: Vec<u8>,
     /// What it said besides: one line, without credentials.
     pub said: String,
+    /// What of it a server said, line by line.
+    pub remote: Vec<String>,
 }
 
 impl Call<'_> {
@@ -174,7 +179,7 @@ impl Call<'_> {
     pub async fn output(self) -> Result<Output, Error> {
         if effect::before(effect::Kind::Git, &self.name()).is_err() {
             let said = "fatal: the remote end hung up unexpectedly".to_owned();
-            return Ok(Output { code: Some(128), bytes: Vec::new(), said });
+            return Ok(Output { code: Some(128), bytes: Vec::new(), said, remote: Vec::new() });
         }
         let mut group = Group { child: self.command().spawn().map_err(Error::Start)? };
         let talk = talk(&mut group.child, &self.input, self.output_limit);
@@ -191,8 +196,9 @@ impl Call<'_> {
             }
         };
         let said = String::from_utf8_lossy(&talked.words);
-        let said = address::redacted(said.trim(), &self.git.secrets);
-        Ok(Output { code: talked.code, bytes: talked.bytes, said: one_line(&said) })
+        let remote = remote(&said, &self.git.secrets);
+        let said = one_line(&address::redacted(said.trim(), &self.git.secrets));
+        Ok(Output { code: talked.code, bytes: talked.bytes, said, remote })
     }
 
     /// The command alone, for messages: what follows may be long.
@@ -305,6 +311,18 @@ async fn words(from: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Broken> 
         let room = WORDS_LIMIT - words.len();
         words.extend(&part[..count.min(room)]);
     }
+}
+
+/// What a server says to people: where to open a pull request, why it refuses. Addresses keep their
+/// queries, in which servers name the branch.
+fn remote(said: &str, secrets: &[Secret]) -> Vec<String> {
+    let lines = said.split(['\n', '\r']).filter_map(|line| line.strip_prefix("remote:"));
+    let lines = lines.map(str::trim).filter(|line| !line.is_empty()).take(REMOTE_LINES);
+    let shown = |line| {
+        let line = address::without_secrets(line, secrets);
+        harmless(&shortened(&line, REMOTE_LINE)).into_owned()
+    };
+    lines.map(shown).collect()
 }
 
 /// Git's words on one line; what it says of how it gets on isn't among them.

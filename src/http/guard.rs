@@ -12,10 +12,12 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::{Person, Tried};
 use super::page::plain;
+use super::schedule;
 use super::sign_in;
 use super::site::{Ends, Site};
 
-/// Until a request is answered, its body included; git servers wait no longer for their hooks.
+/// Until a request is answered, its body included, unless it says another limit; git servers wait no
+/// longer for their hooks.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Whoever looks after the process calls it by any name.
 const BY_ANY_NAME: [&str; 2] = ["/healthz", "/readyz"];
@@ -39,7 +41,8 @@ pub async fn guard(
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = if is_known {
-        let answered = tokio::time::timeout(LIMIT, next.run(request)).await;
+        let limit = schedule::limit(request.method(), request.uri()).unwrap_or(LIMIT);
+        let answered = tokio::time::timeout(limit, next.run(request)).await;
         answered.unwrap_or_else(|_| plain(too_slow, "it took too long"))
     } else {
         let words =

@@ -16,7 +16,7 @@ use crate::plan::render::html::STYLE as STYLE_SHEET;
 
 /// Where the style sheet is.
 pub const STYLE: &str = "/style.css";
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("frame.html", include_str!("pages/frame.html")),
     ("jobs.html", include_str!("pages/jobs.html")),
     ("job.html", include_str!("pages/job.html")),
@@ -24,6 +24,7 @@ const TEMPLATES: [(&str, &str); 8] = [
     ("message.html", include_str!("pages/message.html")),
     ("letter.html", include_str!("pages/letter.html")),
     ("cancel.html", include_str!("pages/cancel.html")),
+    ("scheduled.html", include_str!("pages/scheduled.html")),
     ("sign-in.html", include_str!("pages/sign-in.html")),
 ];
 

@@ -8,12 +8,13 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use super::site::Site;
-use super::{cancel, guard, health, hook, jobs, messages, metrics, page, sign_in};
+use super::{cancel, guard, health, hook, image, jobs, messages, metrics, page, schedule, sign_in};
 
 /// Bytes of a form.
 const LARGEST_FORM: usize = 16 * 1024;
 
 pub fn routes(site: &Arc<Site>) -> Router {
+    let of_a_review = DefaultBodyLimit::max(schedule::LARGEST);
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -21,6 +22,8 @@ pub fn routes(site: &Arc<Site>) -> Router {
         .route("/", get(jobs::all))
         .route("/jobs/{job}", get(jobs::one))
         .route("/jobs/{job}/cancel", post(jobs::cancel))
+        .route("/jobs/{job}/image", get(image::show))
+        .route("/jobs/{job}/schedule", post(schedule::schedule).layer(of_a_review))
         .route("/messages", get(messages::all))
         .route("/messages/{name}", get(messages::one))
         .route("/cancel/{ticket}", get(cancel::show).post(cancel::carry_out))

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::access::{Access, People};
+use super::image::Images;
 use super::names::Names;
 use super::page::Pages;
 use super::store::Store;
@@ -20,6 +21,7 @@ pub struct Site {
     pub access: Access,
     pub store: Store,
     pub pages: Pages,
+    pub images: Images,
     /// Somebody wants the daemon to look now.
     pub asked: Notify,
     pub since: Timestamp,
@@ -47,6 +49,7 @@ impl Site {
             access: Access::default(),
             store: Store::default(),
             pages: Pages::new(),
+            images: Images::default(),
             asked: Notify::new(),
             since: Timestamp::now(),
         }

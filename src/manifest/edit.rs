@@ -1,14 +1,14 @@
-//! Approvals written into a manifest in place.
+//! Approvals written into a manifest in place, and when they are to be carried out.
 //!
-//! Answers for changing `spec.approved` of one job and nothing else: comments, order, quotes and
-//! line ends stay, and every edit is read back before it is handed out. Which approvals to write is
-//! decided elsewhere, and so is writing the file.
+//! Answers for changing `spec.approved` of one job, its time, test import and number, and nothing
+//! else: comments, order, quotes and line ends stay, and every edit is read back before it is handed
+//! out. What to write is decided elsewhere, and so is writing the file.
 
 use std::collections::BTreeMap;
 
 use super::heading::Heading;
-use super::layout::{Content, LayoutError, Node, parse};
-use super::splice::Splicer;
+use super::layout::{Content, Entry, LayoutError, Node, parse};
+use super::splice::{Refused, Splicer, holds};
 use super::sync_job::{Approval, Approvals};
 use super::wanted::Wanted;
 use crate::escape::visible;
@@ -35,29 +35,79 @@ pub enum EditError {
     Unsafe { block: String },
 }
 
-/// The text with the job's approvals replaced. Entries that stay keep their place, comments and
-/// quotes; empty tables and classes are left out.
-///
-/// # Guarantees
-/// The result, read back, differs from the text in this job's `spec.approved` alone, which then
-/// says exactly what is asked for.
+/// What a job's spec shall say. A key that is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Edit {
+    pub approved: BTreeMap<String, Approvals>,
+    pub time: Option<Time>,
+    pub dry_run: Option<bool>,
+    pub request: Option<u64>,
+}
+
+/// When a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Time {
+    /// Without a `schedule`.
+    AsSoonAsApproved,
+    /// As they are written in a `schedule`.
+    At { at: String, time_zone: String },
+}
+
+impl Edit {
+    /// The keys besides `approved` that are set, in the order of the reference; one without a value
+    /// is taken out.
+    fn others(&self) -> Vec<(&'static str, Option<Wanted>)> {
+        let schedule = self.time.as_ref().map(|time| match time {
+            Time::AsSoonAsApproved => None,
+            Time::At { at, time_zone } => Some(Wanted::Map(vec![
+                ("at".into(), Wanted::Text(at.clone())),
+                ("timeZone".into(), Wanted::Text(time_zone.clone())),
+            ])),
+        });
+        let dry_run = self.dry_run.map(|dry_run| Some(Wanted::Word(dry_run.to_string())));
+        let request = self.request.map(|request| Some(Wanted::Word(request.to_string())));
+        let all = [("schedule", schedule), ("dryRun", dry_run), ("request", request)];
+        all.into_iter().filter_map(|(key, wanted)| Some((key, wanted?))).collect()
+    }
+
+    /// What is to be written, as YAML.
+    fn block(&self) -> String {
+        let others = self.others();
+        let others = others.iter().map(|(key, wanted)| match wanted {
+            Some(wanted) => wanted.block(key, 0, 2, "\n"),
+            None => format!("# without `{key}`\n"),
+        });
+        others.chain([approved_block(&self.approved)]).collect()
+    }
+}
+
+/// The text with the job's approvals replaced.
 pub fn set_approved(
     text: &str,
     job: &str,
     approved: &BTreeMap<String, Approvals>,
 ) -> Result<String, EditError> {
-    let wanted = without_empty(approved);
+    edit(text, job, Edit { approved: approved.clone(), ..Edit::default() })
+}
+
+/// The text with the job's approvals replaced, and the other keys that are given. Entries that stay
+/// keep their place, comments and quotes; empty tables and classes are left out.
+///
+/// # Guarantees
+/// The result, read back, differs from the text in these keys of this job's `spec` alone, which then
+/// say exactly what is asked for.
+pub fn edit(text: &str, job: &str, mut edit: Edit) -> Result<String, EditError> {
+    edit.approved = without_empty(&edit.approved);
     let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let is_ended = text.ends_with('\n');
     // With every line ended, lines can be put in and taken out without looking at the last one.
     let padded = if is_ended { text.to_owned() } else { format!("{text}{line_end}") };
     let documents = parse(&padded)?;
     let document = &documents[find(&documents, job)?];
-    let block = || approved_block(&wanted);
+    let block = || edit.block();
     let spec = document.entry("spec").ok_or_else(|| EditError::Unsafe { block: block() })?;
     let mut splicer = Splicer::new(&padded, line_end, spec);
-    let edited = splicer.set(spec, "approved", &Wanted::approvals(&wanted));
-    edited.map_err(|refused| EditError::Layout {
+    write(&mut splicer, spec, &edit).map_err(|refused| EditError::Layout {
         line: padded[..refused.at].matches('\n').count() + 1,
         what: refused.what,
         block: block(),
@@ -66,10 +116,20 @@ pub fn set_approved(
     if !is_ended {
         edited.truncate(edited.trim_end_matches(['\r', '\n']).len());
     }
-    match verify(&parse(text)?, &edited, job, &wanted) {
+    match verify(&parse(text)?, &edited, job, &edit) {
         Some(()) => Ok(edited),
         None => Err(EditError::Unsafe { block: block() }),
     }
+}
+
+fn write(splicer: &mut Splicer<'_>, spec: &Entry, edit: &Edit) -> Result<(), Refused> {
+    for (key, wanted) in edit.others() {
+        match wanted {
+            Some(wanted) => splicer.set_before(spec, (key, "approved"), &wanted)?,
+            None => splicer.take_out(spec, key)?,
+        }
+    }
+    splicer.set(spec, "approved", &Wanted::approvals(&edit.approved))
 }
 
 /// The job's approvals as they stand in the text.
@@ -101,13 +161,9 @@ fn find(documents: &[Node], job: &str) -> Result<usize, EditError> {
     }
 }
 
-/// The edited text says what the original said, but for the approvals, which are those wanted.
-fn verify(
-    before: &[Node],
-    edited: &str,
-    job: &str,
-    wanted: &BTreeMap<String, Approvals>,
-) -> Option<()> {
+/// The edited text says what the original said, but for the keys that were to be changed, which say
+/// what is wanted.
+fn verify(before: &[Node], edited: &str, job: &str, edit: &Edit) -> Option<()> {
     let after = parse(edited).ok()?;
     let target = find(before, job).ok()?;
     let is_target = find(&after, job).ok()? == target && before.len() == after.len();
@@ -117,22 +173,27 @@ fn verify(
         .enumerate()
         .all(|(at, (old, new))| at == target || old.says_the_same(new));
     let (old, new) = (&before[target], after.get(target)?);
-    let same = others_same
-        && entries_same(old, new, "spec")
-        && entries_same(old.get("spec")?, new.get("spec")?, "approved");
-    let approved = match new.get("spec")?.get("approved") {
+    let (old_spec, new_spec) = (old.get("spec")?, new.get("spec")?);
+    let others = edit.others();
+    let mut keys: Vec<&str> = others.iter().map(|(key, _)| *key).collect();
+    keys.push("approved");
+    let same =
+        others_same && entries_same(old, new, &["spec"]) && entries_same(old_spec, new_spec, &keys);
+    let says = others.iter().all(|(key, wanted)| match (new_spec.get(key), wanted) {
+        (Some(node), Some(wanted)) => holds(node, wanted),
+        (node, wanted) => node.is_none() && wanted.is_none(),
+    });
+    let approved = match new_spec.get("approved") {
         Some(node) => read(node)?,
         None => BTreeMap::new(),
     };
-    (is_target && same && approved == *wanted).then_some(())
+    (is_target && same && says && approved == edit.approved).then_some(())
 }
 
-/// All entries but one are the same, in the same order.
-fn entries_same(old: &Node, new: &Node, but: &str) -> bool {
-    let rest = |node: &Node| -> Vec<_> {
-        let entries = node.entries().iter();
-        entries.filter(|entry| entry.key.text() != Some(but)).cloned().collect()
-    };
+/// All entries but some are the same, in the same order.
+fn entries_same(old: &Node, new: &Node, but: &[&str]) -> bool {
+    let is_left = |entry: &&Entry| !entry.key.text().is_some_and(|key| but.contains(&key));
+    let rest = |node: &Node| -> Vec<_> { node.entries().iter().filter(is_left).cloned().collect() };
     let (old, new) = (rest(old), rest(new));
     old.len() == new.len() && old.iter().zip(&new).all(|(old, new)| old.says_the_same(new))
 }

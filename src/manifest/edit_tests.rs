@@ -9,7 +9,7 @@ use super::heading::Heading;
 use super::sync_job::Approvals;
 use crate::put::put;
 
-type Approved = BTreeMap<String, Approvals>;
+pub type Approved = BTreeMap<String, Approvals>;
 
 /// `table heading entry` triples as approvals.
 fn approved(entries: &[(&str, Heading, &str)]) -> Approved {
@@ -21,7 +21,7 @@ fn approved(entries: &[(&str, Heading, &str)]) -> Approved {
     approved
 }
 
-fn pages(new: &[&str]) -> Approved {
+pub fn pages(new: &[&str]) -> Approved {
     approved(&new.iter().map(|id| ("cms_page", Heading::New, *id)).collect::<Vec<_>>())
 }
 
@@ -31,7 +31,7 @@ fn edit(text: &str, wanted: &Approved) -> String {
     edited
 }
 
-fn job(rest: &str) -> String {
+pub fn job(rest: &str) -> String {
     format!("kind: SyncJob\nmetadata: {{name: spring}}\nspec:\n  mode: all   # everything\n{rest}")
 }
 
@@ -309,10 +309,10 @@ fn hostile_ids_come_back_as_they_were() {
 }
 
 /// One way to lay out approvals, chosen by random numbers.
-struct Layout {
-    text: String,
-    noise: Vec<u8>,
-    comments: usize,
+pub struct Layout {
+    pub text: String,
+    pub noise: Vec<u8>,
+    pub comments: usize,
 }
 
 impl Layout {
@@ -380,7 +380,7 @@ impl Layout {
         }
     }
 
-    fn approved(&mut self, approved: &Approved) {
+    pub fn approved(&mut self, approved: &Approved) {
         if approved.is_empty() && self.pick(2) == 0 {
             return;
         }
@@ -410,7 +410,7 @@ impl Layout {
     }
 }
 
-fn any_approved() -> impl Strategy<Value = Approved> {
+pub fn any_approved() -> impl Strategy<Value = Approved> {
     let entry = (0..9u8, prop::bool::ANY, prop::bool::ANY).prop_map(|(id, pinned, old)| {
         let pin = if old { "0000000000000000" } else { "9f2ac1d05b7e3a10" };
         if pinned { format!("{id}@{pin}") } else { format!("id-{id}") }

@@ -10,6 +10,8 @@ pub mod clock_changes;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;
+#[cfg(test)]
+mod edit_time_tests;
 pub mod fields;
 pub mod files;
 pub mod filter;

@@ -69,6 +69,46 @@ impl<'a> Splicer<'a> {
         }
     }
 
+    /// The same; a new key stands before another one, where that is there and isn't the first.
+    pub fn set_before(
+        &mut self,
+        map: &Entry,
+        (name, other): (&str, &str),
+        wanted: &Wanted,
+    ) -> Result<(), Refused> {
+        let entries = map.value.entries();
+        let place = entries.iter().position(|entry| entry.key.text() == Some(other));
+        // Behind the one before it: comments above the other one stay with it.
+        match place.and_then(|place| entries.get(place.checked_sub(1)?)) {
+            Some(before) if map.value.get(name).is_none() => {
+                self.add_behind(map, before, name, wanted);
+                Ok(())
+            }
+            _ => self.set(map, name, wanted),
+        }
+    }
+
+    /// Takes a key out of a map, if it is there.
+    pub fn take_out(&mut self, map: &Entry, name: &str) -> Result<(), Refused> {
+        let entries = map.value.entries();
+        let Some(at) = entries.iter().position(|entry| entry.key.text() == Some(name)) else {
+            return Ok(());
+        };
+        let found = &entries[at];
+        if style(&map.value) == Style::Block {
+            return self.remove(found);
+        }
+        let next = entries.get(at + 1).map(|next| found.key.range.start..next.key.range.start);
+        let last = || Some(entries.get(at.checked_sub(1)?)?.value.range.end..found.value.range.end);
+        match next.or_else(last).filter(|range| !self.has_comment(range)) {
+            Some(range) => {
+                self.cut(range);
+                Ok(())
+            }
+            None => Err(self.refused(&found.key, "a commented key between braces")),
+        }
+    }
+
     /// The text with all changes made.
     pub fn apply(mut self) -> String {
         // Changes at the same place stay in the order in which they were made: inner ones first.
@@ -88,6 +128,7 @@ impl<'a> Splicer<'a> {
             return Ok(());
         }
         match (&found.value.content, wanted) {
+            (_, Wanted::Word(_) | Wanted::Text(_)) => self.change_scalar(found, wanted),
             (Content::Map { style: Style::Block, entries }, Wanted::Map(all))
                 if !entries.is_empty() =>
             {
@@ -135,23 +176,47 @@ impl<'a> Splicer<'a> {
     /// Puts a new entry behind the last one of a map.
     fn add(&mut self, map: &Entry, name: &str, wanted: &Wanted) -> Result<(), Refused> {
         let entries = map.value.entries();
-        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+        let Some(last) = entries.last() else {
             return Err(self.refused(&map.value, "an empty map"));
         };
+        self.add_behind(map, last, name, wanted);
+        Ok(())
+    }
+
+    fn add_behind(&mut self, map: &Entry, before: &Entry, name: &str, wanted: &Wanted) {
         if style(&map.value) == Style::Flow {
             let entry = format!(", {}: {}", self.keys.write(name), wanted.flow(self.keys));
-            self.insert(last.value.range.end, entry);
-            return Ok(());
+            self.insert(before.value.range.end, entry);
+            return;
         }
-        let column = column(self.text, first.key.range.start);
-        let at = self.end_of(last);
-        let lines = self.lines(name, wanted, column);
+        let at = self.end_of(before);
+        let lines = self.lines(name, wanted, column(self.text, before.key.range.start));
         self.insert(at, lines);
+    }
+
+    /// One value on one line in the place of another, or of none.
+    fn change_scalar(&mut self, found: &Entry, wanted: &Wanted) -> Result<(), Refused> {
+        let old = &found.value;
+        let is_block = matches!(old.content, Content::Scalar { written: Written::Block, .. });
+        let is_one_line = !self.text[old.range.clone()].contains('\n');
+        if is_block || !is_one_line || self.has_comment(&old.range) {
+            return Err(self.refused(old, "a value laid out like this"));
+        }
+        if old.range.is_empty() {
+            let colon = self.after_colon(found)?;
+            self.insert(colon, format!(" {}", wanted.flow(self.keys)));
+        } else {
+            self.changes.push((old.range.clone(), wanted.flow(self.keys)));
+        }
         Ok(())
     }
 
     fn lines(&self, name: &str, wanted: &Wanted, column: usize) -> String {
         let end = self.line_end;
+        if wanted.is_scalar() {
+            let indent = " ".repeat(column);
+            return format!("{indent}{}: {}{end}", self.keys.write(name), wanted.flow(self.keys));
+        }
         let heading = format!("{}{}:{end}", " ".repeat(column), self.keys.write(name));
         heading + &self.inner_lines(wanted, column)
     }
@@ -163,7 +228,7 @@ impl<'a> Splicer<'a> {
                 let inner = column + self.step;
                 entries.iter().map(|(name, value)| self.lines(name, value, inner)).collect()
             }
-            Wanted::List(_) => wanted.block_lines(column + self.dash, self.step, self.line_end),
+            _ => wanted.block_lines(column + self.dash, self.step, self.line_end),
         }
     }
 
@@ -441,7 +506,7 @@ fn is_written(item: &Node, wanted: &Approval) -> bool {
 }
 
 /// The value is what is wanted already, however it is laid out.
-fn holds(node: &Node, wanted: &Wanted) -> bool {
+pub fn holds(node: &Node, wanted: &Wanted) -> bool {
     match (&node.content, wanted) {
         (Content::Map { entries, .. }, Wanted::Map(all)) => {
             same_keys(entries, all)
@@ -453,6 +518,10 @@ fn holds(node: &Node, wanted: &Wanted) -> bool {
             items.len() == all.len()
                 && items.iter().zip(all).all(|(item, wanted)| is_written(item, wanted))
         }
+        (Content::Scalar { text, written }, Wanted::Word(word)) => {
+            text == word && *written == Written::Plain
+        }
+        (Content::Scalar { text, .. }, Wanted::Text(wanted)) => text == wanted,
         _ => false,
     }
 }

@@ -1,4 +1,4 @@
-//! Approvals as the maps and lists that a manifest shall hold, and as YAML text.
+//! What a manifest shall hold, approvals above all, as maps and lists and as YAML text.
 //!
 //! Answers for writing them in block and in flow style.
 
@@ -13,6 +13,9 @@ use super::sync_job::{Approval, Approvals};
 pub enum Wanted {
     Map(Vec<(String, Wanted)>),
     List(Vec<Approval>),
+    /// `true`, a number.
+    Word(String),
+    Text(String),
 }
 
 impl Wanted {
@@ -33,13 +36,14 @@ impl Wanted {
         match self {
             Self::Map(entries) => entries.is_empty(),
             Self::List(items) => items.is_empty(),
+            Self::Word(_) | Self::Text(_) => false,
         }
     }
 
     /// `name:` and this value in lines of their own, the name `column` columns in.
     pub fn block(&self, name: &str, column: usize, step: usize, line_end: &str) -> String {
         let indent = " ".repeat(column);
-        if self.is_empty() {
+        if self.is_empty() || self.is_scalar() {
             return format!("{indent}{}: {}{line_end}", key(name), self.flow(Keys::Plain));
         }
         let inner = self.block_lines(column + step, step, line_end);
@@ -59,7 +63,13 @@ impl Wanted {
                     items.iter().map(|item| [&indent, "- ", &entry(item), line_end].concat());
                 lines.collect()
             }
+            Self::Word(_) | Self::Text(_) => String::new(),
         }
+    }
+
+    /// Stands behind its key.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self, Self::Word(_) | Self::Text(_))
     }
 
     /// This value on one line.
@@ -74,6 +84,8 @@ impl Wanted {
             Self::List(items) => {
                 format!("[{}]", items.iter().map(entry).collect::<Vec<_>>().join(", "))
             }
+            Self::Word(word) => word.clone(),
+            Self::Text(text) => quoted(text),
         }
     }
 }

@@ -280,7 +280,7 @@ impl<'a> Choosing<'a> {
 }
 
 /// What a change is, and how it is approved.
-fn unfit(heading: Heading, change: &Change) -> Refusal {
+pub(super) fn unfit(heading: Heading, change: &Change) -> Refusal {
     let told = visible_name(&name(change));
     let options: Vec<String> =
         Heading::fitting(change).iter().map(|heading| format!("--{}", heading.word())).collect();
@@ -342,6 +342,6 @@ fn keep(
     *chosen == heading
 }
 
-fn pin(change: &Change) -> Approval {
+pub(super) fn pin(change: &Change) -> Approval {
     Approval::Pinned { id: change.id.clone(), pin: change.bare_pin().to_owned() }
 }

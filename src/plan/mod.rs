@@ -14,3 +14,6 @@ pub mod file;
 pub mod heading;
 pub mod pattern;
 pub mod render;
+pub mod ticked;
+#[cfg(test)]
+mod ticked_tests;
