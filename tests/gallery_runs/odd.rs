@@ -85,3 +85,20 @@ async fn what_the_trash_holds_is_read_again_before_it_goes_back() {
     assert!(said.out.contains(&told), "{}{}", said.out, said.err);
     assert_eq!(world.files("prod"), world.selected("test"));
 }
+
+#[tokio::test]
+async fn what_was_deleted_isnt_taken_back_beside_a_name_that_is_like_its_own() {
+    let world = World::new(&TEST_FILES, &PROD_FILES).await;
+    world.approve_all();
+    let run = run_in(&world.reconcile(&["spring"]).ends_with(0).out);
+    world.write("prod", "spring/GONE.png", "somebody's");
+    let said = world.reconcile(&["undo", &run]).ends_with(0);
+    let told = "spring/gone.png is left as it is: differs in case or Unicode form only from";
+    let words: Vec<&str> = said.out.split_whitespace().collect();
+    assert!(words.join(" ").contains(told), "{}", said.out);
+    world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
+    let now = world.files("prod");
+    assert_eq!(now["spring/GONE.png"], "somebody's");
+    assert_eq!(now["spring/deep/changed.png"], "before");
+    assert!(!now.contains_key("spring/gone.png") && !now.contains_key("spring/new.png"));
+}

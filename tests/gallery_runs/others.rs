@@ -11,6 +11,8 @@ use reconcile::job::report::{Outcome, Report};
 use reconcile::job::run::Wish;
 use reconcile::manifest;
 
+use crate::disk::Disk;
+
 use super::{PROD_FILES, TEST_FILES, World, ended_after_the_commit};
 
 type Act = fn(&World);
@@ -75,6 +77,26 @@ async fn a_source_that_changes_before_it_is_copied_changes_nothing_and_is_tried_
         world.reconcile(&["spring"]).ends_with(0);
         assert_eq!(world.files("prod"), world.selected("test"), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_disk_that_takes_no_writes_changes_nothing_and_the_next_try_succeeds() {
+    let world = World::new(&TEST_FILES, &[]).await;
+    let Some(disk) = Disk::mounted(&world.media("prod"), "4m") else { return };
+    for (path, text) in PROD_FILES {
+        world.write("prod", path, text);
+    }
+    world.test("INSERT INTO page VALUES (1, 'a', 'spring/new.png')").await;
+    world.approve_all();
+    disk.remount("ro");
+    let before = world.files("prod");
+    let said = world.reconcile(&["spring"]).ends_with(1);
+    assert!(said.out.contains("Read-only file system"), "{}{}", said.out, said.err);
+    assert_eq!((world.files("prod"), world.pages().await.len()), (before, 0));
+    disk.remount("rw");
+    world.reconcile(&["spring"]).ends_with(0);
+    assert_eq!(world.files("prod"), world.selected("test"));
+    assert_eq!(world.pages().await.len(), 1);
 }
 
 /// Copies are staged by then.
