@@ -13,7 +13,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, future, stream};
 
 use super::hashes::Hashes;
-use super::{Error, Folders, Found, Gallery, Listing, Looked, Refused, Result, image};
+use super::{Error, Folders, Found, Gallery, Listing, Looked, Refused, Result, alike, image};
 use crate::compare::files::Held;
 use crate::manifest::sync_job::Mode;
 use crate::manifest::words::suggestion;
@@ -88,8 +88,10 @@ impl Galleries {
         mode: Mode,
         read: &(dyn Fn(u64) + Sync),
     ) -> Result<Compared> {
-        let (source, target) =
+        let (mut source, mut target) =
             future::try_join(self.source.list(folders), self.target.list(folders)).await?;
+        let galleries = [&*self.source, &*self.target];
+        alike::refuse_across(galleries, folders, [&mut source, &mut target]).await?;
         self.refuse_unknown(&source, &target)?;
         let Pairs { pairs, refused } = Pairs::of(&source, &target);
         let notes = self.notes(&refused);
@@ -126,6 +128,12 @@ impl Galleries {
         let held = looks
             .map(|((source, target), [ours, theirs])| [held(source, ours), held(target, theirs)]);
         Ok(paths.into_iter().zip(held).collect())
+    }
+
+    /// Refuses what would be brought though a file beside it has a name that some systems take for the same.
+    pub async fn refuse_alike(&self, held: &mut BTreeMap<FilePath, [Held; 2]>) -> Result<()> {
+        alike::refuse(&*self.target, 1, held).await?;
+        alike::refuse(&*self.source, 0, held).await
     }
 
     /// Writes down what was read, for the next comparison.
