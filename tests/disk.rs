@@ -34,10 +34,16 @@ impl Disk {
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
     }
 
+    /// From now on nothing is written, or everything again.
+    pub fn remount(&self, how: &str) {
+        let remount = format!("remount,{how}");
+        let done = Command::new("mount").args(["-o", &remount]).arg(&self.0).status();
+        assert!(done.unwrap().success());
+    }
+
     pub fn make_room(&self) {
         let _ = fs::remove_file(self.0.join("filler"));
-        let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&self.0).status();
-        assert!(grown.unwrap().success());
+        self.remount("size=64m");
     }
 }
 

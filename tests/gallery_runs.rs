@@ -1,5 +1,8 @@
 //! Runs that bring files along: from the plan to the folder, and what interrupts them.
 
+mod odd;
+mod others;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,6 +140,11 @@ fn collect(root: &Path, below: &str, found: &mut BTreeMap<String, String>) {
     }
 }
 
+/// The name of the run that a report tells of.
+fn run_in(said: &str) -> String {
+    said.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned()
+}
+
 /// The same on a server.
 async fn on(place: Place, other: Place) {
     let world = World::new(&TEST_FILES, &PROD_FILES).await;
@@ -150,7 +158,7 @@ async fn on(place: Place, other: Place) {
     let said = world.reconcile(&["spring"]).ends_with(0);
     assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
     assert_eq!(world.files("prod"), world.selected("test"));
-    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    let run = run_in(&said.out);
     world.reconcile(&["undo", &run]).ends_with(0);
     let said = world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
     assert!(said.out.contains("1 file new, 1 replaced, 1 deleted"), "{}", said.out);
@@ -231,7 +239,7 @@ async fn folders_are_compared_approved_copied_and_taken_back() {
     assert_eq!(kept.len(), 2, "the trash: {kept:?}");
     assert!(kept.iter().all(|path| path.starts_with(".reconcile/trash/")), "{kept:?}");
 
-    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    let run = run_in(&said.out);
     let said = world.reconcile(&["undo", &run]).ends_with(0);
     assert!(said.out.contains("3 records approved"), "{}", said.out);
     let said = world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
@@ -385,6 +393,10 @@ async fn a_file_that_somebody_wrote_after_the_commit_is_told_of_until_it_is_righ
     assert!(!now.contains_key("spring/gone.png"), "the others are seen to");
     let status = world.reconcile(&["status", "spring"]).ends_with(0);
     assert!(status.out.contains("FilesInPlace False"), "{}", status.out);
+    let doctor = world.reconcile(&["doctor"]);
+    let told =
+        "PROD gallery     not all files are replaced and deleted yet: spring/deep/changed.png";
+    assert!(doctor.out.contains(told), "{}", doctor.out);
     world.write("prod", "spring/deep/changed.png", "before");
     // It is tried again after a while, or at once by whoever runs next.
     let daemon = world.watch();
@@ -520,7 +532,7 @@ async fn files_of_the_root_and_odd_names_are_approved_like_others() {
     let said = world.reconcile(&["spring"]).ends_with(0);
     assert!(said.out.contains("applied 5 files"), "{}", said.out);
     assert_eq!(world.files("prod"), world.files("test"));
-    let run = said.out.split_once("Success: run ").unwrap().1.split(' ').next().unwrap().to_owned();
+    let run = run_in(&said.out);
     world.reconcile(&["undo", &run]).ends_with(0);
     world.reconcile(&[&format!("undo-{run}")]).ends_with(0);
     assert_eq!(world.files("prod"), BTreeMap::new());

@@ -21,6 +21,8 @@ use reconcile::config::Secret;
 use reconcile::git::{Commit, Error, Mirror, WorkTree};
 use world::{World, git};
 
+use crate::disk::Disk;
+
 const JOB: &str = "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {name: spring}\nspec: \
                    {direction: PROD -> TEST, mode: all, modules: all}\n";
 
@@ -234,6 +236,22 @@ async fn a_repository_that_is_too_large_is_not_kept() {
     fs::rename(elsewhere, world.remote()).unwrap();
     source.max_mebibytes = 8;
     Mirror::new(&source, &world.state()).fetch().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_under_the_clone_is_said_and_leaves_nothing_in_the_way() {
+    let world = World::new();
+    let Some(disk) = Disk::mounted(&world.state(), "2m") else { return };
+    let first = world.change("main", "a.yaml", JOB);
+    let mut mirror = world.mirror();
+    assert_eq!(mirror.fetch().await.unwrap(), first);
+    disk.fill();
+    let newest = world.change("main", "b.yaml", &format!("# {}\n", "more ".repeat(20_000)));
+    let error = mirror.fetch().await.unwrap_err();
+    assert!(error.is_passing() && error.to_string().contains("No space left"), "{error:?}");
+    assert_eq!(mirror.manifests(&first).await.unwrap().jobs.len(), 1);
+    disk.make_room();
+    assert_eq!(mirror.fetch().await.unwrap(), newest);
 }
 
 #[tokio::test]

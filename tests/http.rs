@@ -8,4 +8,4 @@ mod pages;
 mod race;
 mod schedule;
 mod serving;
-mod world;
+pub mod world;

@@ -7,6 +7,7 @@ mod applications;
 mod architecture;
 mod bad_data;
 mod bad_input;
+mod browser;
 mod canary;
 mod cases;
 mod certificates;

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
@@ -16,7 +17,7 @@ use super::work::{self, FileRow, FileWork};
 use super::{Error, Stage, Watch};
 use crate::config::{Environment, environments};
 use crate::database::{self, Session};
-use crate::gallery::{self, Gallery, Place, Staged};
+use crate::gallery::{self, Chunks, Found, Gallery, Place, Staged};
 use crate::plan::file::{Content, FileChange, FilePath};
 
 /// Copies under way at a time.
@@ -87,10 +88,10 @@ impl Files {
         watch.begin(Stage::Copying, all);
         let copies = self.written().map(|(number, path, after)| async move {
             let (origin, place) = self.origin_of(path);
-            let bytes = origin.read(place).await?;
+            let bytes = at_most(origin.read(place).await?, (origin, place), after.size);
             let at = Staged { run: &self.run, number };
             let copied = self.target.stage(at, bytes).await?;
-            same(origin, path, copied, after)
+            same(origin, place, copied, after)
         });
         several(copies, all, watch).await?;
         Ok(self.target.sync(&self.run).await?)
@@ -102,14 +103,14 @@ impl Files {
         watch.begin(Stage::Copying, all);
         let read = self.written().map(|(_, path, after)| async move {
             let (origin, place) = self.origin_of(path);
-            let mut bytes = origin.read(place).await?;
+            let mut bytes = at_most(origin.read(place).await?, (origin, place), after.size);
             let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
             while let Some(bytes) = bytes.next().await {
                 let bytes = bytes?;
                 size += bytes.len() as u64;
                 hasher.update(&bytes);
             }
-            same(origin, path, Content { size, blake3: hasher.finalize().into() }, after)
+            same(origin, place, Content { size, blake3: hasher.finalize().into() }, after)
         });
         several(read, all, watch).await
     }
@@ -181,15 +182,39 @@ pub async fn awake<T>(
 
 fn same(
     origin: &dyn Gallery,
-    path: &FilePath,
+    place: Place<'_>,
     found: Content,
     wanted: Content,
 ) -> Result<(), Error> {
     if found == wanted {
         return Ok(());
     }
-    let (gallery, path) = (origin.name().to_owned(), path.to_string());
-    Err(gallery::Error::Changed { gallery, path }.into())
+    Err(another(origin, place).into())
+}
+
+/// It isn't what was looked at.
+fn another(origin: &dyn Gallery, place: Place<'_>) -> gallery::Error {
+    let gallery = origin.name().to_owned();
+    match place {
+        Place::File(path) => gallery::Error::Changed { gallery, path: path.to_string() },
+        Place::Trash { run, path } => {
+            gallery::Error::Spoilt { gallery, path: path.to_string(), run: run.to_owned() }
+        }
+    }
+}
+
+/// No more bytes than a file had: one that grows, or never ends, would fill the target's disk.
+fn at_most<'a>(
+    bytes: Chunks<'a>,
+    (origin, place): (&'a dyn Gallery, Place<'a>),
+    mut left: u64,
+) -> Chunks<'a> {
+    let counted = move |chunk: gallery::Result<Bytes>| {
+        let chunk = chunk?;
+        left = left.checked_sub(chunk.len() as u64).ok_or_else(|| another(origin, place))?;
+        Ok(chunk)
+    };
+    bytes.map(counted).boxed()
 }
 
 /// Takes back what a run placed, and what it staged: nothing of it is committed.
@@ -198,12 +223,36 @@ pub async fn take_back(target: &dyn Gallery, run: &str) -> Result<(), Error> {
     Ok(target.clear(run).await?)
 }
 
+/// What people are told while files wait for their change, and once one couldn't be changed.
+pub const TO_COME: &str = "files will be replaced and deleted next";
+pub const NOT_ALL: &str = "not all files are replaced and deleted yet";
+
 /// How far the files are that committed runs left to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Left {
     Nothing,
     /// Why not all of them are as they should be, a sentence each.
     Some(Vec<String>),
+}
+
+/// What committed runs left to be changed in an environment's gallery. There must be a ledger.
+pub async fn to_finish(
+    session: &mut Session,
+    environment: Environment,
+) -> Result<Vec<FileRow>, Error> {
+    let ledger = Ledger::default();
+    let mut ours: BTreeMap<String, bool> = BTreeMap::new();
+    let mut rows = work::files_to_change(session).await?;
+    for row in &rows {
+        if !ours.contains_key(&row.run) {
+            // A copied database brings the work of the one it was copied from along.
+            let known = ledger.run(session, &row.run).await?;
+            let is_ours = known.is_some_and(|run| environments(run.direction).1 == environment);
+            ours.insert(row.run.clone(), is_ours);
+        }
+    }
+    rows.retain(|row| ours[&row.run]);
+    Ok(rows)
 }
 
 /// Changes the files that committed runs left to be changed after their commit, as far as that goes, and
@@ -217,18 +266,7 @@ pub async fn finish(
     environment: Environment,
 ) -> Result<Left, Error> {
     let mut reasons = Vec::new();
-    let ledger = Ledger::default();
-    let mut ours: BTreeMap<String, bool> = BTreeMap::new();
-    let mut rows = work::files_to_change(session).await?;
-    for row in &rows {
-        if !ours.contains_key(&row.run) {
-            // A copied database brings the work of the one it was copied from along.
-            let known = ledger.run(session, &row.run).await?;
-            let is_ours = known.is_some_and(|run| environments(run.direction).1 == environment);
-            ours.insert(row.run.clone(), is_ours);
-        }
-    }
-    rows.retain(|row| ours[&row.run]);
+    let mut rows = to_finish(session, environment).await?;
     let strange = strange_runs(target, &rows).await;
     reasons.extend(
         strange.iter().map(|run| {
@@ -269,15 +307,40 @@ pub async fn finish(
 /// Runs with copies that aren't in this gallery: in another one nothing must be taken for done. What
 /// can't be asked is told by the changes themselves.
 async fn strange_runs(target: &dyn Gallery, rows: &[FileRow]) -> BTreeSet<String> {
-    let copied = rows.iter().filter(|row| row.work.change.after.is_some());
-    let mut runs: BTreeSet<String> = copied.map(|row| row.run.clone()).collect();
-    if !runs.is_empty() {
-        match target.left_behind().await {
-            Ok(there) => runs.retain(|run| !there.contains(run)),
-            Err(_) => runs.clear(),
+    let mut copied: BTreeMap<&str, Vec<(FilePath, Content)>> = BTreeMap::new();
+    for FileRow { run, work, .. } in rows {
+        let FileChange { path, after, .. } = &work.change;
+        let Some(after) = after else { continue };
+        copied.entry(run).or_default().push((path.clone(), *after));
+    }
+    let mut strange = BTreeSet::new();
+    if copied.is_empty() {
+        return strange;
+    }
+    let Ok(there) = target.left_behind().await else { return strange };
+    for (run, files) in copied {
+        let is_cleared = !there.iter().any(|left| left == run);
+        if is_cleared && !are_in_place(target, &files).await.unwrap_or(false) {
+            strange.insert(run.to_owned());
         }
     }
-    runs
+    strange
+}
+
+/// Whether files hold what they are to hold: then whoever has a copy of the database was at them, and has
+/// cleared the copies.
+async fn are_in_place(
+    target: &dyn Gallery,
+    files: &[(FilePath, Content)],
+) -> gallery::Result<bool> {
+    let paths: Vec<FilePath> = files.iter().map(|(path, _)| path.clone()).collect();
+    let looked = target.look(&paths).await?;
+    let found: Vec<Found> = looked.iter().filter_map(|it| it.file().cloned()).collect();
+    if found.len() < files.len() {
+        return Ok(false);
+    }
+    let contents = target.contents(&found, &|_| {}).await?;
+    Ok(contents.iter().zip(files).all(|(now, (_, after))| now == after))
 }
 
 async fn change(target: &dyn Gallery, run: &str, work: &FileWork) -> gallery::Result<()> {

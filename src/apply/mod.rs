@@ -100,7 +100,8 @@ pub enum Error {
     Behind { ours: i64, seen: i64 },
     /// Files of a run that failed, in a gallery that is away by now.
     #[error(
-        "{why}; its copies couldn't be taken back ({left}): files that it placed, if any, and          .reconcile/stage/{run} of the gallery are left, and nothing refers to them"
+        "{why}; its copies couldn't be taken back ({left}): files that it placed, if any, and \
+         .reconcile/stage/{run} of the gallery are left, and nothing refers to them"
     )]
     NotTakenBack { why: String, run: String, left: String },
     /// The person stopped the run.

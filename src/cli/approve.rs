@@ -113,6 +113,8 @@ pub struct Report {
     pub missing: Vec<Dependency>,
     /// Left out, since the target was edited after the source.
     pub target_newer: Vec<String>,
+    /// Left out, since no manifest can name them.
+    pub unwritable: Vec<String>,
     #[serde(skip)]
     sides: (&'static str, &'static str),
 }
@@ -175,7 +177,7 @@ where
             None => compare().await.map_err(|error| ApproveError::Compare(error.into()))?,
         };
         check(args, spec, &plan)?;
-        digest = plan.digest.chars().take(16).collect();
+        digest = plan.short_digest();
         let amended = amend(&plan, &approved, &wish).map_err(ApproveError::Refused)?;
         approved = report.take(&plan, amended);
     }
@@ -273,6 +275,7 @@ impl Report {
             removed,
             missing: Vec::new(),
             target_newer: Vec::new(),
+            unwritable: Vec::new(),
             sides: ("", ""),
         }
     }
@@ -283,6 +286,7 @@ impl Report {
         self.dependencies = amended.dependencies;
         self.missing = amended.missing;
         self.target_newer = amended.target_newer;
+        self.unwritable = amended.unwritable;
         self.sides = source_and_target(plan.direction);
         amended.approved
     }
@@ -322,6 +326,10 @@ impl Report {
                 out,
                 "left out: {name} was edited on {target} after {source}; name it to approve it\n"
             );
+        }
+        for name in &self.unwritable {
+            let name = visible_name(name);
+            put!(out, "left out: no manifest can name {name}; the plan says what to do\n");
         }
         for missing in &self.missing {
             put!(out, "missing: {missing}\n");

@@ -269,7 +269,8 @@ fn a_plan_file_needs_no_comparison() {
       "dependencies": [],
       "removed": [],
       "missing": [],
-      "targetNewer": []
+      "targetNewer": [],
+      "unwritable": []
     }
     "#);
     fs::write(&path, "{}").unwrap();

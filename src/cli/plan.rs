@@ -78,7 +78,7 @@ fn style(args: &Args) -> Style {
 
 /// The page, with the small ones of its images in it.
 async fn page(config: &Config, plan: &Plan, asked: &SyncJobSpec) -> Result<String, Error> {
-    let thumbnails = thumbnails(config, plan).await;
+    let thumbnails = thumbnails(config, plan, asked).await;
     let as_of = Some(minute(Timestamp::now()));
     let about =
         About { asked: Some(asked), as_of, is_stored: false, served: None, images: &thumbnails };

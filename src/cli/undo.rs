@@ -3,6 +3,7 @@
 //! Answers for the manifest and for what it approves. The job is reviewed, committed and applied
 //! like any other; nothing is written to a database here.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,10 +16,11 @@ use crate::config::Config;
 use crate::escape::{visible, visible_name};
 use crate::job::Context;
 use crate::job::open::{Basis, Part, open};
-use crate::manifest::sync_job::{Approvals, SyncJobSpec};
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::manifest::write::sync_job;
 use crate::manifest::{Manifests, SyncJob, load_text};
-use crate::plan::amend::{Amended, ApprovalMap, Dependencies, Wish, amend};
+use crate::plan::amend::{ApprovalMap, Placed, approve_places};
+use crate::plan::approval::name as name_of;
 use crate::plan::change::{Class, Plan};
 use crate::plan::heading::Heading;
 use crate::plan::render::words::{count, shell_word};
@@ -69,7 +71,7 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     if undo.plan.noop {
         return nothing(args, &name, &undo);
     }
-    let (approved, left) = approvals(&undo.plan)?;
+    let Approvable { approved, records, left } = approvals(&undo.plan);
     if approved.is_empty() {
         let message =
             format!("every record of run {} changed since; nothing was written", args.run);
@@ -77,8 +79,6 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
             .hint("mend the records by hand, or prepare them on the other environment"));
     }
     let path = args.output.clone().unwrap_or_else(|| undo.folder().join(format!("{name}.yaml")));
-    let records: usize =
-        approved.values().flat_map(Approvals::classes).map(|(_, list)| list.len()).sum();
     let spec = SyncJobSpec { approved, ..spec(&args.run)? };
     let why = format!("Takes run {} of the job {} back.", args.run, undo.ran);
     write(&path, &sync_job(&name, &spec, &undo.schema(), &why))?;
@@ -156,23 +156,33 @@ fn spec(run: &str) -> Result<SyncJobSpec, Error> {
     Ok(unwritten("undo", run)?.spec)
 }
 
+/// What an undo approves.
+struct Approvable {
+    approved: ApprovalMap,
+    records: usize,
+    /// What it leaves out, and why.
+    left: Vec<String>,
+}
+
 /// Everything that can be approved, without what needs a record that changed since.
-fn approvals(plan: &Plan) -> Result<(ApprovalMap, Vec<String>), Error> {
-    let approvable = plan.changes.iter().filter(|change| change.class != Class::Conflict);
-    let add = approvable.filter_map(|change| {
-        let heading = Heading::fitting(change).first().copied()?;
-        Some((heading, format!("{}/{}", change.table, change.id)))
-    });
-    let mut wish = Wish { add: add.collect(), dependencies: Dependencies::Name };
+fn approvals(plan: &Plan) -> Approvable {
+    let all = plan.changes.iter().enumerate();
+    let approvable = all.filter(|(_, change)| change.class != Class::Conflict);
+    let mut chosen: BTreeMap<usize, Heading> = approvable
+        .filter_map(|(at, change)| Some((at, Heading::fitting(change).first().copied()?)))
+        .collect();
     let mut left = Vec::new();
     loop {
-        let Amended { approved, missing, .. } = amend(plan, &ApprovalMap::new(), &wish)
-            .map_err(|refusals| Error::failed(refusals[0].to_string()))?;
+        let Placed { approved, missing, unwritable } = approve_places(plan, &chosen);
         if missing.is_empty() {
-            return Ok((approved, left));
+            let unnamed = unwritable
+                .iter()
+                .map(|name| format!("no manifest can name {}: rename it", visible_name(name)));
+            left.extend(unnamed);
+            return Approvable { approved, records: chosen.len() - unwritable.len(), left };
         }
         for dependency in missing {
-            wish.add.retain(|(_, name)| *name != dependency.name);
+            chosen.retain(|at, _| name_of(&plan.changes[*at]) != dependency.name);
             left.push(format!(
                 "{} needs {}",
                 visible_name(&dependency.name),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::decide::{Step, View, reconcile};
 use super::learn::Asker;
 use super::post::round_of_a_pass;
+use super::record::NOTING;
 use super::source::Source;
 use super::turn::{Desk, instead, rules};
 use super::unpublished::Followed;
@@ -79,8 +80,26 @@ impl Passing {
         unpublished.into_iter().chain(unsent).collect()
     }
 
-    /// One job's turn.
+    /// One job's turn. Where another process writes about it meanwhile, it is looked at again: mostly that
+    /// one is at it, or was.
     pub async fn job(
+        &mut self,
+        context: &Context<'_>,
+        job: Job<'_>,
+        now: Timestamp,
+        watch: &mut dyn Watch,
+    ) -> Result<Report, state::Error> {
+        for _ in 0..NOTING {
+            match self.turn(context, job, now, watch).await {
+                Err(state::Error::Changed { .. }) => {}
+                done => return done,
+            }
+        }
+        let why = "another process is at this job, again and again".to_owned();
+        Ok(Report::new(job.name(), Outcome::Locked { why }))
+    }
+
+    async fn turn(
         &mut self,
         context: &Context<'_>,
         job: Job<'_>,

@@ -11,6 +11,7 @@ use super::learn::{filed, published};
 use super::record::NOTING;
 use super::turn::Desk;
 use crate::apply::Watch;
+use crate::apply::files::NOT_ALL;
 use crate::job::Context;
 use crate::job::files::Filing;
 use crate::job::publishing::{Attempt, Came, listed};
@@ -52,7 +53,7 @@ impl Followed {
     /// That it isn't.
     pub fn short(&self, why: &str) -> String {
         match self {
-            Self::Files(_) => format!("not all files are replaced and deleted yet: {why}"),
+            Self::Files(_) => format!("{NOT_ALL}: {why}"),
             Self::Published(attempt) => {
                 format!("{} weren't published anew yet: {why}", listed(&attempt.resources))
             }

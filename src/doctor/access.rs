@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Needs};
+use crate::apply::files;
 use crate::apply::ledger::{Ledger, PREFIX};
 use crate::catalog::{Catalog, Engine};
 use crate::config::Environment;
@@ -31,10 +32,16 @@ pub async fn examine(
             findings.push(reading(about, &facts, &catalog, &rights, needs));
             if is_target {
                 findings.extend(writing(about, &facts, &catalog, &rights, needs));
-                findings.push(match Ledger::default().is_there(session, &catalog).await {
-                    Ok(_) => ledger(about, &facts, &catalog, &rights),
-                    Err(error) => Finding::broken(about, error.to_string()),
-                });
+                match Ledger::default().is_there(session, &catalog).await {
+                    Ok(is_there) => {
+                        findings.push(ledger(about, &facts, &catalog, &rights));
+                        findings.extend(match is_there {
+                            true => unfinished(environment, session).await,
+                            false => None,
+                        });
+                    }
+                    Err(error) => findings.push(Finding::broken(about, error.to_string())),
+                }
             }
             Some(catalog)
         }
@@ -198,6 +205,27 @@ fn writing(
         )));
     }
     findings
+}
+
+/// Files that committed runs left to be replaced or deleted.
+async fn unfinished(environment: Environment, session: &mut Session) -> Option<Finding> {
+    const NAMED: usize = 5;
+    let about = format!("{environment} gallery");
+    let rows = match files::to_finish(session, environment).await {
+        Ok(rows) => rows,
+        Err(error) => return Some(Finding::broken(about, error.to_string())),
+    };
+    let named: Vec<&str> =
+        rows.iter().take(NAMED).map(|row| row.work.change.path.as_str()).collect();
+    let more = rows.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!rows.is_empty()).then(|| {
+        let message = format!("{}: {}{more}", files::NOT_ALL, named.join(", "));
+        Finding::warning(about, message).advice(
+            "the daemon does it, or `reconcile` with the job's name; what stands against it stands in \
+             `reconcile status`",
+        )
+    })
 }
 
 fn ledger(

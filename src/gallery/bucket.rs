@@ -20,7 +20,7 @@ use jiff::fmt::rfc2822;
 
 use super::folders::Folders;
 use super::names::{OWN, is_own, judged, trash_of};
-use super::{Chunks, Error, Found, Gallery, Listing, Looked, Place, Result, Staged};
+use super::{Chunks, Error, Found, Gallery, Listing, Looked, Names, Place, Result, Staged};
 use crate::config::gallery::BucketConfig;
 use crate::plan::file::{Content, FilePath};
 use listing::Depth;
@@ -120,11 +120,12 @@ impl Bucket {
         })
     }
 
-    /// What an object holds, as long as it is the one with this `ETag`.
+    /// What an object holds, as long as it is the one with this `ETag`. Of one that turns out to be larger
+    /// than it should be no more is read.
     async fn content(
         &self,
         key: &str,
-        etag: &str,
+        (etag, most): (&str, u64),
         read: &(dyn Fn(u64) + Sync),
     ) -> Result<Option<Content>> {
         let ask = Ask::new(Method::GET, key).header("if-match", etag);
@@ -135,6 +136,7 @@ impl Bucket {
             let ended = loop {
                 match body.bytes.next().await {
                     None => break Ok(()),
+                    Some(_) if size > most => break Ok(()),
                     Some(Ok(bytes)) => {
                         hasher.update(&bytes);
                         size += bytes.len() as u64;
@@ -228,6 +230,10 @@ impl Gallery for Bucket {
         self.listing(folders).boxed()
     }
 
+    fn names<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Names>> {
+        self.names_in(folder).boxed()
+    }
+
     fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Looked>>> {
         let looks = paths.iter().map(|path| self.looked(path));
         stream::iter(looks).buffered(AT_ONCE).try_collect().boxed()
@@ -240,7 +246,7 @@ impl Gallery for Bucket {
     ) -> BoxFuture<'a, Result<Vec<Content>>> {
         let read = files.iter().map(move |file| async move {
             let key = self.key(file.path.as_str());
-            let content = self.content(&key, etag_of(file), read).await?;
+            let content = self.content(&key, (etag_of(file), file.size), read).await?;
             let same = content.filter(|content| content.size == file.size);
             same.ok_or_else(|| self.changed(&file.path))
         });

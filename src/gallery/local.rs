@@ -20,7 +20,9 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use super::names::is_own;
-use super::{Chunks, Error, Folders, Found, Gallery, Listing, Looked, Place, Result, Staged};
+use super::{
+    Chunks, Error, Folders, Found, Gallery, Listing, Looked, Names, Place, Result, Staged,
+};
 use crate::plan::file::{Content, FilePath};
 use folder::{Folder, Reach, is_absent, parted};
 use read::{Next, Reading};
@@ -172,6 +174,13 @@ impl Gallery for Local {
         self.blocking(move |inner| {
             walk::list(&inner.root()?, &folders, inner.most_bytes)
                 .map_err(|(path, error)| inner.failed(&path)(error))
+        })
+    }
+
+    fn names<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Names>> {
+        let folder = folder.to_owned();
+        self.blocking(move |inner| {
+            walk::names(&inner.root()?, &folder).map_err(inner.failed(&folder))
         })
     }
 

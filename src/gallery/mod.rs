@@ -4,6 +4,7 @@
 //! never half there: it is staged, verified, and then given its name. Which files a job may touch, and
 //! when, is decided above.
 
+mod alike;
 pub mod bucket;
 pub mod compare;
 mod folders;
@@ -20,7 +21,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+pub use alike::Names;
 pub use folders::{Folders, ROOT, joined};
+pub use image::media_type;
 pub use open::open;
 
 use crate::plan::file::{Content, FilePath};
@@ -50,6 +53,13 @@ pub enum Error {
         "{gallery}: the staged copy of {path} is gone, or isn't whole; the run has to begin again"
     )]
     Lost { gallery: String, path: String },
+    /// What a run moved away isn't what the run found any more.
+    #[error(
+        "{gallery}: {path} can't be taken back: what run {run} moved to {} holds something else by now; put \
+         back what was there, or mend {path} by hand",
+        names::trash_of(run)
+    )]
+    Spoilt { gallery: String, path: String, run: String },
     /// The server of a bucket.
     #[error("{gallery}: {message}")]
     Server { gallery: String, message: String, passes: bool },
@@ -61,7 +71,9 @@ impl Error {
         match self {
             Self::Changed { .. } | Self::Lost { .. } | Self::File { .. } => true,
             Self::Server { passes, .. } => *passes,
-            Self::Taken { .. } | Self::NoFolder { .. } | Self::Shared => false,
+            Self::Taken { .. } | Self::Spoilt { .. } | Self::NoFolder { .. } | Self::Shared => {
+                false
+            }
         }
     }
 }
@@ -163,6 +175,9 @@ pub trait Gallery: Send + Sync {
     /// Every file of the folders. A folder that isn't there has no files; a root that isn't there, or a
     /// folder that can't be read, is an error.
     fn list<'a>(&'a self, folders: &'a Folders) -> BoxFuture<'a, Result<Listing>>;
+
+    /// What lies directly in a folder, by name; nothing where the folder isn't there.
+    fn names<'a>(&'a self, folder: &'a str) -> BoxFuture<'a, Result<Names>>;
 
     /// Single files, in the order asked. What the tool keeps for itself isn't there.
     fn look<'a>(&'a self, paths: &'a [FilePath]) -> BoxFuture<'a, Result<Vec<Looked>>>;

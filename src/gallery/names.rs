@@ -10,11 +10,9 @@ use std::fmt::Write as _;
 use unicode_normalization::UnicodeNormalization;
 
 use super::{Listing, Refused};
+pub use crate::manifest::paths::OWN;
+use crate::manifest::paths::is_like_own;
 use crate::plan::file::FilePath;
-
-/// What the tool keeps for itself: below this folder of the root, and in files elsewhere whose names begin
-/// so.
-pub const OWN: &str = ".reconcile";
 
 /// The operator's limit is given in these.
 pub const MEGABYTE: u64 = 1_000_000;
@@ -44,8 +42,7 @@ pub fn judged(path: &str, size: u64, most_bytes: u64) -> Result<FilePath, Refuse
     let refused = |reason: String| Refused { path: path.to_owned(), reason };
     let good = FilePath::try_from(path.to_owned())
         .map_err(|reason| refused(format!("has a name that isn't allowed: {reason}")))?;
-    // Where case doesn't count it would lie among the tool's own files.
-    if path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(OWN)) {
+    if is_like_own(path) {
         return Err(refused(format!("has a name like {OWN}, which is kept for this tool")));
     }
     match size > most_bytes {
@@ -55,8 +52,10 @@ pub fn judged(path: &str, size: u64, most_bytes: u64) -> Result<FilePath, Refuse
 }
 
 fn too_large(size: u64, most_bytes: u64) -> String {
-    let (size, most) = (size.div_ceil(MEGABYTE), most_bytes / MEGABYTE);
-    format!("has {size} MB, more than the {most} of limits.maxFileMegabytes")
+    let (whole, most) = (size / MEGABYTE, most_bytes / MEGABYTE);
+    // Rounded, a file that is a little too large would have as many as it may, or twice that.
+    let size = if whole > most { format!("{whole} MB") } else { format!("{size} bytes") };
+    format!("has {size}, more than the {most} MB of limits.maxFileMegabytes")
 }
 
 /// Puts a listing in order and refuses all files whose paths differ in case or Unicode form only: some
@@ -183,8 +182,11 @@ mod tests {
         let reason =
             |path: &str, size| judged(path, size, 100 * MEGABYTE).err().map(|it| it.reason);
         assert_eq!(reason("a/b.png", 100 * MEGABYTE), None);
-        let size = reason("a/b.png", 100 * MEGABYTE + 1).unwrap();
-        assert_eq!(size, "has 101 MB, more than the 100 of limits.maxFileMegabytes");
+        let size = |bytes| reason("a/b.png", bytes).unwrap();
+        let said = "has 100000001 bytes, more than the 100 MB of limits.maxFileMegabytes";
+        assert_eq!(size(100 * MEGABYTE + 1), said);
+        let said = "has 101 MB, more than the 100 MB of limits.maxFileMegabytes";
+        assert_eq!(size(102 * MEGABYTE - 1), said);
         for bad in
             ["a\nb.png", "a/../b", "%2e%2e/b", "..\\b", "a//b", "/b", "C:x", "x\u{202e}gnp.exe"]
         {

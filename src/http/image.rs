@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use jiff::Timestamp;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -19,10 +19,11 @@ use super::guard::Viewer;
 use super::page::{nothing_here, plain};
 use super::site::{Settings, Site};
 use crate::config::{Config, Environment, environments};
-use crate::gallery::{self, Gallery, Looked, Place, joined};
+use crate::gallery::{self, Gallery, Looked, Place, joined, media_type};
 use crate::manifest::Manifests;
 use crate::plan::change::Plan;
 use crate::plan::file::{FilePath, GALLERY};
+use crate::plan::render::html::Side;
 use crate::state;
 
 /// Bytes of an image, as thumbnails of a page go.
@@ -39,13 +40,6 @@ const CACHED: &str = "private, max-age=60";
 pub struct Wanted {
     side: Side,
     path: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Side {
-    Source,
-    Target,
 }
 
 /// Why there is no image.
@@ -84,7 +78,7 @@ type Opened = (Arc<Config>, Environment, Arc<dyn Gallery>);
 struct Named {
     config: Arc<Config>,
     job: String,
-    kept: Timestamp,
+    written: SystemTime,
     source: Environment,
     target: Environment,
     paths: BTreeSet<FilePath>,
@@ -145,7 +139,7 @@ async fn image(
     let found = found(&checked.manifests, &named, side, path);
     let gallery = images.gallery(&settings.config, found.environment).await?;
     let bytes = read(&*gallery, &found).await?;
-    let kind = kind(&bytes).ok_or(Failed::NoImage)?;
+    let kind = media_type(&bytes).ok_or(Failed::NoImage)?;
     Ok((kind, bytes))
 }
 
@@ -187,25 +181,12 @@ async fn read(gallery: &dyn Gallery, found: &Found) -> Result<Vec<u8>, Failed> {
     Ok(bytes)
 }
 
-/// By its first bytes, whatever it is called. Nothing that could hold a script is among them.
-fn kind(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        // Behind the length, two numbers that are 0.
-        [b'B', b'M', _, _, _, _, 0, 0, 0, 0, ..] => Some("image/bmp"),
-        _ => None,
-    }
-}
-
 impl Images {
     /// What the latest plan of a job names. A plan is read once: it may have a hundred thousand changes.
     async fn named(&self, config: &Arc<Config>, job: &str) -> Option<Arc<Named>> {
-        let kept_at = state::latest_plan_at(config, job)?;
+        let written = state::latest_plan_written(config, job)?;
         let is_it = |named: &&Arc<Named>| {
-            named.job == job && named.kept == kept_at && Arc::ptr_eq(&named.config, config)
+            named.job == job && named.written == written && Arc::ptr_eq(&named.config, config)
         };
         let mut kept = self.named.lock().await;
         if let Some(known) = kept.iter().find(is_it) {
@@ -215,7 +196,7 @@ impl Images {
         let read = tokio::task::spawn_blocking(move || {
             let plan = state::latest_plan(&config, &job)?;
             let (source, target) = environments(plan.direction);
-            Some(Named { paths: paths(&plan), config, job, kept: kept_at, source, target })
+            Some(Named { paths: paths(&plan), config, job, written, source, target })
         });
         let named = Arc::new(read.await.ok().flatten()?);
         kept.retain(|other| other.job != named.job);
@@ -260,27 +241,4 @@ fn paths(plan: &Plan) -> BTreeSet<FilePath> {
 
 fn locked<T>(kept: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_are_known_by_their_first_bytes() {
-        for (bytes, expected) in [
-            (&b"\x89PNG\r\n\x1a\nrest"[..], Some("image/png")),
-            (b"\xff\xd8\xff\xe0", Some("image/jpeg")),
-            (b"GIF89a..", Some("image/gif")),
-            (b"RIFF\0\0\0\0WEBPVP8 ", Some("image/webp")),
-            (b"BM\x36\x10\0\0\0\0\0\0\x36", Some("image/bmp")),
-            (b"BMW is a car, and no picture", None),
-            (b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>", None),
-            (b"\xef\xbb\xbf<html>", None),
-            (b"RIFF\0\0\0\0WAVE", None),
-            (b"", None),
-        ] {
-            assert_eq!(kind(bytes), expected, "{bytes:?}");
-        }
-    }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
+use jiff::Timestamp;
 
 use super::jobs::path;
 use super::site::Settings;
@@ -27,6 +28,7 @@ pub async fn parts(
     let made = tokio::task::spawn_blocking(move || {
         let config = &settings.config;
         let plan = state::latest_plan(config, &name)?;
+        let written = state::latest_plan_written(config, &name);
         let asked = checked.manifests.jobs.get(&name).map(|job| &job.spec);
         let schedule = match may < May::Schedule {
             true => Err("you may view, not schedule".to_owned()),
@@ -34,7 +36,7 @@ pub async fn parts(
         };
         let about = About {
             asked,
-            as_of: state::latest_plan_at(config, &name).map(minute),
+            as_of: written.and_then(|at| Timestamp::try_from(at).ok()).map(minute),
             is_stored: true,
             served: Some(Served { schedule }),
             images: &OverHttp(path(&name)),

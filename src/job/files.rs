@@ -24,10 +24,10 @@ impl Filing {
     pub fn pending(&self) -> Option<String> {
         match &self.came {
             Came::There => None,
-            Came::NotYet => Some("files will be replaced and deleted next".to_owned()),
+            Came::NotYet => Some(files::TO_COME.to_owned()),
             Came::Short { why, .. } => Some(format!(
-                "not all files are replaced and deleted yet: {why}; the daemon tries again, and so does \
-                 `reconcile` with the job's name"
+                "{}: {why}; the daemon tries again, and so does `reconcile` with the job's name",
+                files::NOT_ALL
             )),
         }
     }

@@ -170,7 +170,10 @@ impl JobGalleries {
         paths: &BTreeSet<FilePath>,
     ) -> gallery::Result<BTreeMap<FilePath, [Held; 2]>> {
         let mut found = self.galleries.held(paths).await?;
-        let Some(Undone { run, images }) = &self.undone else { return Ok(found) };
+        let Some(Undone { run, images }) = &self.undone else {
+            self.galleries.refuse_alike(&mut found).await?;
+            return Ok(found);
+        };
         for (path, [source, now]) in &mut found {
             if let Some(image) = images.get(path) {
                 *source = match image.before {
@@ -181,6 +184,7 @@ impl JobGalleries {
                 };
             }
         }
+        self.galleries.refuse_alike(&mut found).await?;
         Ok(found)
     }
 

@@ -354,7 +354,9 @@ fn is_passing(error: &Error) -> bool {
             | ApplyError::NoLedger { .. }
             | ApplyError::LedgerVersion { .. }
             | ApplyError::Overtaken
-            | ApplyError::Behind { .. },
+            | ApplyError::Behind { .. }
+            // Of the request nothing is known: the next attempt tells what stood against it.
+            | ApplyError::NotTakenBack { .. },
         ) => true,
         Error::Gallery(error) | Error::Apply(ApplyError::Gallery(error)) => error.is_passing(),
         error => error.database().is_some_and(database::Error::is_passing),

@@ -27,6 +27,17 @@ fn an_error_of_the_database_is_told_wherever_it_happened() {
 }
 
 #[test]
+fn a_gallery_that_is_away_while_a_run_is_taken_back_leaves_the_request_open() {
+    let left = || "the gallery of PROD: spring: not found".to_owned();
+    for why in ["the gallery of PROD is away", "the row is there already", "nothing was written"] {
+        let (why, run) = (why.to_owned(), "20261123-093124-abcdef".to_owned());
+        let error = Error::Apply(apply::Error::NotTakenBack { why, run, left: left() });
+        assert!(is_passing(&error), "{error}");
+        assert!(!error.to_string().contains("  "), "{error}");
+    }
+}
+
+#[test]
 fn a_commit_without_an_answer_is_not_said_to_have_changed_nothing() {
     let unknown = || database::Error::CommitUnknown { environment: "PROD".into() };
     let error = Error::Apply(apply::Error::Database(unknown()));

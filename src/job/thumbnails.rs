@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::config::{Config, environments};
-use crate::gallery::{self, Gallery};
+use crate::gallery::{self, Gallery, media_type};
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::change::Plan;
 use crate::plan::file::FilePath;
 use crate::plan::render::html::{Images, Side, images};
@@ -31,9 +32,11 @@ impl Images for Thumbnails {
 }
 
 /// The images that are small enough, in the order of the plan.
-pub async fn thumbnails(config: &Config, plan: &Plan) -> Thumbnails {
+pub async fn thumbnails(config: &Config, plan: &Plan, asked: &SyncJobSpec) -> Thumbnails {
     let mut found = Thumbnails(BTreeMap::new());
-    let wanted: Vec<(Side, &str)> = images(plan).take(MOST).collect();
+    // What an undo goes back to is in no source's gallery.
+    let is_there = |(side, _): &(Side, &str)| *side == Side::Target || asked.undo.is_none();
+    let wanted: Vec<(Side, &str)> = images(plan).filter(is_there).take(MOST).collect();
     if wanted.is_empty() {
         return found;
     }
@@ -61,18 +64,6 @@ pub async fn thumbnails(config: &Config, plan: &Plan) -> Thumbnails {
 async fn small(gallery: &dyn Gallery, path: &str) -> Option<String> {
     let path = FilePath::try_from(path.to_owned()).ok()?;
     let bytes = gallery.beginning(&path, LARGEST + 1).await.ok()?;
-    let kind = kind(&bytes).filter(|_| bytes.len() <= LARGEST)?;
+    let kind = media_type(&bytes).filter(|_| bytes.len() <= LARGEST)?;
     Some(format!("data:{kind};base64,{}", BASE64.encode(bytes)))
-}
-
-/// The media type of an image that browsers show and that runs nothing, by its first bytes.
-pub fn kind(bytes: &[u8]) -> Option<&'static str> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        [b'B', b'M', ..] => Some("image/bmp"),
-        _ => None,
-    }
 }

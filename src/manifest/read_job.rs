@@ -5,7 +5,7 @@
 
 use super::approval::{Approval, Approvals};
 use super::fields::{At, Fields, Problems, list_of, map_of};
-use super::paths::{ROOT, bad_path};
+use super::paths::{OWN, ROOT, bad_path, is_like_own};
 use super::problem::Problem;
 use super::scalars::{boolean, id_text, name, text, whole_number, word};
 use super::sync_job::{Direction, Mode, OnStale, Schedule, Selection, Suspend, SyncJobSpec};
@@ -192,6 +192,15 @@ fn folder(at: &At<'_>, problems: &mut Problems) -> Option<String> {
         let message = format!("`{}`{} is no gallery folder: {reason}", at.path, at.quoted());
         problems
             .push(at.error("bad-folder", message).help("name it as seen from the gallery's root"));
+        return None;
+    }
+    if is_like_own(&value) {
+        let message = format!(
+            "`{}`{} is no gallery folder: below {OWN} the tool keeps its own files",
+            at.path,
+            at.quoted()
+        );
+        problems.push(at.error("bad-folder", message).help("leave it out"));
         return None;
     }
     Some(value)

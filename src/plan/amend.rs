@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::approval::{Missing, is_writable, name, selected};
-use super::approval_problem::{did_you_mean, nearest};
+use super::approval_problem::{did_you_mean, nearest, unwritable};
 use super::change::{Change, Class, Plan};
 use super::dependency::{Dependency, missing_dependencies, with_dependencies};
 use super::heading::Heading;
@@ -58,6 +58,8 @@ pub struct Amended {
     /// Records that `all` or a `*` would have covered, but for their target having been edited
     /// after the source. They have to be named.
     pub target_newer: Vec<String>,
+    /// The same, for no manifest being able to name them.
+    pub unwritable: Vec<String>,
 }
 
 /// Why something can't be approved or taken back.
@@ -74,8 +76,8 @@ pub enum Refusal {
     #[error("{} is asked for under both --{} and --{}", visible_name(.name), .headings[0].word(), .headings[1].word())]
     Contradiction { name: String, headings: [Heading; 2] },
     /// The ID, written with its pin, would be refused or read as something else.
-    #[error("--{}: {} can't be approved in a manifest: its ID is empty, a word of its own there, or holds characters that manifests refuse", .heading.word(), visible_name(.name))]
-    Unwritable { heading: Heading, name: String },
+    #[error("--{}: {}: {}", .heading.word(), visible_name(.name), unwritable(.heading.word(), .digest))]
+    Unwritable { heading: Heading, name: String, digest: String },
     /// A dependency can't simply be added.
     #[error("{} needs {}, which is in conflict: answer that first", visible_name(&.0.name), visible_name(&.0.needs))]
     Unanswered(Dependency),
@@ -104,7 +106,7 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
             choosing.choose(*heading, pattern);
         }
     }
-    let Choosing { chosen, target_newer, mut refused, .. } = choosing;
+    let Choosing { chosen, target_newer, unwritable, mut refused, .. } = choosing;
     let mut approved = current.clone();
     let chosen = chosen.into_iter().map(|(at, heading)| (&plan.changes[at], heading));
     let added = put(&mut approved, chosen.collect());
@@ -117,7 +119,12 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
             let change = &plan.changes[at];
             Some((change, *Heading::fitting(change).first()?))
         });
-        dependencies = put(&mut approved, fitting.collect());
+        let (fitting, others): (Vec<_>, _) = fitting.partition(|(change, _)| is_writable(change));
+        refused.extend(others.into_iter().map(|(change, heading)| {
+            let digest = plan.short_digest();
+            Refusal::Unwritable { heading, name: name(change), digest }
+        }));
+        dependencies = put(&mut approved, fitting);
     }
     if !refused.is_empty() {
         return Err(refused);
@@ -126,7 +133,45 @@ pub fn amend(plan: &Plan, current: &ApprovalMap, wish: &Wish) -> Result<Amended,
     let named: BTreeSet<&str> = added.iter().chain(&dependencies).map(|it| &*it.name).collect();
     let target_newer =
         target_newer.into_iter().filter(|name| !named.contains(name.as_str())).collect();
-    Ok(Amended { approved, added, dependencies, missing, target_newer })
+    let unwritable = unwritable.into_iter().collect();
+    Ok(Amended { approved, added, dependencies, missing, target_newer, unwritable })
+}
+
+/// Approves changes of a plan by their places in it, and says which dependencies are missing. Under a
+/// heading where no manifest can name one of them, the plan's digest stands for all; where that is more than
+/// was chosen, they are left out, and named.
+pub fn approve_places(plan: &Plan, chosen: &BTreeMap<usize, Heading>) -> Placed {
+    let (mut approved, mut unwritable) = (ApprovalMap::new(), Vec::new());
+    let mut lists: BTreeMap<(&str, Heading), Vec<&Change>> = BTreeMap::new();
+    for (at, heading) in chosen {
+        let change = &plan.changes[*at];
+        lists.entry((&change.table, *heading)).or_default().push(change);
+    }
+    for ((table, heading), changes) in lists {
+        let shown = |it: &&Change| it.table == table && heading.fits(it);
+        let is_all = || plan.changes.iter().filter(shown).count() == changes.len();
+        let (fitting, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| is_writable(change));
+        if !others.is_empty() && is_all() {
+            let approvals = approved.entry(table.to_owned()).or_default();
+            heading.entries_mut(approvals).push(Approval::AllOfPlan(plan.short_digest()));
+            continue;
+        }
+        put(&mut approved, fitting.into_iter().map(|change| (change, heading)).collect());
+        unwritable.extend(others.into_iter().map(name));
+    }
+    let missing = missing_dependencies(plan, &selected(plan, &approved, Missing::Keep), &plan.done);
+    Placed { approved, missing, unwritable }
+}
+
+/// Changes approved by their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    pub approved: ApprovalMap,
+    /// Dependencies that are missing.
+    pub missing: Vec<Dependency>,
+    /// What isn't approved, since no manifest can name it.
+    pub unwritable: Vec<String>,
 }
 
 /// Takes approvals back. Entries are named `table/ID`, whatever their pins; `table/all` names a
@@ -200,6 +245,7 @@ struct Choosing<'a> {
     shown: BTreeMap<String, usize>,
     chosen: BTreeMap<usize, Heading>,
     target_newer: BTreeSet<String>,
+    unwritable: BTreeSet<String>,
     refused: Vec<Refusal>,
 }
 
@@ -215,6 +261,7 @@ impl<'a> Choosing<'a> {
             shown,
             chosen: BTreeMap::new(),
             target_newer: BTreeSet::new(),
+            unwritable: BTreeSet::new(),
             refused: Vec::new(),
         }
     }
@@ -240,7 +287,8 @@ impl<'a> Choosing<'a> {
             return self.refused.push(unfit(heading, change));
         }
         if !is_writable(change) {
-            return self.refused.push(Refusal::Unwritable { heading, name: name(change) });
+            let (name, digest) = (name(change), self.plan.short_digest());
+            return self.refused.push(Refusal::Unwritable { heading, name, digest });
         }
         let before = *self.chosen.entry(at).or_insert(heading);
         if before != heading {
@@ -249,7 +297,8 @@ impl<'a> Choosing<'a> {
         }
     }
 
-    /// A `*` is as blind as `all`: it never covers a record whose target was edited later.
+    /// A `*` is as blind as `all`: it never covers a record whose target was edited later. What can't be named
+    /// doesn't keep the others from being approved.
     fn choose_many(&mut self, heading: Heading, pattern: Pattern<'_>, text: &str) {
         let all = self.places.iter().chain(&self.shown);
         let named = all.filter(|(name, _)| pattern.selects(name));
@@ -267,6 +316,8 @@ impl<'a> Choosing<'a> {
             let change = &self.plan.changes[at];
             if change.target_newer {
                 self.target_newer.insert(name(change));
+            } else if !is_writable(change) {
+                self.unwritable.insert(name(change));
             } else {
                 self.choose_one(heading, at);
             }

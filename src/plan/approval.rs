@@ -157,11 +157,7 @@ impl<'a> Matching<'a> {
             return;
         }
         if self.approving.plan.direction == Direction::TestToProd {
-            return self.problem(Problem::all_needs_pins(
-                table,
-                heading,
-                &self.approving.plan.digest,
-            ));
+            return self.problem(Problem::all_needs_pins(table, heading, self.approving.plan));
         }
         if heading == Heading::Deleted {
             return self.problem(Problem::DeletedNeverAll { table: table.into() });

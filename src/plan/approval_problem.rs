@@ -53,8 +53,8 @@ impl Problem {
         Self::NeedsPin { table, heading, id, pin }
     }
 
-    pub(super) fn all_needs_pins(table: &str, heading: Heading, digest: &str) -> Self {
-        let digest: String = digest.chars().take(16).collect();
+    pub(super) fn all_needs_pins(table: &str, heading: Heading, plan: &Plan) -> Self {
+        let digest = plan.short_digest();
         Self::AllNeedsPins { table: table.into(), heading, all: format!("all@{digest}") }
     }
 
@@ -75,6 +75,14 @@ impl std::fmt::Display for Stale {
         }?;
         write!(out, "; compare again and approve what you see")
     }
+}
+
+/// What to do about a change that no manifest can name, by its heading and the plan's digest.
+pub fn unwritable(heading: &str, digest: &str) -> String {
+    format!(
+        "no manifest can name it, since its ID is empty, a word of its own there, or holds characters that \
+         manifests refuse: rename it, or write all@{digest} under {heading}, for all that the plan shows there"
+    )
 }
 
 /// How many names are offered instead of an unknown one.

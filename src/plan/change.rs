@@ -85,6 +85,11 @@ pub struct Change {
 }
 
 impl Plan {
+    /// By what manifests name it, after `all@`: the first 16 digits of its digest.
+    pub fn short_digest(&self) -> String {
+        self.digest.chars().take(16).collect()
+    }
+
     /// The plan without the values of fields; that they change is still told.
     #[must_use]
     pub fn without_values(&self) -> Self {

@@ -14,6 +14,15 @@ pub fn is_file(table: &str) -> bool {
     table.starts_with(GALLERY)
 }
 
+/// Vector graphics have no size in pixels, and may hold scripts.
+const IMAGES: [&str; 6] = [".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"];
+
+/// Whether a file is called like an image that reviews look at; what it is, its first bytes say.
+pub fn is_named_like_image(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    IMAGES.iter().any(|ending| path.ends_with(ending))
+}
+
 /// A file's path below the root of a gallery: parts joined with `/`, none of them `..`, without
 /// characters that can't be seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -154,5 +163,16 @@ impl fmt::Display for Hash {
 impl fmt::Debug for Hash {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_are_looked_for_by_their_names() {
+        assert!(is_named_like_image("a/B.JPG") && is_named_like_image("x.webp"));
+        assert!(!is_named_like_image("x.svg") && !is_named_like_image("png"));
     }
 }

@@ -26,10 +26,12 @@ impl Pattern<'_> {
 /// The patterns in an argument, given what names there are.
 pub fn patterns(argument: &str, is_name: impl Fn(&str) -> bool) -> Vec<Pattern<'_>> {
     let mut found = Vec::new();
-    let mut rest = argument.trim();
-    while !rest.is_empty() {
+    // A name may begin or end with a blank.
+    let mut rest = if is_name(argument) { argument } else { argument.trim_start() };
+    while !rest.trim().is_empty() {
         let end = end_of_name(rest, &is_name).unwrap_or_else(|| end_of_pattern(rest));
-        let text = rest[..end].trim();
+        let text = &rest[..end];
+        let text = if is_name(text) { text } else { text.trim() };
         match text {
             "" => {}
             "all" => found.push(Pattern::All),
@@ -44,7 +46,8 @@ pub fn patterns(argument: &str, is_name: impl Fn(&str) -> bool) -> Vec<Pattern<'
 /// Where the longest name ends with which a text begins.
 fn end_of_name(text: &str, is_name: impl Fn(&str) -> bool) -> Option<usize> {
     let commas = text.rmatch_indices(',').map(|(at, _)| at);
-    std::iter::once(text.len()).chain(commas).find(|end| is_name(text[..*end].trim()))
+    let mut ends = std::iter::once(text.len()).chain(commas);
+    ends.find(|end| is_name(&text[..*end]) || is_name(text[..*end].trim()))
 }
 
 /// Where the next pattern begins, which is `all` or has a `/`; what hasn't is part of an ID.
@@ -108,5 +111,9 @@ mod tests {
             ]
         );
         assert_eq!(read(",,"), []);
+        let read = |argument| patterns(argument, |name| matches!(name, "f/x " | " f/y" | "f/z"));
+        assert_eq!(read("f/x "), [Pattern::Exact("f/x ")]);
+        assert_eq!(read(" f/y"), [Pattern::Exact(" f/y")]);
+        assert_eq!(read("f/z ,f/x "), [Pattern::Exact("f/z"), Pattern::Exact("f/x ")]);
     }
 }

@@ -91,13 +91,14 @@ fn approvals(
     let mut approved = ApprovalMap::new();
     for ((table, heading), changes) in groups {
         let list = if changes.len() > MOST_PINS && changes.len() == fitting(plan, table, heading) {
-            vec![Approval::AllOfPlan(plan.digest.chars().take(16).collect())]
+            vec![Approval::AllOfPlan(plan.short_digest())]
         } else {
             let (good, bad): (Vec<&Change>, Vec<&Change>) =
                 changes.into_iter().partition(|change| is_writable(change));
-            let unwritable =
-                bad.into_iter().map(|it| Refusal::Unwritable { heading, name: name(it) });
-            refused.extend(unwritable);
+            refused.extend(bad.into_iter().map(|change| {
+                let digest = plan.short_digest();
+                Refusal::Unwritable { heading, name: name(change), digest }
+            }));
             good.into_iter().map(pin).collect()
         };
         *heading.entries_mut(approved.entry(table.to_owned()).or_default()) = list;

@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 
 use super::standing::{Phase, Standing};
+use crate::apply::files::{NOT_ALL, TO_COME};
 use crate::job::publishing::listed;
-use crate::state::{End, Memory};
+use crate::state::{End, Memory, Trouble};
 
 /// One thing that is true of a job, or isn't, or isn't known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,14 +129,9 @@ fn files_in_place(memory: &Memory) -> Option<Condition> {
     let open = memory.files.values().find(|it| !it.is_done);
     let (status, reason, message) = match open.map(|open| &open.trouble) {
         None => (Status::True, "InPlace", "all files are as the runs left them".to_owned()),
-        Some(None) => {
-            (Status::False, "NotYet", "files will be replaced and deleted next".to_owned())
-        }
-        Some(Some(trouble)) => {
-            let message = format!(
-                "not all files are replaced and deleted yet ({} in a row): {}",
-                trouble.attempts, trouble.error
-            );
+        Some(None) => (Status::False, "NotYet", TO_COME.to_owned()),
+        Some(Some(Trouble { attempts, error, .. })) => {
+            let message = format!("{NOT_ALL} ({attempts} in a row): {error}");
             (Status::False, "Retrying", message)
         }
     };

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Office;
+use crate::apply::files::NOT_ALL;
 use crate::config::Environment;
 use crate::plan::change::Counts;
 
@@ -271,7 +272,7 @@ impl Memory {
     pub fn files_left(&self) -> Option<String> {
         let trouble = self.files.values().find_map(|filed| filed.trouble.as_ref())?;
         let Trouble { error, again, .. } = trouble;
-        Some(format!("not all files are replaced and deleted yet: {error}; tried again at {again}"))
+        Some(format!("{NOT_ALL}: {error}; tried again at {again}"))
     }
 
     pub fn add_run(&mut self, run: RunLine) {

@@ -22,7 +22,7 @@ pub use memory::{
     Suspended, Trouble,
 };
 pub use outbox::{Delivery, Message, Posted};
-pub use plans::{keep_plan, kept_plans, latest_plan, latest_plan_at};
+pub use plans::{keep_plan, kept_plans, latest_plan, latest_plan_written};
 
 use crate::catalog::{Kind, Table};
 use crate::config::Config;

@@ -5,8 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use super::{Error, at, make};
 use crate::config::Config;
@@ -51,15 +50,14 @@ pub fn kept_plans(config: &Config, job: &str, named: &BTreeSet<String>) -> BTree
     kept.collect()
 }
 
-/// When the plan was kept that was shown last.
-pub fn latest_plan_at(config: &Config, job: &str) -> Option<Timestamp> {
-    let about = std::fs::metadata(plans(config, job).join(LATEST)).ok()?;
-    Timestamp::try_from(about.modified().ok()?).ok()
-}
-
 /// The plan of a job that was shown last, where this version can read it.
 pub fn latest_plan(config: &Config, job: &str) -> Option<Plan> {
     read(&plans(config, job).join(LATEST))
+}
+
+/// When that plan was written: another one has another time.
+pub fn latest_plan_written(config: &Config, job: &str) -> Option<SystemTime> {
+    std::fs::metadata(plans(config, job).join(LATEST)).ok()?.modified().ok()
 }
 
 fn read(path: &Path) -> Option<Plan> {

@@ -17,7 +17,7 @@ use reconcile::job::Context;
 use reconcile::job::gallery::JobGalleries;
 use reconcile::job::open::{Part, open};
 use reconcile::plan::change::Plan;
-use reconcile::plan::file::FilePath;
+use reconcile::plan::file::{FilePath, FileState};
 
 use super::format::{Case, Galleries};
 use super::play::{Played, compare_plan, said, same, spec};
@@ -102,7 +102,7 @@ pub async fn compared(case: &Case, world: &World, galleries: &Galleries) -> Play
     let (again, _) = opened.plan(job, part, Vec::new()).await.unwrap();
     same("the pins of what is compared again", &pins(&plan), &pins(&again))?;
     for change in plan.changes.iter().filter(|change| change.conflict.is_none()) {
-        for file in &change.files {
+        for file in change.files.iter().filter(|file| file.state != FileState::Refused) {
             let source = world.folder.path().join("source-files").join(file.path.as_str());
             if !std::fs::symlink_metadata(&source).is_ok_and(|about| about.is_file()) {
                 continue;

@@ -31,6 +31,25 @@ fn odd(two: &Two) -> Vec<(&'static str, &'static str)> {
         0,
     )
     .unwrap();
+    // An account that may not make one has a pipe instead.
+    let device = rustix::fs::mknodat(
+        rustix::fs::CWD,
+        at("f/zero"),
+        rustix::fs::FileType::CharacterDevice,
+        rustix::fs::Mode::from_raw_mode(0o600),
+        rustix::fs::makedev(1, 5),
+    );
+    let zero = if device.is_ok() { "is a device" } else { "is a named pipe" };
+    if device.is_err() {
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("f/zero"),
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+    }
     drop(UnixListener::bind(at("f/socket")).unwrap());
     assert!(fs::metadata(at("f/socket")).unwrap().file_type().is_socket());
     for name in ["a\nb.png", "%2e%2e", "back\\slash", "C:x", "right\u{202e}gnp.exe", "zero\u{200b}"]
@@ -57,7 +76,7 @@ fn odd(two: &Two) -> Vec<(&'static str, &'static str)> {
         ("f/cafe\u{301}", "differs in case or Unicode form only from f/caf\u{e9}"),
         ("f/caf\u{e9}", "differs in case or Unicode form only from f/cafe\u{301}"),
         ("f/dangling", "is a symbolic link"),
-        ("f/endless", "has 1099512 MB, more than the 1 of limits.maxFileMegabytes"),
+        ("f/endless", "has 1099511 MB, more than the 1 MB of limits.maxFileMegabytes"),
         ("f/file-link", "is a symbolic link"),
         ("f/folder-link", "is a symbolic link"),
         ("f/latin-\u{fffd}.png", "has a name that isn't UTF-8"),
@@ -66,6 +85,7 @@ fn odd(two: &Two) -> Vec<(&'static str, &'static str)> {
         ("f/right\u{202e}gnp.exe", "it holds a character that can't be seen"),
         ("f/same.png", "differs in case or Unicode form only from f/Same.png"),
         ("f/socket", "is a socket"),
+        ("f/zero", zero),
         ("f/zero\u{200b}", "it holds a character that can't be seen"),
     ]
 }
@@ -92,6 +112,19 @@ async fn what_is_odd_is_refused_by_its_name_and_nothing_of_it_is_read() {
     assert_eq!(found.keys().copied().collect::<Vec<_>>(), ["C:x", "good.png", "second-name.png"]);
     let link = "the gallery of source: f/file-link is a symbolic link; it is neither copied, replaced nor deleted";
     assert!(compared.notes.iter().any(|note| note == link), "{:#?}", compared.notes);
+}
+
+#[tokio::test]
+async fn a_folder_beside_the_selected_one_may_have_the_same_files() {
+    let source = [("spring/Hero.png", "1"), ("spring/fine.png", "1")];
+    let target = [("Spring/hero.png", "2"), ("SPRING/other.png", "2"), ("spring/x.png", "2")];
+    let two = Two::with(&source, &target);
+    let compared = two.compared(&these(&["spring"])).await;
+    let found: Vec<_> = compared.differences.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(found, ["fine.png", "x.png"]);
+    let note = "the gallery of source: spring/Hero.png differs in case or Unicode form only from \
+                Spring/hero.png; it is neither copied, replaced nor deleted";
+    assert_eq!(compared.notes, [note]);
 }
 
 #[tokio::test]

@@ -160,6 +160,18 @@ pub async fn names_that_differ_in_case_only_are_refused(own: &Own) {
     let refused: Vec<_> = listing.refused.iter().map(|it| it.path.as_str()).collect();
     assert_eq!(refused, ["s/Hero.png", "s/hero.png"]);
     assert_eq!(listing.files.len(), 1);
+    own.put("s/deep/x.png", b"x").await;
+    own.put(".reconcile/stage/20260101-000000-aaaaaa/0", b"x").await;
+    let names = async |folder: &str| {
+        let mut names = own.gallery.names(folder).await.unwrap();
+        names.files.sort();
+        (names.folders, names.files)
+    };
+    let none = || Vec::<String>::new();
+    assert_eq!(names(".").await, (vec!["s".to_owned()], none()));
+    let files = ["Hero.png", "fine.png", "hero.png"].map(str::to_owned).to_vec();
+    assert_eq!(names("s").await, (vec!["deep".to_owned()], files));
+    assert_eq!(names("t/deep").await, (none(), none()));
 }
 
 pub async fn files_are_read_as_they_were_found(own: &Own) {

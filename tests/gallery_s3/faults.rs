@@ -7,7 +7,7 @@ use reconcile::config::GalleryPlace;
 use reconcile::config::gallery::BucketCredentials;
 use reconcile::gallery::bucket::Bucket;
 use reconcile::gallery::bucket::wire::{Ask, Limits};
-use reconcile::gallery::{Folders, Gallery, Staged};
+use reconcile::gallery::{Error, Folders, Found, Gallery, Staged};
 
 use super::contract::{Own, RUN, chunks, content, folder::path};
 use super::server::{Server, bucket, config_of, wire};
@@ -194,4 +194,48 @@ async fn a_server_that_hangs_is_waited_for_so_long_at_most() {
     assert!(staged.unwrap_err().to_string().contains("doesn't answer in time"));
     assert!(started.elapsed() < Duration::from_secs(60));
     silent.abort();
+}
+
+/// A server that answers each request with `beginning`, and then goes on as long as somebody reads.
+async fn endless(beginning: &'static str) -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = client.read(&mut [0; 8192]).await;
+                let chunk = format!("100000\r\n{}\r\n", "x".repeat(1 << 20));
+                let mut sent = client.write_all(beginning.as_bytes()).await;
+                while sent.is_ok() {
+                    sent = client.write_all(chunk.as_bytes()).await;
+                }
+            });
+        }
+    });
+    (format!("http://k:s@127.0.0.1:{port}/media"), serving)
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up() {
+    let chunked = "HTTP/1.1 200 OK\r\netag: \"e\"\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (url, serving) = endless(chunked).await;
+    let gallery = open(&url, |_| ());
+    let said = refused(&gallery).await;
+    assert!(said.contains("without an end"), "{said}");
+    let found = Found {
+        path: path("s/a.png"),
+        size: 3_000_000,
+        stamp: "0 \"e\"".into(),
+        is_settled: true,
+        modified: 0,
+    };
+    let read = std::sync::atomic::AtomicU64::new(0);
+    let count = |bytes| {
+        read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    };
+    let contents = gallery.contents(&[found], &count).await;
+    assert!(matches!(contents, Err(Error::Changed { .. })), "{contents:?}");
+    assert!(read.into_inner() < 10_000_000);
+    serving.abort();
 }

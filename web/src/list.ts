@@ -13,7 +13,6 @@ export interface RowView {
 
 /** How far beyond the window rows are made, in pixels. */
 const BEYOND = 800;
-const MOST_PRINTED = 2000;
 /** So few rows are all there, so that the browser's own search finds them. */
 const FEW = 200;
 
@@ -26,7 +25,8 @@ export class List {
   private estimate = 64;
   private isEstimated = false;
   private width = 0;
-  private printing = false;
+  /** How many rows are on paper; nothing while on screen. */
+  private printed: number | null = null;
   private readonly mounted = new Map<number, RowView>();
   private readonly observer = new ResizeObserver((entries) => this.measured(entries));
 
@@ -59,15 +59,15 @@ export class List {
     return this.mounted.get(index);
   }
 
-  /** All rows at once, as far as paper allows; how many there are not. */
-  print(): number {
-    this.printing = true;
+  /** All rows at once, up to so many; how many there are. */
+  print(most: number): number {
+    this.printed = Math.min(this.order.length, most);
     this.render();
-    return Math.max(0, this.order.length - MOST_PRINTED);
+    return this.printed;
   }
 
   endPrint(): void {
-    this.printing = false;
+    this.printed = null;
     this.layOut();
     this.render();
   }
@@ -104,7 +104,7 @@ export class List {
   /** The places that must be there, in order. */
   private wanted(): number[] {
     const many = this.order.length;
-    if (this.printing) return [...Array(Math.min(many, MOST_PRINTED)).keys()];
+    if (this.printed !== null) return [...Array(this.printed).keys()];
     if (many <= FEW) return [...Array(many).keys()];
     const top = this.element.getBoundingClientRect().top;
     const first = this.placeAt(-top - BEYOND);
@@ -153,7 +153,7 @@ export class List {
   }
 
   private measured(entries: ResizeObserverEntry[]): void {
-    if (this.printing || this.element.clientWidth === 0) return;
+    if (this.printed !== null || this.element.clientWidth === 0) return;
     this.forgetOtherWidth();
     const above = -this.element.getBoundingClientRect().top;
     let moved = 0;

@@ -84,4 +84,11 @@ function prepare(search: Search): void {
 }
 
 const root = document.getElementById("review");
-if (root !== null) start(root);
+if (root !== null) {
+  try {
+    start(root);
+  } catch (error) {
+    fill(root, [h("p", { class: "bad", role: "alert" }, `This review can't be shown, and nothing was changed: ${String(error)}`)]);
+    throw error;
+  }
+}

@@ -3,7 +3,7 @@
 // Answers for the part below the lists and for the bar that leads to it. Nothing here is done by the
 // page itself: its texts go into the manifest, or the form asks the daemon to commit them.
 
-import { APPROVED, called } from "./data.ts";
+import { called } from "./data.ts";
 import { button, fill, focusOn, h } from "./dom.ts";
 import { Copied } from "./copied.ts";
 import { needed } from "./offers.ts";
@@ -40,8 +40,9 @@ export class Panel {
     this.element = h("section", { class: "panel", "aria-labelledby": "what-comes-out" },
       this.heading, this.sentence, this.unresolved, form.element, this.schedule(),
       this.incomplete, this.yaml.element, this.command.element, this.tooMany,
-      h("p", { class: "quiet" }, `Until it begins, it can be stopped: with Cancel on the job's page or under Messages, with `,
-        h("code", {}, `reconcile cancel ${page.plan.job}`), `, or by taking the approvals out of the manifest again. Best change neither ${page.plan.source} nor ${target} until it is done: records that moved since this plan are refused.`));
+      h("p", { class: "quiet" }, "Until it begins, it can be stopped: ", page.about.served !== null && "with Cancel on this page or under Messages, ",
+        "with ", h("code", {}, `reconcile cancel ${page.plan.job}`), ", or by taking the approvals out of the manifest again. ",
+        `Best change neither ${page.plan.source} nor ${target} until it is done: what moved since this plan is refused.`));
   }
 
   private jump(): void {
@@ -87,15 +88,16 @@ export class Panel {
 
   private blocked(problem: string | null, open = this.page.selection.unresolved().length): string | null {
     const { selection } = this.page;
-    const isNothing = selection.ticked().length === 0 && takenBack(selection).length === 0;
-    if (isNothing) return "Tick something first.";
+    if (selection.ticked().length === 0) {
+      return takenBack(selection).length === 0 ? "Nothing is ticked." : "Nothing is ticked. To take all approvals back, use the lines below.";
+    }
     if (open > 0) return "Something ticked needs what isn't ticked: see above.";
     return problem;
   }
 
   /** The texts, a little later than the ticks: with thousands of records they are long. */
   private write(open: number): void {
-    const { selection, about, plan } = this.page;
+    const { selection, about } = this.page;
     const { settings, problem } = this.form.settings();
     this.incomplete.textContent = [
       open > 0 && "What is below is incomplete, and would be refused: something ticked needs what isn't ticked.",
@@ -105,9 +107,7 @@ export class Panel {
     const command = commandLine(selection);
     this.command.element.hidden = command === null;
     if (command !== null) this.command.show(command);
-    const many = selection.ticked().length;
-    const back = plan.changes.filter((row, index) => (row[9] & APPROVED) !== 0 && !selection.isTicked(index)).length;
-    this.tooMany.textContent = many + back > MOST_NAMES
+    this.tooMany.textContent = selection.ticked().length + takenBack(selection).length > MOST_NAMES
       ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
   }
 

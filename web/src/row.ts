@@ -23,7 +23,7 @@ export function row(page: Page, index: number): ChangeView {
   const { conflict } = change;
   const box = conflict === undefined ? checkbox(page, change) : null;
   const answers = conflict === undefined ? null : choice(page, index, conflict);
-  const marks = h("span", { class: "marks" });
+  const marks = h("span", { class: "marks", id: `marks-${index}` });
   const offered = h("div", {});
   const more = opener(page, change);
   const isNamed = change.title !== change.name;
@@ -70,7 +70,9 @@ function checkbox(page: Page, change: Change): HTMLInputElement | null {
   if (page.readOnly) return null;
   const { index } = change;
   const names = change.title === change.name ? `title-${index}` : `title-${index} name-${index}`;
-  const box = h("input", { type: "checkbox", id: `tick-${index}`, "aria-labelledby": names });
+  const box = h("input", {
+    type: "checkbox", id: `tick-${index}`, "aria-labelledby": names, "aria-describedby": `marks-${index}`,
+  });
   box.disabled = !page.selection.canTick(index);
   box.addEventListener("change", () => {
     choose(page, index, box.checked ? 1 : 0);

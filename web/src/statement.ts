@@ -4,13 +4,17 @@
 
 import { h } from "./dom.ts";
 import type { Page } from "./page.ts";
-import { count } from "./words.ts";
+import { count, figure } from "./words.ts";
 
 export function statement({ plan, about, readOnly }: Page): HTMLElement {
   const { source, target, counts } = plan;
+  const changes = (["conflict", "new", "modified", "deleted"] as const)
+    .flatMap((klass) => (counts[klass] > 0 ? [`${figure(counts[klass])} ${klass}`] : [])).join(", ");
+  const what = plan.nothing !== null ? "This job copies" : readOnly ? "What the manifest approves is copied" : "What you tick is copied";
   const facts = [
     plan.course,
     about.asOf !== null && `compared ${about.asOf}`,
+    plan.nothing !== null && changes.length > 0 && changes,
     `${count(counts.unchanged, "record")} the same on both`,
     `plan ${plan.digest.slice(0, 16)}`,
   ].filter((fact) => fact !== false);
@@ -20,8 +24,8 @@ export function statement({ plan, about, readOnly }: Page): HTMLElement {
         h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
         h("span", { class: "arrow" }),
         h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))),
-      h("p", { class: "sentence" }, readOnly ? "What the manifest approves is copied from " : "What you tick is copied from ",
-        h("b", {}, source), " to ", h("b", {}, target), `. ${target} changes; ${source} stays as it is.`)),
+      h("p", { class: "sentence" }, what, " from ", h("b", {}, source), " to ", h("b", {}, target), ". ",
+        h("span", {}, `${target} changes; ${source} stays as it is.`))),
     h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
     plan.notes.length > 0 && h("ul", { class: "notes" }, ...plan.notes.map((note) => h("li", {}, note))),
     plan.failed.length > 0 && h("div", { class: "failed" },

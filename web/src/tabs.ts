@@ -20,6 +20,9 @@ const NAMES: [klass: number, name: string, none: string][] = [
   [DELETED, "Deleted records", "No deleted records."],
 ];
 
+/** Rows on paper, of all tabs together. */
+const MOST_PRINTED = 2000;
+
 export class Tabs {
   readonly element: HTMLElement;
   private readonly tabs: Tab[];
@@ -40,8 +43,15 @@ export class Tabs {
     const render = () => this.tabs[this.selected]?.list?.render();
     addEventListener("scroll", render, { passive: true });
     addEventListener("resize", render, { passive: true });
-    addEventListener("beforeprint", () => this.tabs.forEach((tab) => tab.print()));
+    addEventListener("beforeprint", () => this.print());
     addEventListener("afterprint", () => this.tabs.forEach((tab) => tab.endPrint(tab.klass === this.selected)));
+  }
+
+  /** The open tab's rows come before those of the others where they are too many. */
+  private print(): void {
+    const isOpen = (tab: Tab) => tab.klass === this.selected;
+    const inTurn = [...this.tabs.filter(isOpen), ...this.tabs.filter((tab) => !isOpen(tab))];
+    inTurn.reduce((rest, tab) => rest - tab.print(rest), MOST_PRINTED);
   }
 
   update(): void {
@@ -160,11 +170,14 @@ class Tab {
     this.list.render();
   }
 
-  print(): void {
+  /** Shows its list as on paper, with so many rows at most; how many it has then. */
+  print(most: number): number {
     this.make();
     this.panel.hidden = false;
-    const rest = this.list?.print() ?? 0;
+    const printed = this.list?.print(most) ?? 0;
+    const rest = this.order.length - printed;
     this.unprinted.textContent = rest > 0 ? `${figure(rest)} more aren't printed.` : "";
+    return printed;
   }
 
   endPrint(isSelected: boolean): void {

@@ -21,21 +21,22 @@ export function listed(names: string[], most = 5): string {
   return shown.length < 2 ? last : `${shown.slice(0, -1).join(", ")} and ${last}`;
 }
 
-const DONE = {
-  new: "new", modified: "modified", deleted: "deleted",
-  overwrite: "overwritten", adopt: "adopted", renumber: "renumbered",
-} as const;
+const done = (target: string) => ({
+  new: "new", modified: "modified", deleted: "deleted", overwrite: "overwritten",
+  adopt: `put into ${target}'s own record`, renumber: "inserted under a new ID",
+});
 
 /** `3 new, 1 overwritten`; empty where nothing is ticked. */
 export function tally(selection: Selection): string {
   const found = new Map<string, number>();
+  const words = done(selection.plan.target);
   for (const index of selection.ticked()) {
     const heading = headingOf(selection, index);
     found.set(heading, (found.get(heading) ?? 0) + 1);
   }
   return HEADINGS.flatMap((heading) => {
     const many = found.get(heading);
-    return many === undefined ? [] : [`${figure(many)} ${DONE[heading]}`];
+    return many === undefined ? [] : [`${figure(many)} ${words[heading]}`];
   }).join(", ");
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::super::folders::{Folders, ROOT};
 use super::super::names::{is_own, judged, tell_apart};
-use super::super::{Listing, Refused, Result};
+use super::super::{Listing, Names, Refused, Result};
 use super::wire::{Ask, Wire};
 use super::{Bucket, found};
 
@@ -158,6 +158,22 @@ impl Bucket {
         }
         tell_apart(&mut listing);
         Ok(listing)
+    }
+
+    pub(super) async fn names_in(&self, folder: &str) -> Result<Names> {
+        let prefix = match folder {
+            ROOT => self.prefix.clone(),
+            folder => format!("{}{folder}/", self.prefix),
+        };
+        let found = under(&self.wire, &prefix, Depth::Here).await?;
+        let names = |keys: &mut dyn Iterator<Item = &String>| {
+            let theirs = keys.filter(|key| !is_own(self.path(key).trim_end_matches('/')));
+            let names = theirs.filter_map(|key| key.strip_prefix(&prefix));
+            let names = names.map(|name| name.strip_suffix('/').unwrap_or(name));
+            names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+        };
+        let folders = names(&mut found.folders.iter());
+        Ok(Names { folders, files: names(&mut found.objects.iter().map(|it| &it.key)) })
     }
 
     /// A prefix that was misspelt looks like a gallery from which everything was deleted.

@@ -86,8 +86,10 @@ impl Bucket {
         };
         // Who edits an object may keep what it says of itself.
         let Some(copy) = self.head(&staged).await? else { return Ok(()) };
-        let content = self.content(&key, &seen.etag, &|_| ()).await?;
-        if content.is_none() || content != self.content(&staged, &copy.etag, &|_| ()).await? {
+        let content = self.content(&key, (&seen.etag, seen.size), &|_| ()).await?;
+        if content.is_none()
+            || content != self.content(&staged, (&copy.etag, copy.size), &|_| ()).await?
+        {
             return Ok(());
         }
         self.delete(&key, Only::If(&seen.etag)).await.map(|_| ())
@@ -153,7 +155,7 @@ impl Bucket {
     /// What stands at a key now; none: nothing, or it changed while it was read.
     async fn holds(&self, key: &str) -> Result<Option<(Seen, Content)>> {
         let Some(seen) = self.head(key).await? else { return Ok(None) };
-        let content = self.content(key, &seen.etag, &|_| ()).await?;
+        let content = self.content(key, (&seen.etag, seen.size), &|_| ()).await?;
         Ok(content.map(|content| (seen, content)))
     }
 

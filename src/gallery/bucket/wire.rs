@@ -1,13 +1,13 @@
 //! Speaking to the server of a bucket: requests that are signed, sent, and sent again.
 //!
-//! Answers for each answer being waited for so long at most, for requests being sent again only where
+//! Answers for each answer being waited for so long at most and having an end, for requests being sent again only where
 //! that may help, and for every write asking first. Requests are such that sending one twice does no
 //! harm; what an answer means is `trouble`'s and the callers'.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use hyper::http::request::Builder;
@@ -49,6 +49,9 @@ impl Default for Limits {
 
 /// The first pause between two tries; later ones are twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// The most bytes of an answer that is held as a whole: many times what a list of objects takes.
+const MOST_ANSWER: usize = 64 << 20;
 
 /// What is asked of the server. An empty key is the bucket itself.
 #[derive(Debug, Clone)]
@@ -288,9 +291,17 @@ impl Wire {
 
 async fn whole(answer: object_store::client::HttpResponse) -> std::result::Result<Reply, NoAnswer> {
     let (parts, body) = answer.into_parts();
-    let body = body.bytes().await;
-    let body = body.map_err(|error| NoAnswer { reason: told(&error), passes: true })?;
-    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+    let (mut bytes, mut body) = (BytesMut::new(), body.bytes_stream());
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| NoAnswer { reason: told(&error), passes: true })?;
+        if bytes.len() + chunk.len() > MOST_ANSWER {
+            let reason = "it answers more than it was asked for, or without an end".to_owned();
+            return Err(NoAnswer { reason, passes: false });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let (status, headers) = (parts.status.as_u16(), parts.headers);
+    Ok(Reply { status, headers, body: bytes.freeze() })
 }
 
 /// A certificate that isn't trusted today won't be tomorrow.

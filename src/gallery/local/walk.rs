@@ -12,8 +12,8 @@ use rustix::fs::{DirEntry, FileType, Stat};
 
 use super::folder::{Folder, is_absent};
 use crate::gallery::folders::{Folders, ROOT, joined};
-use crate::gallery::names::{OWN, is_draft, judged, tell_apart};
-use crate::gallery::{Found, Listing, Looked, Refused};
+use crate::gallery::names::{OWN, is_draft, is_own, judged, tell_apart};
+use crate::gallery::{Found, Listing, Looked, Names, Refused};
 use crate::manifest::paths::bad_path;
 use crate::plan::file::FilePath;
 
@@ -83,6 +83,25 @@ pub fn in_the_way(root: &Folder, path: &str) -> io::Result<Option<Refused>> {
         }
     }
     Ok(None)
+}
+
+/// What lies directly in a folder.
+pub fn names(root: &Folder, path: &str) -> io::Result<Names> {
+    let mut names = Names::default();
+    let folder = match root.below(if path == ROOT { "" } else { path }) {
+        Err(error) if is_absent(&error) || in_the_way(root, path)?.is_some() => return Ok(names),
+        folder => folder?,
+    };
+    for entry in folder.entries()? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        match kind(&folder, &entry)? {
+            _ if matches!(name, "." | "..") || is_own(&below(path, name)) => {}
+            FileType::Directory => names.folders.push(name.to_owned()),
+            _ => names.files.push(name.to_owned()),
+        }
+    }
+    Ok(names)
 }
 
 /// A folder to look into.

@@ -9,9 +9,12 @@ use super::difference::{focused, lines, literal, paths};
 use super::files::named_files;
 use super::words::{answer_word, brief_identity, conflict_word, shell_word, source_and_target};
 use crate::escape::{quoted, shortened, visible, visible_line, visible_name, width};
+use crate::plan::approval::is_writable;
+use crate::plan::approval_problem::unwritable;
 use crate::plan::change::{
     Answer, Change, Class, Conflict, ConflictKind, Field, Form, Plan, RowChange,
 };
+use crate::plan::heading::Heading;
 
 /// What stands before a line, and what colours it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +93,10 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
     if change.target_newer {
         let warning = format!("edited on {target} after {source}: that edit would be lost");
         out.push(1, Sign::Warning, warning);
+    }
+    if let Some(heading) = Heading::fitting(change).first().filter(|_| !is_writable(change)) {
+        let told = unwritable(heading.word(), &plan.short_digest());
+        out.push(1, Sign::Warning, told);
     }
     if let Some(before) = &change.renamed_from {
         out.push(1, Sign::Modify, format!("renamed, on {target} still {}", brief_identity(before)));

@@ -10,9 +10,6 @@ use crate::plan::approval::is_writable;
 use crate::plan::change::{Change, Class, Plan};
 use crate::put::put;
 
-/// The characters by which a plan's digest names it in a manifest.
-pub const PLAN_DIGEST: usize = 16;
-
 /// `approved:` with every pin by table and class, in at most `limit` characters. Conflicts stand as
 /// comments, since one of the answers offered has to be chosen.
 pub fn block(plan: &Plan, limit: usize) -> String {
@@ -98,7 +95,6 @@ fn digest_lines(plan: &Plan, class: Class, number: u64) -> String {
     if class == Class::Conflict {
         return format!("    # {records} in conflict have no room here: use reconcile approve\n");
     }
-    let digest: String = plan.digest.chars().take(PLAN_DIGEST).collect();
-    let all = quoted(&format!("all@{digest}"));
+    let all = quoted(&format!("all@{}", plan.short_digest()));
     format!("    {}:\n      - {all}  # {records}, too many to list\n", class_word(class))
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::{Images, Side};
 use crate::escape::{visible, visible_line, visible_name};
 use crate::plan::change::{Change, Class, Field, Form, Plan, RowChange};
-use crate::plan::file::{FileState, NamedFile, is_file};
+use crate::plan::file::{FileState, NamedFile, is_file, is_named_like_image};
 use crate::plan::render::difference::{lines, paths};
 use crate::plan::render::files::content;
 use crate::plan::render::outline::{Sign, rows, several_lines, shown};
@@ -209,21 +209,17 @@ pub fn images(plan: &Plan) -> impl Iterator<Item = (Side, &str)> {
 fn own_images(change: &Change) -> Option<impl Iterator<Item = (Side, &str)>> {
     let path = change.identity.get("path").filter(|_| is_file(&change.table))?.as_str()?;
     let sides = [(Side::Target, Class::New), (Side::Source, Class::Deleted)];
-    let there = sides.into_iter().filter(|(_, lacks)| change.class != *lacks && is_image(path));
+    let there =
+        sides.into_iter().filter(|(_, lacks)| change.class != *lacks && is_named_like_image(path));
     Some(there.map(move |(side, _)| (side, path)))
 }
 
 fn named_images(file: &NamedFile) -> impl Iterator<Item = (Side, &str)> {
     let path = file.path.as_str();
     let sides = [(Side::Target, &file.from), (Side::Source, &file.to)];
-    let there = sides.into_iter().filter(move |(_, shown)| shown.is_some() && is_image(path));
+    let there =
+        sides.into_iter().filter(move |(_, shown)| shown.is_some() && is_named_like_image(path));
     there.map(move |(side, _)| (side, path))
-}
-
-/// By its name, since most files are of the kind that they say; a browser shows no other.
-fn is_image(path: &str) -> bool {
-    let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    ending.is_some_and(|it| matches!(&*it, "png" | "jpg" | "jpeg" | "gif" | "webp" | "bmp"))
 }
 
 fn address<'a>(

@@ -254,23 +254,24 @@
     const last = shown.at(-1) ?? "";
     return shown.length < 2 ? last : `${shown.slice(0, -1).join(", ")} and ${last}`;
   }
-  var DONE = {
+  var done = (target) => ({
     new: "new",
     modified: "modified",
     deleted: "deleted",
     overwrite: "overwritten",
-    adopt: "adopted",
-    renumber: "renumbered"
-  };
+    adopt: `put into ${target}'s own record`,
+    renumber: "inserted under a new ID"
+  });
   function tally(selection) {
     const found = /* @__PURE__ */ new Map();
+    const words = done(selection.plan.target);
     for (const index of selection.ticked()) {
       const heading = headingOf(selection, index);
       found.set(heading, (found.get(heading) ?? 0) + 1);
     }
     return HEADINGS.flatMap((heading) => {
       const many = found.get(heading);
-      return many === void 0 ? [] : [`${figure(many)} ${DONE[heading]}`];
+      return many === void 0 ? [] : [`${figure(many)} ${words[heading]}`];
     }).join(", ");
   }
   function recordsAndFiles(selection) {
@@ -443,9 +444,12 @@
         h(
           "p",
           { class: "quiet" },
-          `Until it begins, it can be stopped: with Cancel on the job's page or under Messages, with `,
+          "Until it begins, it can be stopped: ",
+          page.about.served !== null && "with Cancel on this page or under Messages, ",
+          "with ",
           h("code", {}, `reconcile cancel ${page.plan.job}`),
-          `, or by taking the approvals out of the manifest again. Best change neither ${page.plan.source} nor ${target} until it is done: records that moved since this plan are refused.`
+          ", or by taking the approvals out of the manifest again. ",
+          `Best change neither ${page.plan.source} nor ${target} until it is done: what moved since this plan is refused.`
         )
       );
     }
@@ -524,14 +528,15 @@
     }
     blocked(problem, open = this.page.selection.unresolved().length) {
       const { selection } = this.page;
-      const isNothing = selection.ticked().length === 0 && takenBack(selection).length === 0;
-      if (isNothing) return "Tick something first.";
+      if (selection.ticked().length === 0) {
+        return takenBack(selection).length === 0 ? "Nothing is ticked." : "Nothing is ticked. To take all approvals back, use the lines below.";
+      }
       if (open > 0) return "Something ticked needs what isn't ticked: see above.";
       return problem;
     }
     /** The texts, a little later than the ticks: with thousands of records they are long. */
     write(open) {
-      const { selection, about, plan } = this.page;
+      const { selection, about } = this.page;
       const { settings, problem } = this.form.settings();
       this.incomplete.textContent = [
         open > 0 && "What is below is incomplete, and would be refused: something ticked needs what isn't ticked.",
@@ -541,9 +546,7 @@
       const command = commandLine(selection);
       this.command.element.hidden = command === null;
       if (command !== null) this.command.show(command);
-      const many = selection.ticked().length;
-      const back = plan.changes.filter((row3, index) => (row3[9] & APPROVED) !== 0 && !selection.isTicked(index)).length;
-      this.tooMany.textContent = many + back > MOST_NAMES ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
+      this.tooMany.textContent = selection.ticked().length + takenBack(selection).length > MOST_NAMES ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
     }
     listOf(open) {
       if (open.length === 0) return [];
@@ -955,9 +958,12 @@ ${identity}`.toLowerCase());
   // src/statement.ts
   function statement({ plan, about, readOnly }) {
     const { source, target, counts } = plan;
+    const changes = ["conflict", "new", "modified", "deleted"].flatMap((klass) => counts[klass] > 0 ? [`${figure(counts[klass])} ${klass}`] : []).join(", ");
+    const what = plan.nothing !== null ? "This job copies" : readOnly ? "What the manifest approves is copied" : "What you tick is copied";
     const facts = [
       plan.course,
       about.asOf !== null && `compared ${about.asOf}`,
+      plan.nothing !== null && changes.length > 0 && changes,
       `${count(counts.unchanged, "record")} the same on both`,
       `plan ${plan.digest.slice(0, 16)}`
     ].filter((fact) => fact !== false);
@@ -977,11 +983,13 @@ ${identity}`.toLowerCase());
         h(
           "p",
           { class: "sentence" },
-          readOnly ? "What the manifest approves is copied from " : "What you tick is copied from ",
+          what,
+          " from ",
           h("b", {}, source),
           " to ",
           h("b", {}, target),
-          `. ${target} changes; ${source} stays as it is.`
+          ". ",
+          h("span", {}, `${target} changes; ${source} stays as it is.`)
         )
       ),
       h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
@@ -997,7 +1005,6 @@ ${identity}`.toLowerCase());
 
   // src/list.ts
   var BEYOND = 800;
-  var MOST_PRINTED = 2e3;
   var FEW = 200;
   var List = class {
     constructor(label, make) {
@@ -1014,7 +1021,8 @@ ${identity}`.toLowerCase());
     estimate = 64;
     isEstimated = false;
     width = 0;
-    printing = false;
+    /** How many rows are on paper; nothing while on screen. */
+    printed = null;
     mounted = /* @__PURE__ */ new Map();
     observer = new ResizeObserver((entries) => this.measured(entries));
     /** Other changes, or another order. */
@@ -1038,14 +1046,14 @@ ${identity}`.toLowerCase());
       this.render();
       return this.mounted.get(index);
     }
-    /** All rows at once, as far as paper allows; how many there are not. */
-    print() {
-      this.printing = true;
+    /** All rows at once, up to so many; how many there are. */
+    print(most) {
+      this.printed = Math.min(this.order.length, most);
       this.render();
-      return Math.max(0, this.order.length - MOST_PRINTED);
+      return this.printed;
     }
     endPrint() {
-      this.printing = false;
+      this.printed = null;
       this.layOut();
       this.render();
     }
@@ -1079,7 +1087,7 @@ ${identity}`.toLowerCase());
     /** The places that must be there, in order. */
     wanted() {
       const many = this.order.length;
-      if (this.printing) return [...Array(Math.min(many, MOST_PRINTED)).keys()];
+      if (this.printed !== null) return [...Array(this.printed).keys()];
       if (many <= FEW) return [...Array(many).keys()];
       const top = this.element.getBoundingClientRect().top;
       const first = this.placeAt(-top - BEYOND);
@@ -1123,7 +1131,7 @@ ${identity}`.toLowerCase());
       }
     }
     measured(entries) {
-      if (this.printing || this.element.clientWidth === 0) return;
+      if (this.printed !== null || this.element.clientWidth === 0) return;
       this.forgetOtherWidth();
       const above = -this.element.getBoundingClientRect().top;
       let moved = 0;
@@ -1359,7 +1367,7 @@ ${identity}`.toLowerCase());
     const { conflict } = change2;
     const box = conflict === void 0 ? checkbox(page, change2) : null;
     const answers = conflict === void 0 ? null : choice(page, index, conflict);
-    const marks = h("span", { class: "marks" });
+    const marks = h("span", { class: "marks", id: `marks-${index}` });
     const offered = h("div", {});
     const more = opener(page, change2);
     const isNamed = change2.title !== change2.name;
@@ -1416,7 +1424,12 @@ ${identity}`.toLowerCase());
     if (page.readOnly) return null;
     const { index } = change2;
     const names = change2.title === change2.name ? `title-${index}` : `title-${index} name-${index}`;
-    const box = h("input", { type: "checkbox", id: `tick-${index}`, "aria-labelledby": names });
+    const box = h("input", {
+      type: "checkbox",
+      id: `tick-${index}`,
+      "aria-labelledby": names,
+      "aria-describedby": `marks-${index}`
+    });
     box.disabled = !page.selection.canTick(index);
     box.addEventListener("change", () => {
       choose(page, index, box.checked ? 1 : 0);
@@ -1565,6 +1578,7 @@ ${identity}`.toLowerCase());
     [MODIFIED, "Modified records", "No modified records."],
     [DELETED, "Deleted records", "No deleted records."]
   ];
+  var MOST_PRINTED = 2e3;
   var Tabs = class {
     constructor(page, opened2) {
       this.page = page;
@@ -1588,8 +1602,14 @@ ${identity}`.toLowerCase());
       const render = () => this.tabs[this.selected]?.list?.render();
       addEventListener("scroll", render, { passive: true });
       addEventListener("resize", render, { passive: true });
-      addEventListener("beforeprint", () => this.tabs.forEach((tab) => tab.print()));
+      addEventListener("beforeprint", () => this.print());
       addEventListener("afterprint", () => this.tabs.forEach((tab) => tab.endPrint(tab.klass === this.selected)));
+    }
+    /** The open tab's rows come before those of the others where they are too many. */
+    print() {
+      const isOpen = (tab) => tab.klass === this.selected;
+      const inTurn = [...this.tabs.filter(isOpen), ...this.tabs.filter((tab) => !isOpen(tab))];
+      inTurn.reduce((rest, tab) => rest - tab.print(rest), MOST_PRINTED);
     }
     update() {
       this.tabs.forEach((tab) => tab.count());
@@ -1704,11 +1724,14 @@ ${identity}`.toLowerCase());
       if (start2 < -1) window.scrollBy({ top: start2, behavior: "instant" });
       this.list.render();
     }
-    print() {
+    /** Shows its list as on paper, with so many rows at most; how many it has then. */
+    print(most) {
       this.make();
       this.panel.hidden = false;
-      const rest = this.list?.print() ?? 0;
+      const printed = this.list?.print(most) ?? 0;
+      const rest = this.order.length - printed;
       this.unprinted.textContent = rest > 0 ? `${figure(rest)} more aren't printed.` : "";
+      return printed;
     }
     endPrint(isSelected) {
       this.panel.hidden = !isSelected;
@@ -1784,5 +1807,12 @@ ${identity}`.toLowerCase());
     setTimeout(step, 100);
   }
   var root = document.getElementById("review");
-  if (root !== null) start(root);
+  if (root !== null) {
+    try {
+      start(root);
+    } catch (error) {
+      fill(root, [h("p", { class: "bad", role: "alert" }, `This review can't be shown, and nothing was changed: ${String(error)}`)]);
+      throw error;
+    }
+  }
 })();

@@ -1,0 +1,185 @@
+//! The review as a file: opened from the disk, without a server.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+
+use super::chromium::{Browser, Look};
+use crate::places::Place;
+use crate::shop::{Shop, reconcile, run};
+
+const JOB: &str = "manifests/jobs/spring-campaign.yaml";
+
+/// The browser is another account, which has to be able to read what it opens.
+pub fn address(folder: &Path, page: &str) -> String {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder.join(page), fs::Permissions::from_mode(0o644)).unwrap();
+    format!("file://{}", folder.join(page).display())
+}
+
+/// The demo shop's review in a browser, and what `plan.json` says of it.
+async fn open(browser: &Browser, shop: &Shop) -> Json {
+    shop.reconcile(&["plan", "spring-campaign", "--format", "html", "-o", "r.html"]).ends_with(0);
+    browser.goto(&address(shop.path(), "r.html")).await;
+    let plan = shop.reconcile(&["plan", "spring-campaign", "--format", "json"]).ends_with(0);
+    serde_json::from_str(&plan.out).unwrap()
+}
+
+#[tokio::test]
+async fn what_will_happen_is_said_and_every_change_opens() {
+    let Some(browser) = Browser::open().await else { return };
+    let shop = Shop::before_the_demo();
+    let plan = open(&browser, &shop).await;
+    browser
+        .sees("What you tick is copied from TEST to PROD. PROD changes; TEST stays as it is.")
+        .await;
+    let tabs = [
+        ("Conflicts", "conflict"),
+        ("New records", "new"),
+        ("Modified records", "modified"),
+        ("Deleted records", "deleted"),
+    ];
+    for (at, (tab, class)) in tabs.iter().enumerate() {
+        browser.press(tab).await;
+        let number = plan["counts"][class].as_u64().unwrap();
+        browser.sees(&format!("{tab} {number}")).await;
+        let selected = "return document.querySelector('[role=tab][aria-selected=true]').innerText";
+        assert!(browser.js(selected, &[]).await.as_str().unwrap().starts_with(tab));
+        let rows = "return document.querySelectorAll('[role=tabpanel]:not([hidden]) .row').length";
+        assert_eq!(browser.js(rows, &[]).await, json!(number), "{tab}");
+        browser.keeps(&format!("review-{}-{class}", at + 1)).await;
+    }
+    // Fields side by side, lines of text, JSON by path, rows of a record, what it needs.
+    browser.press("Modified records").await;
+    let open_all = "document.querySelectorAll('[role=tabpanel]:not([hidden]) .open').forEach(it => it.click())";
+    browser.js(open_all, &[]).await;
+    let changes = plan["changes"].as_array().unwrap();
+    let fields = changes
+        .iter()
+        .filter(|it| it["class"] == "modified")
+        .flat_map(|it| it["fields"].as_array().unwrap());
+    let words = browser.words().await;
+    for field in fields {
+        let column = field["column"].as_str().unwrap();
+        assert!(words.contains(column), "{column}:\n{words}");
+    }
+    browser.sees("edited later on PROD").await;
+    browser.sees("unchanged lines").await;
+    browser.keeps("review-5-opened").await;
+    browser.look(Look::Dark).await;
+    browser.keeps("review-6-dark").await;
+    browser.look(Look::Phone).await;
+    browser.keeps("review-7-phone").await;
+    browser.press("Conflicts").await;
+    browser.keeps("review-8-phone-conflicts").await;
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn what_is_ticked_comes_out_as_lines_and_as_a_command_that_approve_it() {
+    let Some(browser) = Browser::open().await else { return };
+    let shop = Shop::before_the_demo();
+    open(&browser, &shop).await;
+    browser.press("New records").await;
+    browser.press("Spring preview").await;
+    browser.sees("Needs 3 others: ").await;
+    browser.sees("This can't be done yet: something ticked needs what isn't ticked.").await;
+    browser.keeps("review-9-dependencies").await;
+    browser.press("Tick all 3").await;
+    browser.sees("3 records").await;
+    browser.press("Conflicts").await;
+    browser.press("Replace PROD's record").await;
+    browser.press("Deleted records").await;
+    browser.press("Summer sale").await;
+    browser.press("Tick it too").await;
+    // Taking away what others need is told, with both ways out.
+    browser.press("New records").await;
+    browser.press("A routine for spring").await;
+    browser.sees("Tick it again").await;
+    browser.keeps("review-10-unticked").await;
+    browser.press("Tick it again").await;
+    browser.sees("As soon as this is merged, ").await;
+    browser.keeps("review-11-ticked").await;
+    let lines = text_of(&browser, "#yaml").await;
+    let command = text_of(&browser, "#command").await;
+    // The lines, put where the page says.
+    let file = shop.path().join(JOB);
+    let before = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{}\n{lines}\n", before.trim_end())).unwrap();
+    shop.reconcile(&["validate"]).ends_with(0);
+    let by_lines = shop.reconcile(&["--dry-run", "spring-campaign"]).ends_with(0);
+    let named = approved(&shop);
+    assert_eq!(named.len(), 8, "{named:?}\n{}", by_lines.out);
+    // The command, in a shell.
+    fs::write(&file, before).unwrap();
+    let path = Path::new(env!("CARGO_BIN_EXE_reconcile")).parent().unwrap().display().to_string();
+    let path = format!("{path}:{}", std::env::var("PATH").unwrap());
+    let said = run(shop.path(), "sh", &["-c", &command], &[("PATH", &path)]);
+    said.ends_with(0);
+    assert_eq!(approved(&shop), named);
+    browser.close().await;
+}
+
+async fn text_of(browser: &Browser, selector: &str) -> String {
+    // What is written there follows a moment after the ticks.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let read = "const it = document.querySelector(arguments[0]); return it.value ?? it.innerText";
+    browser.js(read, &[json!(selector)]).await.as_str().unwrap().to_owned()
+}
+
+/// What the manifest approves, held against the databases.
+fn approved(shop: &Shop) -> Vec<String> {
+    let said = shop.reconcile(&["plan", "spring-campaign", "--format", "json"]).ends_with(0);
+    let plan: Json = serde_json::from_str(&said.out).unwrap();
+    let changes = plan["changes"].as_array().unwrap().iter();
+    let approved = changes.filter(|it| it["approved"] == true);
+    approved.map(|it| format!("{}/{}", it["table"], it["id"])).collect()
+}
+
+#[tokio::test]
+async fn nothing_in_data_acts() {
+    let Some(browser) = Browser::open().await else { return };
+    let table = "CREATE TABLE page (id varchar(90) PRIMARY KEY, slug varchar(90) NOT NULL UNIQUE, \
+                 title varchar(500) NOT NULL);";
+    let (prod, test) = (Place::sqlite(table).await, Place::sqlite(table).await);
+    let evil = "</script><script>window.hacked=1</script><img src=x onerror=window.hacked=1>";
+    test.run(&format!(
+        "INSERT INTO page VALUES ('1', 'a', '{evil}'), ('{evil}', '<!--<script>', '\u{202e}evil'), \
+         ('c', '<svg onload=window.hacked=1>', 'javascript:window.hacked=1');"
+    ))
+    .await;
+    prod.run(&format!("INSERT INTO page VALUES ('1', 'a', 'before {evil}');")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "instance: PROD\nmanifests: m\nenvironments: {{PROD: {{database: \"{}\"}}, TEST: \
+         {{database: \"{}\"}}}}\ntables: {{allow: [page]}}\n",
+        prod.url, test.url
+    );
+    fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
+    fs::create_dir(folder.path().join("m")).unwrap();
+    let manifests = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  title: Pages\n  \
+                     records: [{table: page, identity: [slug], label: title}]\n---\napiVersion: \
+                     reconcile/v1\nkind: SyncJob\nmetadata: {name: spring}\nspec:\n  direction: TEST -> \
+                     PROD\n  mode: all\n  modules: [pages]\n";
+    fs::write(folder.path().join("m/all.yaml"), manifests).unwrap();
+    let said = reconcile(folder.path(), &["plan", "spring", "--format", "html"]).ends_with(0);
+    // What nobody would see stands nowhere in the file either.
+    assert!(!said.out.contains('\u{202e}'));
+    fs::write(folder.path().join("r.html"), said.out).unwrap();
+    browser.goto(&address(folder.path(), "r.html")).await;
+    for tab in ["New records", "Modified records"] {
+        browser.press(tab).await;
+        browser.js("document.querySelectorAll('.open').forEach(it => it.checkVisibility() && it.click())", &[]).await;
+        browser.sees(evil).await;
+    }
+    browser.press("New records").await;
+    browser.press("Select all shown").await;
+    browser.sees("2 new").await;
+    browser.keeps("review-12-hostile").await;
+    assert_eq!(browser.js("return window.hacked ?? null", &[]).await, Json::Null);
+    let others = "return document.querySelectorAll('img, svg, iframe, script:not([type]):not(:last-of-type)').length";
+    assert_eq!(browser.js(others, &[]).await, json!(0));
+    browser.close().await;
+}
