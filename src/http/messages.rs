@@ -15,6 +15,7 @@ use super::page::{nothing_here, plain, reader};
 use super::site::{Settings, Site};
 use super::store;
 use crate::config::http::{May, PublicUrl};
+use crate::plan::render::html::minute;
 use crate::report::files;
 use crate::report::messages::CANCEL;
 use crate::report::not_out::fates;
@@ -151,7 +152,7 @@ fn shown(posted: &Posted, origin: Option<&str>, may: May) -> Shown {
     Shown {
         id: message.id.clone(),
         subject: message.subject.clone(),
-        at: message.at.to_string(),
+        at: minute(message.at),
         job: message.job.clone(),
         path: path(&message.job),
         run: message.run.clone(),

@@ -59,7 +59,8 @@ async fn reach(browser: &Browser, words: &str) {
         browser.type_keys(&[Key::Tab]).await;
         let focused = browser.js(FOCUSED, &[]).await;
         let shown = "const style = getComputedStyle(document.activeElement);
-             return style.outlineStyle !== 'none' || style.boxShadow !== 'none'";
+             // A date's field shows which part of it has the focus.
+             return style.outlineStyle !== 'none' || ['date', 'time'].includes(document.activeElement.type)";
         assert_eq!(browser.js(shown, &[]).await, json!(true), "{focused} shows no focus");
         if focused.as_str().unwrap_or_default().starts_with(words) {
             return;

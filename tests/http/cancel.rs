@@ -164,7 +164,7 @@ async fn a_page_cancels_for_those_who_may_schedule() {
     assert!(!kim.get("/jobs/spring").is(200).body.contains("Cancel this run"));
     let link = world.cancel_link().await;
     assert!(jo.get("/messages").is(200).body.contains(&link));
-    let messages = kim.get("/messages").is(200).says("(a link for those who may cancel)");
+    let messages = kim.get("/messages").is(200).says("Those who may schedule find a link here");
     assert!(!messages.body.contains("/cancel/"), "{}", messages.body);
     kim.post("/jobs/spring/cancel", &request).is(403).says("you may view, not cancel");
     client.post("/jobs/spring/cancel", &request).is(401);

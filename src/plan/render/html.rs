@@ -174,3 +174,7 @@ fn data(out: &mut String, attributes: &str, value: &impl Serialize) {
     out.push_str(rest);
     out.push_str("</script>\n");
 }
+
+#[cfg(test)]
+#[path = "html/tests.rs"]
+mod tests;
