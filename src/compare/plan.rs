@@ -17,7 +17,8 @@ use super::{Comparison, Entry, MAX_CHANGES, count, files, shown_key};
 use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
-use crate::plan::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
+use crate::plan::approval;
+use crate::plan::change::{Answer, Change, Class, Conflict, Counts, Field, Form, Plan, RowChange};
 use crate::plan::file::{FilePath, FileState, NamedFile};
 
 /// What stands in place of a redacted value.
@@ -90,7 +91,7 @@ pub fn add_files(
     for change in &changes {
         count(&mut plan.counts, change.class);
     }
-    let names: BTreeSet<String> = changes.iter().map(crate::plan::approval::name).collect();
+    let names: BTreeSet<String> = changes.iter().map(approval::name).collect();
     for change in &mut plan.changes {
         let brought =
             |file: &&NamedFile| matches!(file.state, FileState::New | FileState::Replaced);
@@ -112,6 +113,31 @@ pub fn add_files(
     comparison.counts = plan.counts;
     comparison.counts_only = plan.counts_only;
     plan.digest = digest(plan.direction, plan.mode, &plan.changes);
+}
+
+/// What is left of a plan once these changes, by `table/ID`, are carried out. Nothing was compared
+/// again: each pin that is left is held against the databases before anything is written.
+pub fn remaining(plan: &Plan, applied: &BTreeSet<String>) -> Plan {
+    let mut left = plan.clone();
+    left.changes.retain(|change| !applied.contains(&approval::name(change)));
+    for change in &mut left.changes {
+        change.approved = false;
+    }
+    let gone = plan.changes.iter().filter(|change| applied.contains(&approval::name(change)));
+    for change in gone {
+        let of_class = match change.class {
+            Class::Conflict => &mut left.counts.conflict,
+            Class::New => &mut left.counts.new,
+            Class::Modified => &mut left.counts.modified,
+            Class::Deleted => &mut left.counts.deleted,
+        };
+        *of_class = of_class.saturating_sub(1);
+        left.counts.unchanged += u64::from(change.class != Class::Deleted);
+    }
+    left.done.extend(applied.iter().cloned());
+    left.noop = left.changes.is_empty();
+    left.digest = digest(left.direction, left.mode, &left.changes);
+    left
 }
 
 /// The name of the change of a file, if there is one: a folder's, or one of the root's own files.

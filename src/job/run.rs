@@ -22,6 +22,7 @@ use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::work::files_to_change;
 use crate::apply::{self, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 use crate::compare::Comparison;
+use crate::compare::plan::remaining;
 use crate::config::{Environment, environments};
 use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;
@@ -196,10 +197,17 @@ async fn carry(
     // Of many records this is much, and they are read again.
     drop(comparison);
     let applying = Applying { context, job, plan, part, files, decision: &decision };
-    Ok(match applying.run(opened, facts, watch).await? {
+    let outcome = match applying.run(opened, facts, watch).await? {
         Attempt::Over(outcome) => outcome,
-        Attempt::Raced(row) => report.take_over(*row),
-    })
+        Attempt::Raced(row) => return Ok(report.take_over(*row)),
+    };
+    if let Outcome::Applied { applied, .. } = &outcome {
+        let names = applied.entries.iter().map(|it| format!("{}/{}", it.table, it.id)).collect();
+        // It is committed whatever becomes of this: a review that still shows what is done is refused by
+        // its pins.
+        let _ = keep_plan(context.config, &remaining(plan, &names), &job.spec);
+    }
+    Ok(outcome)
 }
 
 /// Only the installation on PROD applies.

@@ -66,7 +66,7 @@ fn what_the_plan_does_not_offer_is_refused() {
             &[("page", Heading::Overwrite, "9"), ("page", Heading::Renumber, "9")],
             "asked for under both",
         ),
-        (&[("f", Heading::New, "all")], "can't be approved in a manifest"),
+        (&[("f", Heading::New, "all")], "no manifest can name it"),
     ] {
         let refused = refusals(&plan, entries);
         assert!(refused.len() == 1 && refused[0].contains(why), "{why}: {refused:?}");

@@ -76,6 +76,10 @@ async fn from_the_review_to_the_record_on_prod() {
     browser.keeps("story-8-result").await;
     browser.press("The plan of spring-campaign").await;
     browser.sees("Succeeded").await;
+    // What is done isn't offered again.
+    browser.sees("New records 6").await;
+    browser.sees("Conflicts 2").await;
+    browser.sees("Nothing is ticked").await;
     browser.keeps("story-9-done").await;
     let rows = shop::rows(&folder.path().join("prod.db")).await;
     let has = |table: &str, what: &str| rows[table].iter().any(|row| row.contains(what));

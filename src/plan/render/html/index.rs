@@ -1,6 +1,6 @@
 //! What the page knows of every change from the start: enough to list, find, tick and write them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value as Json, json};
 
@@ -27,8 +27,10 @@ pub fn index(plan: &Plan, approved: &BTreeMap<usize, Selected>, chunk: usize) ->
         Names::of(changes.clone().map(|change| change.module.as_str())),
         Names::of(changes.clone().map(|change| change.table.as_str())),
     );
-    let places: HashMap<String, usize> =
-        changes.clone().enumerate().map(|(at, change)| (name(change), at)).collect();
+    let places = Places {
+        of: changes.clone().enumerate().map(|(at, change)| (name(change), at)).collect(),
+        done: plan.done.iter().map(String::as_str).collect(),
+    };
     let nothing = match (plan.counts_only, plan.noop) {
         (true, _) => Some(COUNTS_ONLY.to_owned()),
         (_, true) => Some(nothing_to_do(plan)),
@@ -51,7 +53,7 @@ pub fn index(plan: &Plan, approved: &BTreeMap<usize, Selected>, chunk: usize) ->
             change.label.as_ref().map_or(json!(0), |label| json!(brief(label))),
             json!(brief_identity(&change.identity)),
             json!(change.bare_pin()),
-            needed(&change.depends_on, &places),
+            places.needed(&change.depends_on),
             json!(flags(change, approved.is_some())),
         ];
         row.extend(conflict);
@@ -73,6 +75,23 @@ pub fn index(plan: &Plan, approved: &BTreeMap<usize, Selected>, chunk: usize) ->
         "chunk": chunk,
         "changes": changes.enumerate().map(row).collect::<Vec<_>>(),
     })
+}
+
+/// Where each change stands in the list, by its name.
+struct Places<'a> {
+    of: HashMap<String, usize>,
+    done: HashSet<&'a str>,
+}
+
+impl Places<'_> {
+    /// Places of what is needed, and the names of what isn't in the list. What is done isn't needed.
+    fn needed(&self, names: &[String]) -> Json {
+        let one = |name: &String| match self.of.get(name) {
+            Some(at) => json!(at),
+            None => json!(visible_name(name)),
+        };
+        names.iter().filter(|name| !self.done.contains(name.as_str())).map(one).collect()
+    }
 }
 
 /// Names with their places in a list of them.
@@ -99,7 +118,7 @@ fn told(
     change: &Change,
     conflict: &Conflict,
     chosen: Option<Answer>,
-    places: &HashMap<String, usize>,
+    places: &Places<'_>,
 ) -> Json {
     let (source, target) = source_and_target(plan.direction);
     let kinds = || std::iter::once(&conflict.kind).chain(&conflict.also);
@@ -113,7 +132,8 @@ fn told(
         }
     });
     let answers = conflict.answers.iter().map(|answer| {
-        let needs = conflict.needs.get(answer).map_or(json!([]), |needs| needed(needs, places));
+        let needs = conflict.needs.get(answer);
+        let needs = needs.map_or(json!([]), |needs| places.needed(needs));
         json!([answer_word(*answer), what_it_does(*answer, conflict.kind, target), needs])
     });
     json!({
@@ -123,15 +143,6 @@ fn told(
         "answers": answers.collect::<Vec<_>>(),
         "chosen": chosen.map_or(json!(0), |answer| json!(answer_word(answer))),
     })
-}
-
-/// Places in the list of changes, and the names of what isn't there.
-fn needed(names: &[String], places: &HashMap<String, usize>) -> Json {
-    let one = |name: &String| match places.get(name) {
-        Some(at) => json!(at),
-        None => json!(visible_name(name)),
-    };
-    names.iter().map(one).collect()
 }
 
 /// The ID as people see it, where that isn't the ID itself.
