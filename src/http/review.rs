@@ -31,7 +31,7 @@ pub async fn parts(
         let written = state::latest_plan_written(config, &name);
         let asked = checked.manifests.jobs.get(&name).map(|job| &job.spec);
         let schedule = match may < May::Schedule {
-            true => Err("you may view, not schedule".to_owned()),
+            true => Err("You may view this, not schedule it.".to_owned()),
             false => schedulable(config).map(|()| format!("{}/schedule", path(&name))),
         };
         let about = About {
@@ -51,7 +51,8 @@ fn schedulable(config: &Config) -> Result<(), String> {
     match &config.manifests {
         ManifestSource::Git(_) => Ok(()),
         ManifestSource::Directory(_) => {
-            Err("the manifests lie in a directory and not in git: put the YAML there".into())
+            Err("The manifests lie in a directory and not in git: put the lines below there."
+                .into())
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Look {
     Desktop,
     Dark,
     Phone,
+    /// On paper.
+    Print,
 }
 
 /// A command of Chromium's own protocol.
@@ -105,12 +107,14 @@ impl Browser {
 
     pub async fn look(&self, look: Look) {
         let (width, height, is_phone) = match look {
-            Look::Desktop | Look::Dark => (1280, 900, false),
+            Look::Desktop | Look::Dark | Look::Print => (1280, 900, false),
             Look::Phone => (360, 740, true),
         };
+        let media = if look == Look::Print { "print" } else { "" };
         let scheme = if look == Look::Dark { "dark" } else { "light" };
         let scheme = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": scheme })).await;
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "media": media, "features": scheme }))
+            .await;
         let screen =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone });
         self.devtools("Emulation.setDeviceMetricsOverride", &screen).await;

@@ -1,7 +1,15 @@
 //! The daemon's pages: jobs, messages of every outcome, images of both sides.
 
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::json;
+
 use super::chromium::{Browser, Look};
+use super::disk::PNG;
 use crate::http::world::{FAR_AWAY, HTTP, JO, KIM, MAIL, MANIFESTS, World};
+use crate::process::LIMIT;
 
 #[tokio::test]
 async fn failures_say_why_and_viewers_have_no_buttons() {
@@ -22,7 +30,7 @@ async fn failures_say_why_and_viewers_have_no_buttons() {
     browser.keeps("pages-2-stale-phone").await;
     browser.look(Look::Dark).await;
     browser.goto(&format!("http://{address}/jobs/spring")).await;
-    browser.sees("you may view, not schedule").await;
+    browser.sees("You may view this, not schedule it.").await;
     browser.does_not_see("Schedule synchronization").await;
     browser.keeps("pages-3-viewer").await;
     browser.goto(&format!("http://{address}/")).await;
@@ -33,9 +41,45 @@ async fn failures_say_why_and_viewers_have_no_buttons() {
     world.approve();
     world.message("Synchronization process").await;
     sign_in(&browser, &format!("http://{address}/jobs/spring"), JO).await;
-    browser.sees("the manifests lie in a directory and not in git").await;
+    browser.sees("The manifests lie in a directory and not in git").await;
     browser.sees("Cancel this run").await;
     browser.keeps("pages-5-directory").await;
+    browser.close().await;
+    daemon.ends().await;
+}
+
+#[tokio::test]
+async fn images_of_both_sides_are_served() {
+    let Some(browser) = Browser::open().await else { return };
+    let world = World::new(&format!("{MANIFESTS}{HTTP}")).await;
+    let file = fs::read_to_string(world.path("reconcile.yaml")).unwrap();
+    let root = world.folder.path().display();
+    let of =
+        |side: &str, name: &str| format!("{side}: {{gallery: \"file://{root}/{name}\", database:");
+    let file = file.replace("PROD: {database:", &of("PROD", "on-prod"));
+    let file = file.replace("TEST: {database:", &of("TEST", "on-test"));
+    fs::write(world.path("reconcile.yaml"), file).unwrap();
+    for (side, more) in [("on-prod", ""), ("on-test", "more")] {
+        fs::create_dir_all(world.path(side).join("spring")).unwrap();
+        let png = [&BASE64.decode(PNG).unwrap(), more.as_bytes()].concat();
+        fs::write(world.path(side).join("spring/banner.png"), png).unwrap();
+    }
+    world.job("  galleryFolders: [spring]\n");
+    let daemon = world.start();
+    let address = daemon.address().await;
+    daemon.says("spring: AwaitingApproval").await;
+    sign_in(&browser, &format!("http://{address}/jobs/spring"), KIM).await;
+    browser.press("Modified records").await;
+    browser.press("Details").await;
+    let loaded = "const all = [...document.images]; all.forEach(it => it.loading = 'eager');
+         return all.filter(it => it.complete && it.naturalWidth === 1).map(it => it.src.split('?')[1])";
+    let both = json!(["side=target&path=spring/banner.png", "side=source&path=spring/banner.png"]);
+    let begun = std::time::Instant::now();
+    while browser.js(loaded, &[]).await != both {
+        assert!(begun.elapsed() < LIMIT, "{}", browser.js(loaded, &[]).await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    browser.keeps("pages-6-images").await;
     browser.close().await;
     daemon.ends().await;
 }

@@ -123,6 +123,53 @@ async fn what_is_ticked_comes_out_as_lines_and_as_a_command_that_approve_it() {
     browser.close().await;
 }
 
+#[tokio::test]
+async fn select_all_takes_what_is_shown() {
+    let Some(browser) = Browser::open().await else { return };
+    let shop = Shop::before_the_demo();
+    open(&browser, &shop).await;
+    browser.press("New records").await;
+    browser.write("#search-1", "media spring/").await;
+    browser.sees("3 of 10 changes shown.").await;
+    browser.press("Select all shown").await;
+    browser.sees("On PROD: 3 new").await;
+    // A module, of which nothing is searched for.
+    browser.js("document.querySelector('#search-1').value = ''", &[]).await;
+    browser.press("Unselect all shown").await;
+    browser.js("const it = document.querySelector('#module-1'); it.value = [...it.options].find(it => it.text === 'media').value; it.dispatchEvent(new Event('change', { bubbles: true }))", &[]).await;
+    browser.sees("4 of 10 changes shown.").await;
+    browser.press("Select all shown").await;
+    browser.sees("On PROD: 4 new").await;
+    // A whole tab; what was edited on PROD later has to be ticked by itself.
+    browser.press("Modified records").await;
+    browser.press("Select all shown").await;
+    browser.sees("10 modified").await;
+    browser.sees("Left out: ").await;
+    browser.keeps("review-16-select-all").await;
+    // By name.
+    browser.js("const it = document.querySelector('#order-2'); it.value = 'name'; it.dispatchEvent(new Event('change', { bubbles: true }))", &[]).await;
+    let titles =
+        "return [...document.querySelectorAll('#panel-2 .row .title')].map(it => it.innerText)";
+    let titles = browser.js(titles, &[]).await;
+    let titles: Vec<&str> = titles.as_array().unwrap().iter().filter_map(Json::as_str).collect();
+    assert_eq!(
+        (titles[0], titles.last().copied()),
+        ("About Alder & Bloom", Some("Vitamin C serum"))
+    );
+    // What was ticked is still ticked after a reload, and everything is as approved after starting over.
+    browser.js("location.reload()", &[]).await;
+    browser.sees("4 new, 10 modified").await;
+    browser.press("Start over").await;
+    browser.sees("Nothing is ticked").await;
+    // On paper there is nothing to press.
+    browser.js("dispatchEvent(new Event('beforeprint'))", &[]).await;
+    browser.look(Look::Print).await;
+    browser.does_not_see("Select all shown").await;
+    browser.sees("About Alder & Bloom").await;
+    browser.keeps("review-17-print").await;
+    browser.close().await;
+}
+
 async fn text_of(browser: &Browser, selector: &str) -> String {
     // What is written there follows a moment after the ticks.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -141,7 +188,7 @@ fn approved(shop: &Shop) -> Vec<String> {
 }
 
 /// A picture of one point.
-const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
+pub const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
 
 #[tokio::test]
 async fn text_by_line_json_by_path_and_images_of_both_sides() {
