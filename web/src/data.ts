@@ -46,12 +46,21 @@ export interface Plan {
   changes: Row[];
 }
 
+export interface Besides {
+  /** A class is approved by a bare `all`, or by `all@…` of another plan. */
+  all: boolean;
+  /** How many entries are of something that this plan doesn't show. */
+  unseen: number;
+}
+
 export interface About {
   schedule:
     | { at: string; timeZone: string | null }
     | { cron: string; timeZone: string | null }
     | null;
   dryRun: boolean;
+  /** What the manifest approves besides changes of this plan; absent where nobody looked. */
+  besides?: Besides | null;
   stored: boolean;
   served: null | { post: string | null; whyNot: string | null };
   asOf: string | null;

@@ -6,7 +6,7 @@
 import { block } from "./data.ts";
 import type { About, Plan } from "./data.ts";
 import { fill, h } from "./dom.ts";
-import { forget, keep, kept } from "./keep.ts";
+import { Keeper } from "./keep.ts";
 import { Panel } from "./panel.ts";
 import type { Page } from "./page.ts";
 import { recurring } from "./recurring.ts";
@@ -34,45 +34,59 @@ function start(root: HTMLElement): void {
     fill(root, [statement(page), h("p", { class: "nothing" }, plan.nothing)]);
     return;
   }
-  const before = readOnly ? null : kept(selection);
-  const tabs = new Tabs(page, before?.tab ?? null);
   const heading = h("h2", { class: "hidden" }, "Changes");
-  const end = readOnly ? [recurring(page)] : finish(page, tabs, before);
+  const { tabs, end, show } = readOnly ? onlyRead(page) : toTick(page);
   page.goTo = (index) => tabs.goTo(index);
-  if (readOnly) page.changed = () => tabs.update();
   fill(root, [statement(page), heading, tabs.element, ...end, said]);
   tabs.start();
-  page.changed();
+  show();
   prepare(page.search);
 }
 
-/** The parts that make something of the ticks. */
-function finish(page: Page, tabs: Tabs, before: ReturnType<typeof kept>): HTMLElement[] {
+interface Parts {
+  tabs: Tabs;
+  /** What stands below them. */
+  end: HTMLElement[];
+  show(): void;
+}
+
+function onlyRead(page: Page): Parts {
+  const tabs = new Tabs(page, null);
+  page.changed = () => tabs.update();
+  return { tabs, end: [recurring(page)], show: () => tabs.update() };
+}
+
+/** With the parts that make something of the ticks. */
+function toTick(page: Page): Parts {
   const { selection, about } = page;
-  const form: ScheduleForm = new ScheduleForm(about, () => changed());
+  const form: ScheduleForm = new ScheduleForm(about, () => settingsChanged());
+  const keeper: Keeper = new Keeper(selection, about, () => ({ ...form.state(), tab: tabs.selected }));
+  const before = keeper.kept();
+  const tabs = new Tabs(page, before?.tab ?? null);
   if (before !== null) form.fill(before);
   const startOver = () => {
     selection.startOver();
     form.startOver();
     page.dropped.clear();
-    page.changed();
-    forget(page.plan.digest);
+    show();
+    keeper.forget();
     page.say("As it is approved now.");
   };
   const panel = new Panel(page, form, startOver);
-  let timer = 0;
-  const save = () => keep(selection, { ...form.state(), tab: tabs.selected });
-  const changed = () => {
+  const show = () => {
+    tabs.update();
     panel.update();
-    clearTimeout(timer);
-    timer = setTimeout(save, 200);
+  };
+  const settingsChanged = () => {
+    panel.update();
+    keeper.changed();
   };
   page.changed = () => {
-    tabs.update();
-    changed();
+    show();
+    keeper.changed();
   };
-  addEventListener("pagehide", save);
-  return [panel.bar, panel.element];
+  addEventListener("pagehide", () => keeper.save());
+  return { tabs, end: [panel.bar, panel.element], show };
 }
 
 /** The search's texts, made while nobody waits for anything. */

@@ -14,17 +14,18 @@ import { count, figure, listed } from "./words.ts";
 export function offers(page: Page, index: number, back: () => void): HTMLElement | null {
   const { selection } = page;
   const lines = selection.isTicked(index)
-    ? needed(page, selection.missing([index]), back)
+    ? needed(page, () => [index], back)
     : page.dropped.has(index) ? left(page, index, back) : [];
   if (lines.length === 0) return null;
   const label = `What ${called(page.plan, index)} needs`;
   return h("div", { class: "offer", role: "group", "aria-label": label }, ...lines);
 }
 
-/** Of one change or of all that are ticked. */
-export function needed(page: Page, missing: Missing, back: () => void): HTMLElement[] {
-  const { plan } = page;
-  const { add, conflicts, impossible, unknown } = missing;
+/** Of one change or of all that are ticked. What is ticked is what is missing when it is pressed. */
+export function needed(page: Page, indexes: () => number[], back: () => void): HTMLElement[] {
+  const { plan, selection } = page;
+  const missing = (): Missing => selection.missing(indexes());
+  const { add, newer, conflicts, impossible, unknown } = missing();
   const lines: HTMLElement[] = [];
   const [only] = add;
   if (only !== undefined) {
@@ -32,12 +33,18 @@ export function needed(page: Page, missing: Missing, back: () => void): HTMLElem
       ? `Needs ${called(plan, only)}, which isn't ticked.`
       : `Needs ${count(add.length, "other")}: ${listed(add.map((it) => called(plan, it)))}.`;
     const tick = () => {
-      tickThose(page, add);
-      page.say(`${figure(add.length)} ticked.`);
+      const those = missing().add;
+      tickThose(page, those);
+      page.say(`${figure(those.length)} ticked.`);
       back();
     };
     lines.push(line(words, button(add.length === 1 ? "Tick it too" : `Tick all ${figure(add.length)}`, tick)));
   }
+  for (const other of newer.slice(0, 5)) {
+    const words = `Needs ${called(plan, other)}, which was edited later on ${plan.target}: tick it by itself if that edit may be lost.`;
+    lines.push(line(words, button("Go there", () => page.goTo(other))));
+  }
+  if (newer.length > 5) lines.push(line(`${figure(newer.length - 5)} more of those were edited later on ${plan.target}.`));
   for (const other of conflicts.slice(0, 5)) {
     const words = `Needs ${called(plan, other)}, which is a conflict. Answer that conflict first.`;
     lines.push(line(words, button("Go to the conflict", () => page.goTo(other))));
@@ -57,10 +64,10 @@ function left(page: Page, index: number, back: () => void): HTMLElement[] {
   const others = selection.dependants(index);
   if (others.length === 0) return [];
   const untick = () => {
-    selection.untickAll(others);
+    const many = selection.untickAll(selection.dependants(index));
     page.dropped.delete(index);
     page.changed();
-    page.say(`${figure(others.length)} unticked.`);
+    page.say(`${figure(many)} unticked.`);
     back();
   };
   const again = () => {

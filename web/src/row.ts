@@ -88,7 +88,11 @@ function marksOf(page: Page, { index, klass, flags, needs }: Change): HTMLElemen
   const mark = (kind: string, words: string) => marks.push(h("span", { class: `mark ${kind}` }, words));
   if ((flags & TARGET_NEWER) !== 0) mark("warn", `edited later on ${plan.target}`);
   if ((flags & APPROVED) !== 0) mark("good", selection.isTicked(index) || page.readOnly ? "approved" : "approval taken back");
-  if ((flags & NOT_WRITABLE) !== 0) mark("bad", "can't be approved: its name can't be written into a manifest");
+  if ((flags & NOT_WRITABLE) !== 0) {
+    mark("bad", selection.canTick(index)
+      ? "its name can't be written into a manifest: approved only together with all of its kind"
+      : "can't be approved: its name can't be written into a manifest");
+  }
   if (needs.length > 0) mark("", `needs ${count(needs.length, "other")}`);
   if (klass !== CONFLICT && !selection.isTicked(index) && !page.dropped.has(index)) {
     const others = selection.dependants(index).length;
@@ -97,7 +101,7 @@ function marksOf(page: Page, { index, klass, flags, needs }: Change): HTMLElemen
   return marks;
 }
 
-/** The same offer stays as it is, so that a focus in it stays as well. */
+/** The same words stay as they are, so that a focus in them stays as well. */
 function replaceOffer(place: HTMLElement, offer: HTMLElement | null): void {
   if (place.textContent === (offer?.textContent ?? "")) return;
   fill(place, [offer]);

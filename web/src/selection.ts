@@ -10,6 +10,8 @@ import type { Answer, Needed, Plan } from "./data.ts";
 export interface Missing {
   /** Can simply be ticked, in the order of the plan. */
   add: number[];
+  /** Edited later on the target: each to be ticked by itself. */
+  newer: number[];
   /** Conflicts that want an answer first. */
   conflicts: number[];
   /** Changes that can't be ticked at all. */
@@ -36,23 +38,39 @@ export class Selection {
 
   /** As it is approved now. */
   startOver(): void {
-    this.plan.changes.forEach((row, index) => {
-      this.choice[index] = 0;
-      if ((row[9] & APPROVED) === 0 || !this.canTick(index)) return;
-      const answers = row[10]?.answers ?? [];
-      const chosen = answers.findIndex(([answer]) => answer === row[10]?.chosen);
-      this.choice[index] = row[4] === CONFLICT ? chosen + 1 : 1;
-    });
+    for (const index of this.choice.keys()) this.choice[index] = this.approved(index);
   }
 
+  /** The choice that is approved now. */
+  approved(index: number): number {
+    const row = this.plan.changes[index];
+    if (row === undefined || (row[9] & APPROVED) === 0 || !this.canTick(index)) return 0;
+    if (row[4] !== CONFLICT) return 1;
+    return (row[10]?.answers ?? []).findIndex(([answer]) => answer === row[10]?.chosen) + 1;
+  }
+
+  /** What no manifest can name was approved by one entry for its whole class, and can stay so. */
   canTick(index: number): boolean {
     const row = this.plan.changes[index];
-    if (row === undefined || (row[9] & NOT_WRITABLE) !== 0) return false;
+    if (row === undefined || (this.isUnwritable(index) && (row[9] & APPROVED) === 0)) return false;
     return row[4] !== CONFLICT || (row[10]?.answers.length ?? 0) > 0;
   }
 
   isTicked(index: number): boolean {
     return this.choice[index] !== 0;
+  }
+
+  isUnwritable(index: number): boolean {
+    return this.isMarked(index, NOT_WRITABLE);
+  }
+
+  /** Whether it was edited later on the target, and would lose that. */
+  isTargetNewer(index: number): boolean {
+    return this.isMarked(index, TARGET_NEWER);
+  }
+
+  private isMarked(index: number, flag: number): boolean {
+    return ((this.plan.changes[index]?.[9] ?? 0) & flag) !== 0;
   }
 
   isConflict(index: number): boolean {
@@ -79,7 +97,7 @@ export class Selection {
   missing(indexes: Iterable<number>): Missing {
     const seen = new Set<Needed>(indexes);
     const waiting = [...seen] as number[];
-    const found: Missing = { add: [], conflicts: [], impossible: [], unknown: [] };
+    const found: Missing = { add: [], newer: [], conflicts: [], impossible: [], unknown: [] };
     for (let index = waiting.pop(); index !== undefined; index = waiting.pop()) {
       for (const needed of this.needs(index)) {
         if (seen.has(needed)) continue;
@@ -88,6 +106,7 @@ export class Selection {
         else if (this.isTicked(needed)) waiting.push(needed);
         else if (!this.canTick(needed)) found.impossible.push(needed);
         else if (this.isConflict(needed)) found.conflicts.push(needed);
+        else if (this.isTargetNewer(needed)) found.newer.push(needed);
         else {
           found.add.push(needed);
           waiting.push(needed);
@@ -135,7 +154,7 @@ export class Selection {
     for (const index of indexes) {
       if (this.isTicked(index) || this.isConflict(index)) continue;
       if (!this.canTick(index)) bulk.impossible++;
-      else if (((this.plan.changes[index]?.[9] ?? 0) & TARGET_NEWER) !== 0) bulk.targetNewer++;
+      else if (this.isTargetNewer(index)) bulk.targetNewer++;
       else {
         this.choice[index] = 1;
         bulk.changed++;

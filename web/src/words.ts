@@ -3,7 +3,8 @@
 // Answers for how the page counts and what it says will happen. Pure.
 
 import { isFile } from "./data.ts";
-import { HEADINGS, headingOf } from "./outputs.ts";
+import type { About } from "./data.ts";
+import { HEADINGS, headingOf, takenBackInAll } from "./outputs.ts";
 import type { Settings } from "./outputs.ts";
 import type { Selection } from "./selection.ts";
 
@@ -50,10 +51,12 @@ export function recordsAndFiles(selection: Selection): string {
 }
 
 /** What will happen, in one sentence or two. */
-export function outcome(selection: Selection, { schedule, dryRun }: Settings): string {
+export function outcome(selection: Selection, about: About, { schedule, dryRun }: Settings): string {
   const { source, target } = selection.plan;
   const ticked = selection.ticked().length;
-  if (ticked === 0) return `Nothing is ticked: nothing will be written to ${target}.`;
+  const back = takenBackInAll(selection, about);
+  const less = back === 0 ? "" : ` ${count(back, "approval")} of the manifest ${back === 1 ? "is" : "are"} taken back.`;
+  if (ticked === 0) return `Nothing is ticked: nothing will be written to ${target}.${less}`;
   const when = schedule === null
     ? "As soon as this is merged"
     : `On ${schedule.at.replace("T", " at ")} (${schedule.timeZone})`;
@@ -61,7 +64,7 @@ export function outcome(selection: Selection, { schedule, dryRun }: Settings): s
   const figures = tally(selection);
   if (dryRun) {
     return `${when}, ${what} will be tried on ${target} (${figures}) and rolled back: ` +
-      "nothing is saved. It is a test import.";
+      `nothing is saved. It is a test import.${less}`;
   }
-  return `${when}, ${what} will be written to ${target}: ${figures}. ${source} stays as it is.`;
+  return `${when}, ${what} will be written to ${target}: ${figures}. ${source} stays as it is.${less}`;
 }

@@ -36,6 +36,23 @@ test("conflicts, what can't be ticked and what isn't there aren't ticked by the 
     { add: [], conflicts: [1], impossible: [2, 3], unknown: ["media/9"] });
 });
 
+test("what was edited later on the target isn't ticked by the way, nor what only that needs", () => {
+  const selection = new Selection(plan({ needs: [1, 3] }, { flags: 1, needs: [2] }, {}, {}));
+  selection.set(0, 1);
+  assert.deepEqual(selection.missing([0]), { add: [3], newer: [1], conflicts: [], impossible: [], unknown: [] });
+  selection.set(1, 1);
+  assert.deepEqual(selection.missing([0]).add, [2, 3]);
+});
+
+test("what can't be named is ticked where it is approved, and can come back", () => {
+  const selection = new Selection(plan({ flags: 6 }, { flags: 4 }));
+  assert.deepEqual(selection.ticked(), [0]);
+  selection.set(0, 0);
+  selection.set(0, 1);
+  selection.set(1, 1);
+  assert.deepEqual(selection.ticked(), [0]);
+});
+
 test("an answer brings needs of its own", () => {
   const selection = new Selection(plan(
     { klass: 0, conflict: conflict([["adopt", "a", []], ["renumber", "b", [1]]]) }, {}));

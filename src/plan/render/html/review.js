@@ -77,34 +77,61 @@
   }
 
   // src/keep.ts
-  var key = (digest) => `reconcile ${digest}`;
-  function keep(selection, rest) {
-    try {
-      const choice2 = selection.choice.join("");
-      sessionStorage.setItem(key(selection.plan.digest), JSON.stringify({ ...rest, choice: choice2 }));
-    } catch {
+  var SOON = 200;
+  var Keeper = class {
+    constructor(selection, { schedule, dryRun, besides: besides2 }, rest) {
+      this.selection = selection;
+      this.rest = rest;
+      const { plan } = selection;
+      this.key = `reconcile ${JSON.stringify([plan.job, plan.digest])}`;
+      const approved2 = plan.changes.map((_, index) => selection.approved(index)).join("");
+      this.asked = JSON.stringify([approved2, schedule, dryRun, besides2 ?? null]);
     }
-  }
-  function kept(selection) {
-    try {
-      const text = sessionStorage.getItem(key(selection.plan.digest));
-      if (text === null) return null;
-      const found = JSON.parse(text);
-      if (found.choice.length !== selection.choice.length) return null;
-      for (let index = 0; index < found.choice.length; index++) {
-        selection.set(index, found.choice.charCodeAt(index) - 48);
+    selection;
+    rest;
+    key;
+    asked;
+    isChanged = false;
+    timer = 0;
+    /** What was kept of this very plan and wish, put back into the selection. */
+    kept() {
+      try {
+        const text = sessionStorage.getItem(this.key);
+        if (text === null) return null;
+        const found = JSON.parse(text);
+        if (found.asked !== this.asked || found.choice.length !== this.selection.choice.length) return null;
+        for (let index = 0; index < found.choice.length; index++) {
+          this.selection.set(index, found.choice.charCodeAt(index) - 48);
+        }
+        return found;
+      } catch {
+        return null;
       }
-      return found;
-    } catch {
-      return null;
     }
-  }
-  function forget(digest) {
-    try {
-      sessionStorage.removeItem(key(digest));
-    } catch {
+    /** A person changed something. */
+    changed() {
+      this.isChanged = true;
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.save(), SOON);
     }
-  }
+    /** At once, as where the page goes. */
+    save() {
+      if (!this.isChanged) return;
+      const stored = { ...this.rest(), choice: this.selection.choice.join(""), asked: this.asked };
+      try {
+        sessionStorage.setItem(this.key, JSON.stringify(stored));
+      } catch {
+      }
+    }
+    forget() {
+      clearTimeout(this.timer);
+      this.isChanged = false;
+      try {
+        sessionStorage.removeItem(this.key);
+      } catch {
+      }
+    }
+  };
 
   // src/quote.ts
   var INVISIBLE = new RegExp(
@@ -144,11 +171,11 @@
     const klass = selection.plan.changes[index]?.[4] ?? CONFLICT;
     return selection.answer(index) ?? HEADINGS[klass - 1] ?? "new";
   }
-  function approved(selection) {
+  function approved(selection, ticked = selection.ticked()) {
     const { plan } = selection;
     const found = /* @__PURE__ */ new Map();
     for (const table of [...plan.tables].sort((a, b) => a < b ? -1 : 1)) found.set(table, /* @__PURE__ */ new Map());
-    for (const index of selection.ticked()) {
+    for (const index of ticked) {
       const headings = found.get(plan.tables[plan.changes[index]?.[1] ?? -1] ?? "");
       const heading = headingOf(selection, index);
       const indexes = headings?.get(heading);
@@ -173,15 +200,17 @@
       lines.push("  # no schedule: as soon as this is merged");
     }
     if (dryRun || about.dryRun) lines.push(`  dryRun: ${dryRun}`);
-    const tables = approved(selection);
+    const ticked = selection.ticked();
+    const all = approved(selection, ticked);
+    const { whole, unnamed: unnamed2 } = lists(selection, about, all);
+    const tables = unnamed2.length === 0 ? all : approved(selection, ticked.filter((index) => !unnamed2.includes(index)));
+    if (unnamed2.length > 0) lines.push(`  # left out, as no manifest can name it: ${unnamed2.length} of what is ticked`);
     lines.push(tables.size === 0 ? "  approved: {}" : "  approved:");
-    const complete = completeClasses(selection, about, tables);
     for (const [table, headings] of tables) {
       lines.push(`    ${plain(table)}:`);
       for (const [heading, indexes] of headings) {
         lines.push(`      ${heading}:`);
-        const all = complete.has(`${table} ${heading}`);
-        if (all) lines.push(`        - "all@${selection.plan.digest.slice(0, 16)}"`);
+        if (whole.has(`${table} ${heading}`)) lines.push(`        - "all@${selection.plan.digest.slice(0, 16)}"`);
         else for (const index of indexes) lines.push(`        - ${pinned(selection.plan, index)}`);
       }
     }
@@ -192,23 +221,56 @@
     const { id, pin } = changeAt(plan, index);
     return quoted(`${id}@${pin}`);
   }
-  function completeClasses(selection, about, tables) {
-    const found = /* @__PURE__ */ new Set();
-    const large = [...tables].flatMap(([table, headings]) => [...headings].filter(([, indexes]) => indexes.length > MANY).map(([heading, indexes]) => ({ table, heading, many: indexes.length })));
-    if (!about.stored || large.length === 0) return found;
-    const totals = /* @__PURE__ */ new Map();
-    for (const row3 of selection.plan.changes) {
-      if (row3[4] === CONFLICT) continue;
-      const key2 = `${selection.plan.tables[row3[1]] ?? ""} ${HEADINGS[row3[4] - 1] ?? ""}`;
-      totals.set(key2, (totals.get(key2) ?? 0) + 1);
-    }
-    for (const { table, heading, many } of large) {
-      if (totals.get(`${table} ${heading}`) === many) found.add(`${table} ${heading}`);
+  function lists(selection, about, tables) {
+    const found = { whole: /* @__PURE__ */ new Set(), unnamed: [] };
+    const long = (indexes) => about.stored && indexes.length > MANY;
+    let totals = null;
+    for (const [table, headings] of tables) {
+      for (const [heading, indexes] of headings) {
+        const unwritable = indexes.filter((index) => selection.isUnwritable(index));
+        if (unwritable.length === 0 && !long(indexes)) continue;
+        totals ??= fitting(selection.plan);
+        if (totals.get(`${table} ${heading}`) === indexes.length) found.whole.add(`${table} ${heading}`);
+        else found.unnamed.push(...unwritable);
+      }
     }
     return found;
   }
-  function commandLine(selection) {
+  function fitting(plan) {
+    const totals = /* @__PURE__ */ new Map();
+    for (const row3 of plan.changes) {
+      const answers = row3[10]?.answers.map(([answer]) => answer) ?? [];
+      for (const heading of row3[4] === CONFLICT ? answers : [HEADINGS[row3[4] - 1] ?? "new"]) {
+        const key = `${plan.tables[row3[1]] ?? ""} ${heading}`;
+        totals.set(key, (totals.get(key) ?? 0) + 1);
+      }
+    }
+    return totals;
+  }
+  function unnamed(selection, about) {
+    const ticked = selection.ticked();
+    if (!ticked.some((index) => selection.isUnwritable(index))) return [];
+    return lists(selection, about, approved(selection, ticked)).unnamed;
+  }
+  function command(selection, about) {
     const { plan } = selection;
+    const { all = false, unseen = 0 } = about.besides ?? {};
+    if (all) return { why: "There is no command line for this: none takes back an approval of a whole class. Use the lines for the manifest." };
+    if (unseen > 0) return { why: "There is no command line for this: none takes back what this plan doesn't show. Use the lines for the manifest." };
+    const more = selection.ticked().filter((index) => !isAsApproved(selection, index));
+    const back = takenBack(selection);
+    if (more.length + back.length > MOST_NAMES) {
+      return { why: `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` };
+    }
+    const badName = more.find((index) => selection.isUnwritable(index));
+    if (badName !== void 0) {
+      return { why: `There is no command line for this: ${changeAt(plan, badName).name} can't be named. Use the lines for the manifest.` };
+    }
+    const whole = takenOutOfWhole(selection);
+    if (whole !== null) {
+      return { why: `There is no command line for this: everything under ${whole} is approved, maybe by one entry, and no command takes one record out of that. Use the lines for the manifest.` };
+    }
+    if (more.length + back.length === 0) return { why: "" };
     const byHeading = /* @__PURE__ */ new Map();
     const add = (heading, index) => {
       const names = byHeading.get(heading);
@@ -216,10 +278,7 @@
       if (names === void 0) byHeading.set(heading, [name]);
       else names.push(name);
     };
-    const back = takenBack(selection);
-    const ticked = selection.ticked();
-    if (ticked.length + back.length === 0 || ticked.length + back.length > MOST_NAMES) return null;
-    for (const index of ticked) add(headingOf(selection, index), index);
+    for (const index of more) add(headingOf(selection, index), index);
     for (const index of back) add("remove", index);
     const separate = plan.changes.some(([, , id]) => /,.*\//s.test(id));
     const options = [...HEADINGS, "remove"].flatMap((heading) => {
@@ -228,10 +287,30 @@
       const values = separate ? names : [names.join(",")];
       return values.map((value2) => `--${heading} ${argument(value2)}`);
     });
-    return ["reconcile approve", argument(plan.job), ...options].join(" ");
+    return { line: ["reconcile approve", argument(plan.job), ...options].join(" ") };
+  }
+  var isApproved = (plan, index) => ((plan.changes[index]?.[9] ?? 0) & APPROVED) !== 0;
+  var isAsApproved = (selection, index) => isApproved(selection.plan, index) && selection.choice[index] === selection.approved(index);
+  function takenOutOfWhole(selection) {
+    const { plan } = selection;
+    const given = /* @__PURE__ */ new Map();
+    plan.changes.forEach((row3, index) => {
+      if (!isApproved(plan, index)) return;
+      const [table, heading] = [plan.tables[row3[1]] ?? "", row3[4] === CONFLICT ? row3[10]?.chosen : HEADINGS[row3[4] - 1]];
+      const key = `${table} ${heading}`;
+      const one = given.get(key) ?? { many: 0, isLess: false, words: `${heading} of ${table}` };
+      given.set(key, { ...one, many: one.many + 1, isLess: one.isLess || !isAsApproved(selection, index) });
+    });
+    const less = [...given].filter(([, { isLess }]) => isLess);
+    if (less.length === 0) return null;
+    const totals = fitting(plan);
+    return less.find(([key, { many }]) => totals.get(key) === many)?.[1].words ?? null;
   }
   function takenBack(selection) {
-    return selection.plan.changes.flatMap((row3, index) => (row3[9] & APPROVED) !== 0 && !selection.isTicked(index) ? [index] : []);
+    return selection.plan.changes.flatMap((_, index) => isApproved(selection.plan, index) && !selection.isTicked(index) ? [index] : []);
+  }
+  function takenBackInAll(selection, about) {
+    return takenBack(selection).length + (about.besides?.unseen ?? 0);
   }
   function change(selection, settings) {
     const { plan } = selection;
@@ -281,17 +360,19 @@
     const parts = [records > 0 && count(records, "record"), files > 0 && count(files, "file")];
     return parts.filter((part) => part !== false).join(" and ");
   }
-  function outcome(selection, { schedule, dryRun }) {
+  function outcome(selection, about, { schedule, dryRun }) {
     const { source, target } = selection.plan;
     const ticked = selection.ticked().length;
-    if (ticked === 0) return `Nothing is ticked: nothing will be written to ${target}.`;
+    const back = takenBackInAll(selection, about);
+    const less = back === 0 ? "" : ` ${count(back, "approval")} of the manifest ${back === 1 ? "is" : "are"} taken back.`;
+    if (ticked === 0) return `Nothing is ticked: nothing will be written to ${target}.${less}`;
     const when = schedule === null ? "As soon as this is merged" : `On ${schedule.at.replace("T", " at ")} (${schedule.timeZone})`;
     const what = recordsAndFiles(selection);
     const figures = tally(selection);
     if (dryRun) {
-      return `${when}, ${what} will be tried on ${target} (${figures}) and rolled back: nothing is saved. It is a test import.`;
+      return `${when}, ${what} will be tried on ${target} (${figures}) and rolled back: nothing is saved. It is a test import.${less}`;
     }
-    return `${when}, ${what} will be written to ${target}: ${figures}. ${source} stays as it is.`;
+    return `${when}, ${what} will be written to ${target}: ${figures}. ${source} stays as it is.${less}`;
   }
 
   // src/copied.ts
@@ -358,25 +439,32 @@
   // src/offers.ts
   function offers(page, index, back) {
     const { selection } = page;
-    const lines = selection.isTicked(index) ? needed(page, selection.missing([index]), back) : page.dropped.has(index) ? left(page, index, back) : [];
+    const lines = selection.isTicked(index) ? needed(page, () => [index], back) : page.dropped.has(index) ? left(page, index, back) : [];
     if (lines.length === 0) return null;
     const label = `What ${called(page.plan, index)} needs`;
     return h("div", { class: "offer", role: "group", "aria-label": label }, ...lines);
   }
-  function needed(page, missing, back) {
-    const { plan } = page;
-    const { add, conflicts, impossible, unknown } = missing;
+  function needed(page, indexes, back) {
+    const { plan, selection } = page;
+    const missing = () => selection.missing(indexes());
+    const { add, newer, conflicts, impossible, unknown } = missing();
     const lines = [];
     const [only] = add;
     if (only !== void 0) {
       const words = add.length === 1 ? `Needs ${called(plan, only)}, which isn't ticked.` : `Needs ${count(add.length, "other")}: ${listed(add.map((it) => called(plan, it)))}.`;
       const tick = () => {
-        tickThose(page, add);
-        page.say(`${figure(add.length)} ticked.`);
+        const those = missing().add;
+        tickThose(page, those);
+        page.say(`${figure(those.length)} ticked.`);
         back();
       };
       lines.push(line(words, button(add.length === 1 ? "Tick it too" : `Tick all ${figure(add.length)}`, tick)));
     }
+    for (const other of newer.slice(0, 5)) {
+      const words = `Needs ${called(plan, other)}, which was edited later on ${plan.target}: tick it by itself if that edit may be lost.`;
+      lines.push(line(words, button("Go there", () => page.goTo(other))));
+    }
+    if (newer.length > 5) lines.push(line(`${figure(newer.length - 5)} more of those were edited later on ${plan.target}.`));
     for (const other of conflicts.slice(0, 5)) {
       const words = `Needs ${called(plan, other)}, which is a conflict. Answer that conflict first.`;
       lines.push(line(words, button("Go to the conflict", () => page.goTo(other))));
@@ -395,10 +483,10 @@
     const others = selection.dependants(index);
     if (others.length === 0) return [];
     const untick = () => {
-      selection.untickAll(others);
+      const many = selection.untickAll(selection.dependants(index));
       page.dropped.delete(index);
       page.changed();
-      page.say(`${figure(others.length)} unticked.`);
+      page.say(`${figure(many)} unticked.`);
       back();
     };
     const again = () => {
@@ -434,13 +522,14 @@
         { class: "panel", "aria-labelledby": "what-comes-out" },
         this.heading,
         this.sentence,
+        besides(page.about),
         this.unresolved,
         form.element,
         this.schedule(),
         this.incomplete,
         this.yaml.element,
         this.command.element,
-        this.tooMany,
+        this.noCommand,
         h(
           "p",
           { class: "quiet" },
@@ -452,6 +541,11 @@
           `Best change neither ${page.plan.source} nor ${target} until it is done: what moved since this plan is refused.`
         )
       );
+      addEventListener("pageshow", () => {
+        if (!this.isSent) return;
+        this.isSent = false;
+        this.update();
+      });
     }
     page;
     form;
@@ -478,13 +572,15 @@
     command = new Copied("command", "Or with the command line", h(
       "p",
       { class: "quiet" },
-      "Writes the same approvals into the manifest; it leaves the time and the test import as they are."
+      "Makes the same approvals out of those that the manifest has; it leaves the time and the test import as they are."
     ));
-    tooMany = h("p", { class: "quiet" });
+    noCommand = h("p", { class: "quiet", id: "no-command" });
     field = h("input", { type: "hidden", name: "change" });
     submit = h("button", { type: "submit", class: "primary" }, "Schedule synchronization");
     whyNot = h("p", { class: "why-not", id: "why-not" });
     timer = 0;
+    /** Until the answer comes: a second press would make a second branch. */
+    isSent = false;
     jump() {
       this.heading.scrollIntoView({ block: "start" });
       focusOn(this.heading);
@@ -504,12 +600,22 @@
       );
     }
     send(event) {
+      const { selection, about } = this.page;
       const { settings, problem } = this.form.settings();
-      if (this.blocked(problem) !== null) event.preventDefault();
-      else this.field.value = change(this.page.selection, settings);
+      if (this.isSent || this.blocked(problem, selection.unresolved().length, unnamed(selection, about).length) !== null) {
+        event.preventDefault();
+        return;
+      }
+      this.field.value = change(selection, settings);
+      this.isSent = true;
+      this.showButton(null);
+    }
+    showButton(reason) {
+      this.submit.disabled = this.isSent || reason !== null;
+      this.whyNot.textContent = this.isSent ? "Sent. The answer comes in a moment." : reason ?? "Commits this to a new branch in your name. Nothing happens before that branch is merged.";
     }
     update() {
-      const { selection, plan } = this.page;
+      const { selection, plan, about } = this.page;
       const { settings, problem } = this.form.settings();
       const open = selection.unresolved();
       const figures = tally(selection);
@@ -517,41 +623,40 @@
         figures === "" ? "Nothing is ticked" : h("span", {}, h("b", {}, `On ${plan.target}: `), figures),
         open.length > 0 && h("span", { class: "bad" }, ` ${figure(open.length)} unresolved`)
       ]);
-      this.sentence.textContent = open.length > 0 ? "This can't be done yet: something ticked needs what isn't ticked." : problem === null ? outcome(selection, settings) : `${problem} Then it says here what will happen.`;
-      this.sentence.classList.toggle("not-yet", open.length > 0 || problem !== null);
-      fill(this.unresolved, this.listOf(open));
-      const reason = this.blocked(problem, open.length);
-      this.submit.disabled = reason !== null;
-      this.whyNot.textContent = reason ?? "Commits this to a new branch in your name. Nothing happens before that branch is merged.";
+      const nameless = unnamed(selection, about);
+      const reason = this.blocked(problem, open.length, nameless.length);
+      this.sentence.textContent = open.length > 0 ? "This can't be done yet: something ticked needs what isn't ticked." : nameless.length > 0 ? "This can't be done yet: something ticked can't be named in a manifest." : problem === null ? outcome(selection, about, settings) : `${problem} Then it says here what will happen.`;
+      this.sentence.classList.toggle("not-yet", open.length + nameless.length > 0 || problem !== null);
+      fill(this.unresolved, [...this.listOf(open), ...this.withoutName(nameless)]);
+      this.showButton(reason);
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.write(open.length), 50);
+      this.timer = setTimeout(() => this.write(open.length + nameless.length), 50);
     }
-    blocked(problem, open = this.page.selection.unresolved().length) {
-      const { selection } = this.page;
-      if (selection.ticked().length === 0) {
-        return takenBack(selection).length === 0 ? "Nothing is ticked." : "Nothing is ticked. To take all approvals back, use the lines below.";
-      }
+    blocked(problem, open, nameless) {
+      const { selection, about } = this.page;
+      const isMore = selection.ticked().length > 0 || about.besides?.all === true;
+      if (!isMore && takenBackInAll(selection, about) === 0) return "Nothing is ticked.";
       if (open > 0) return "Something ticked needs what isn't ticked: see above.";
+      if (nameless > 0) return "Something ticked can't be named in a manifest: see above.";
       return problem;
     }
     /** The texts, a little later than the ticks: with thousands of records they are long. */
-    write(open) {
+    write(unfit) {
       const { selection, about } = this.page;
       const { settings, problem } = this.form.settings();
       this.incomplete.textContent = [
-        open > 0 && "What is below is incomplete, and would be refused: something ticked needs what isn't ticked.",
+        unfit > 0 && "What is below is incomplete, and would be refused: see above.",
         problem !== null && "The time is left out below until it is valid."
       ].filter((words) => words !== false).join(" ");
       this.yaml.show(yaml(selection, about, settings));
-      const command = commandLine(selection);
-      this.command.element.hidden = command === null;
-      if (command !== null) this.command.show(command);
-      this.tooMany.textContent = selection.ticked().length + takenBack(selection).length > MOST_NAMES ? `More than ${MOST_NAMES} names are no command line any more: use the lines for the manifest.` : "";
+      const said = command(selection, about);
+      this.command.element.hidden = !("line" in said);
+      if ("line" in said) this.command.show(said.line);
+      this.noCommand.textContent = "why" in said ? said.why : "";
     }
     listOf(open) {
       if (open.length === 0) return [];
       const { selection, plan } = this.page;
-      const all = selection.missing(open);
       const back = () => focusOn(this.heading);
       const items = open.slice(0, MOST_LISTED).map((index) => h("li", {}, button(called(plan, index), () => this.page.goTo(index), "link")));
       const rest = open.length - items.length;
@@ -561,10 +666,40 @@
         h("h3", { id: "unresolved" }, "Unresolved"),
         h("p", {}, `${count(open.length, "ticked change needs", "ticked changes need")} something that isn't ticked:`),
         h("ul", {}, ...items, rest > 0 && h("li", {}, `${figure(rest)} more`)),
-        ...needed(this.page, all, back)
+        ...needed(this.page, () => selection.unresolved(), back)
+      )];
+    }
+    /** What is approved by one entry for its whole class, of which something else was unticked. */
+    withoutName(found) {
+      const { plan } = this.page;
+      if (found.length === 0) return [];
+      const items = found.slice(0, MOST_LISTED).map((index) => h("li", {}, button(called(plan, index), () => this.page.goTo(index), "link")));
+      const rest = found.length - items.length;
+      return [h(
+        "div",
+        { class: "offer", role: "group", "aria-labelledby": "without-name" },
+        h("h3", { id: "without-name" }, "Can't be named"),
+        h("p", {}, "No manifest can name what is below. It can be approved only together with all of its kind in its table: tick all of those, or untick it."),
+        h("ul", {}, ...items, rest > 0 && h("li", {}, `${figure(rest)} more`))
       )];
     }
   };
+  function besides({ besides: more }) {
+    if (more === void 0 || more === null || !more.all && more.unseen === 0) return null;
+    const one = more.unseen === 1;
+    return h(
+      "div",
+      { class: "besides" },
+      more.all && h(
+        "p",
+        {},
+        "The manifest approves ",
+        h("code", {}, "all"),
+        " of some classes, also what comes later. What is below names what is ticked instead."
+      ),
+      more.unseen > 0 && h("p", {}, `${count(more.unseen, "approval")} of the manifest ${one ? "is" : "are"} of something this plan doesn't show; ${one ? "it is" : "they are"} taken back.`)
+    );
+  }
 
   // src/recurring.ts
   function recurring({ plan, about }) {
@@ -792,11 +927,11 @@ ${identity}`.toLowerCase());
       });
     }
     ordered(klass, order) {
-      const key2 = `${klass} ${order}`;
-      let found = this.orders.get(key2);
+      const key = `${klass} ${order}`;
+      let found = this.orders.get(key);
       if (found === void 0) {
         found = order === "plan" ? ofClass(this.plan, klass) : this.sorted(this.ordered(klass, "plan"), order);
-        this.orders.set(key2, found);
+        this.orders.set(key, found);
       }
       return found;
     }
@@ -831,21 +966,33 @@ ${identity}`.toLowerCase());
     reverse = null;
     /** As it is approved now. */
     startOver() {
-      this.plan.changes.forEach((row3, index) => {
-        this.choice[index] = 0;
-        if ((row3[9] & APPROVED) === 0 || !this.canTick(index)) return;
-        const answers = row3[10]?.answers ?? [];
-        const chosen = answers.findIndex(([answer]) => answer === row3[10]?.chosen);
-        this.choice[index] = row3[4] === CONFLICT ? chosen + 1 : 1;
-      });
+      for (const index of this.choice.keys()) this.choice[index] = this.approved(index);
     }
+    /** The choice that is approved now. */
+    approved(index) {
+      const row3 = this.plan.changes[index];
+      if (row3 === void 0 || (row3[9] & APPROVED) === 0 || !this.canTick(index)) return 0;
+      if (row3[4] !== CONFLICT) return 1;
+      return (row3[10]?.answers ?? []).findIndex(([answer]) => answer === row3[10]?.chosen) + 1;
+    }
+    /** What no manifest can name was approved by one entry for its whole class, and can stay so. */
     canTick(index) {
       const row3 = this.plan.changes[index];
-      if (row3 === void 0 || (row3[9] & NOT_WRITABLE) !== 0) return false;
+      if (row3 === void 0 || this.isUnwritable(index) && (row3[9] & APPROVED) === 0) return false;
       return row3[4] !== CONFLICT || (row3[10]?.answers.length ?? 0) > 0;
     }
     isTicked(index) {
       return this.choice[index] !== 0;
+    }
+    isUnwritable(index) {
+      return this.isMarked(index, NOT_WRITABLE);
+    }
+    /** Whether it was edited later on the target, and would lose that. */
+    isTargetNewer(index) {
+      return this.isMarked(index, TARGET_NEWER);
+    }
+    isMarked(index, flag) {
+      return ((this.plan.changes[index]?.[9] ?? 0) & flag) !== 0;
     }
     isConflict(index) {
       return this.plan.changes[index]?.[4] === CONFLICT;
@@ -860,14 +1007,14 @@ ${identity}`.toLowerCase());
     /** What the change needs, with the answer that it has. */
     needs(index) {
       const row3 = this.plan.changes[index];
-      const besides = row3?.[10]?.answers[(this.choice[index] ?? 0) - 1]?.[2];
-      return besides === void 0 ? row3?.[8] ?? [] : [...row3?.[8] ?? [], ...besides];
+      const besides2 = row3?.[10]?.answers[(this.choice[index] ?? 0) - 1]?.[2];
+      return besides2 === void 0 ? row3?.[8] ?? [] : [...row3?.[8] ?? [], ...besides2];
     }
     /** Whatever these changes need that isn't ticked, and what that needs in turn. */
     missing(indexes) {
       const seen = new Set(indexes);
       const waiting = [...seen];
-      const found = { add: [], conflicts: [], impossible: [], unknown: [] };
+      const found = { add: [], newer: [], conflicts: [], impossible: [], unknown: [] };
       for (let index = waiting.pop(); index !== void 0; index = waiting.pop()) {
         for (const needed2 of this.needs(index)) {
           if (seen.has(needed2)) continue;
@@ -876,6 +1023,7 @@ ${identity}`.toLowerCase());
           else if (this.isTicked(needed2)) waiting.push(needed2);
           else if (!this.canTick(needed2)) found.impossible.push(needed2);
           else if (this.isConflict(needed2)) found.conflicts.push(needed2);
+          else if (this.isTargetNewer(needed2)) found.newer.push(needed2);
           else {
             found.add.push(needed2);
             waiting.push(needed2);
@@ -919,7 +1067,7 @@ ${identity}`.toLowerCase());
       for (const index of indexes) {
         if (this.isTicked(index) || this.isConflict(index)) continue;
         if (!this.canTick(index)) bulk2.impossible++;
-        else if (((this.plan.changes[index]?.[9] ?? 0) & TARGET_NEWER) !== 0) bulk2.targetNewer++;
+        else if (this.isTargetNewer(index)) bulk2.targetNewer++;
         else {
           this.choice[index] = 1;
           bulk2.changed++;
@@ -947,8 +1095,8 @@ ${identity}`.toLowerCase());
   function reversed(plan) {
     const found = [];
     plan.changes.forEach((row3, index) => {
-      const besides = row3[10]?.answers.flatMap((answer) => answer[2]) ?? [];
-      for (const needed2 of [...row3[8], ...besides]) {
+      const besides2 = row3[10]?.answers.flatMap((answer) => answer[2]) ?? [];
+      for (const needed2 of [...row3[8], ...besides2]) {
         if (typeof needed2 === "number") (found[needed2] ??= []).push(index);
       }
     });
@@ -1027,10 +1175,10 @@ ${identity}`.toLowerCase());
     observer = new ResizeObserver((entries) => this.measured(entries));
     /** Other changes, or another order. */
     show(order) {
-      const kept2 = this.mounted.size > 0 && isSubsequence(order, this.order, this.mounted);
+      const kept = this.mounted.size > 0 && isSubsequence(order, this.order, this.mounted);
       this.order = order;
       this.places = new Map(order.map((index, place) => [index, place]));
-      if (!kept2) for (const index of [...this.mounted.keys()]) this.unmount(index);
+      if (!kept) for (const index of [...this.mounted.keys()]) this.unmount(index);
       this.layOut();
       this.render();
     }
@@ -1059,8 +1207,8 @@ ${identity}`.toLowerCase());
     }
     render() {
       const wanted = this.wanted();
-      const keep2 = new Set(wanted.map((place) => this.order[place]));
-      for (const index of [...this.mounted.keys()]) if (!keep2.has(index)) this.unmount(index);
+      const keep = new Set(wanted.map((place) => this.order[place]));
+      for (const index of [...this.mounted.keys()]) if (!keep.has(index)) this.unmount(index);
       let next = this.element.firstElementChild;
       for (const place of wanted) {
         const index = this.order[place];
@@ -1444,7 +1592,9 @@ ${identity}`.toLowerCase());
     const mark = (kind, words) => marks.push(h("span", { class: `mark ${kind}` }, words));
     if ((flags & TARGET_NEWER) !== 0) mark("warn", `edited later on ${plan.target}`);
     if ((flags & APPROVED) !== 0) mark("good", selection.isTicked(index) || page.readOnly ? "approved" : "approval taken back");
-    if ((flags & NOT_WRITABLE) !== 0) mark("bad", "can't be approved: its name can't be written into a manifest");
+    if ((flags & NOT_WRITABLE) !== 0) {
+      mark("bad", selection.canTick(index) ? "its name can't be written into a manifest: approved only together with all of its kind" : "can't be approved: its name can't be written into a manifest");
+    }
     if (needs2.length > 0) mark("", `needs ${count(needs2.length, "other")}`);
     if (klass !== CONFLICT && !selection.isTicked(index) && !page.dropped.has(index)) {
       const others = selection.dependants(index).length;
@@ -1762,43 +1912,49 @@ ${identity}`.toLowerCase());
       fill(root2, [statement(page), h("p", { class: "nothing" }, plan.nothing)]);
       return;
     }
-    const before = readOnly ? null : kept(selection);
-    const tabs = new Tabs(page, before?.tab ?? null);
     const heading = h("h2", { class: "hidden" }, "Changes");
-    const end = readOnly ? [recurring(page)] : finish(page, tabs, before);
+    const { tabs, end, show } = readOnly ? onlyRead(page) : toTick(page);
     page.goTo = (index) => tabs.goTo(index);
-    if (readOnly) page.changed = () => tabs.update();
     fill(root2, [statement(page), heading, tabs.element, ...end, said]);
     tabs.start();
-    page.changed();
+    show();
     prepare(page.search);
   }
-  function finish(page, tabs, before) {
+  function onlyRead(page) {
+    const tabs = new Tabs(page, null);
+    page.changed = () => tabs.update();
+    return { tabs, end: [recurring(page)], show: () => tabs.update() };
+  }
+  function toTick(page) {
     const { selection, about } = page;
-    const form = new ScheduleForm(about, () => changed());
+    const form = new ScheduleForm(about, () => settingsChanged());
+    const keeper = new Keeper(selection, about, () => ({ ...form.state(), tab: tabs.selected }));
+    const before = keeper.kept();
+    const tabs = new Tabs(page, before?.tab ?? null);
     if (before !== null) form.fill(before);
     const startOver = () => {
       selection.startOver();
       form.startOver();
       page.dropped.clear();
-      page.changed();
-      forget(page.plan.digest);
+      show();
+      keeper.forget();
       page.say("As it is approved now.");
     };
     const panel = new Panel(page, form, startOver);
-    let timer = 0;
-    const save = () => keep(selection, { ...form.state(), tab: tabs.selected });
-    const changed = () => {
+    const show = () => {
+      tabs.update();
       panel.update();
-      clearTimeout(timer);
-      timer = setTimeout(save, 200);
+    };
+    const settingsChanged = () => {
+      panel.update();
+      keeper.changed();
     };
     page.changed = () => {
-      tabs.update();
-      changed();
+      show();
+      keeper.changed();
     };
-    addEventListener("pagehide", save);
-    return [panel.bar, panel.element];
+    addEventListener("pagehide", () => keeper.save());
+    return { tabs, end: [panel.bar, panel.element], show };
   }
   function prepare(search) {
     const step = () => {
