@@ -13,6 +13,8 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
+  // Else a browser that comes back puts what it remembers over what is ticked, box by box.
+  if (tag === "input" || tag === "select") made.setAttribute("autocomplete", "off");
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(name.slice(2), value);
     else if (value === true) made.setAttribute(name, "");

@@ -14,7 +14,7 @@ export class ScheduleForm {
   private readonly timed = this.radio("timed");
   private readonly date = h("input", { type: "date", id: "date", max: "9999-12-31", oninput: () => this.touch() });
   private readonly time = h("input", { type: "time", id: "time", oninput: () => this.touch() });
-  private readonly zone = h("input", { type: "text", id: "zone", list: "zones", autocomplete: "off", spellcheck: "false", oninput: () => this.touch() });
+  private readonly zone = h("input", { type: "text", id: "zone", list: "zones", spellcheck: "false", oninput: () => this.touch() });
   private readonly dryRun = h("input", { type: "checkbox", id: "dry-run", onchange: () => this.changed() });
   private readonly note = h("p", { class: "note", id: "when-note" });
 

@@ -22,7 +22,7 @@ const ORDERS: [Order, string][] = [["plan", "as compared"], ["name", "by name"],
 export function toolbar(page: Page, klass: number, shown: () => number[], search: () => void): Toolbar {
   const id = (name: string) => `${name}-${klass}`;
   const words = h("input", {
-    type: "search", id: id("search"), placeholder: "Name, ID, identity, table", autocomplete: "off",
+    type: "search", id: id("search"), placeholder: "Name, ID, identity, table",
     spellcheck: "false", oninput: search,
   });
   const module = moduleFilter(page, klass, id("module"), search);

@@ -56,6 +56,8 @@ Object.assign(globalThis, {
 
 const inside = (element: HTMLElement): Fake[] => (element as unknown as Fake).all();
 
+export const inputsOf = (element: HTMLElement): Fake[] => inside(element).filter(({ tag }) => tag === "input");
+
 /** Something happens to the whole page. */
 export const happens = (name: string): boolean => open.dispatchEvent(new Event(name));
 

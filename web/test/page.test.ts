@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { buttonOf, happens, press, submit, valueOf } from "./document.ts";
+import { buttonOf, happens, inputsOf, press, submit, valueOf } from "./document.ts";
 import type { About, Plan } from "../src/data.ts";
 import { needed, offers } from "../src/offers.ts";
 import type { Page } from "../src/page.ts";
@@ -100,6 +100,12 @@ test("a second press sends nothing until the page is shown again", () => {
   happens("pageshow");
   assert.equal(buttonOf(panel, SCHEDULE).disabled, false);
   assert.equal(submit(panel), true);
+});
+
+test("no browser fills in what was ticked before", () => {
+  const inputs = inputsOf(panelOf(pageOf(plan({}), about(served))));
+  assert.ok(inputs.length > 5);
+  for (const { attributes } of inputs) assert.equal(attributes.get("autocomplete"), "off");
 });
 
 test("approvals that nobody can tick are told", () => {

@@ -57,6 +57,7 @@
   // src/dom.ts
   function h(tag, attributes = {}, ...children) {
     const made = document.createElement(tag);
+    if (tag === "input" || tag === "select") made.setAttribute("autocomplete", "off");
     for (const [name, value2] of Object.entries(attributes)) {
       if (typeof value2 === "function") made.addEventListener(name.slice(2), value2);
       else if (value2 === true) made.setAttribute(name, "");
@@ -827,7 +828,7 @@
     timed = this.radio("timed");
     date = h("input", { type: "date", id: "date", max: "9999-12-31", oninput: () => this.touch() });
     time = h("input", { type: "time", id: "time", oninput: () => this.touch() });
-    zone = h("input", { type: "text", id: "zone", list: "zones", autocomplete: "off", spellcheck: "false", oninput: () => this.touch() });
+    zone = h("input", { type: "text", id: "zone", list: "zones", spellcheck: "false", oninput: () => this.touch() });
     dryRun = h("input", { type: "checkbox", id: "dry-run", onchange: () => this.changed() });
     note = h("p", { class: "note", id: "when-note" });
     radio(value2) {
@@ -1637,7 +1638,6 @@ ${identity}`.toLowerCase());
       type: "search",
       id: id("search"),
       placeholder: "Name, ID, identity, table",
-      autocomplete: "off",
       spellcheck: "false",
       oninput: search
     });
