@@ -46,14 +46,16 @@ test("what was edited later on the target is led to, and never ticked by the way
 });
 
 test("an offer ticks what is missing when it is pressed", () => {
-  const page = pageOf(plan({ needs: [1, 2] }, {}, {}, {}));
+  const page = pageOf(plan({ needs: [1, 2] }, {}, {}, { needs: [4] }, {}));
   page.selection.set(0, 1);
-  const indexes = [0];
+  let indexes = [0];
   const shown = needed(page, () => indexes, none)[0];
   if (shown === undefined) throw new Error("nothing is offered");
-  page.selection.set(1, 1);
+  page.selection.set(0, 0);
+  page.selection.set(3, 1);
+  indexes = [3];
   press(shown, "Tick all 2");
-  assert.deepEqual(page.selection.ticked(), [0, 1, 2]);
+  assert.deepEqual(page.selection.ticked(), [3, 4]);
 });
 
 test("a warning unticks who needs it when it is pressed", () => {
