@@ -122,6 +122,12 @@ pub fn remaining(plan: &Plan, applied: &BTreeSet<String>) -> Plan {
     left.changes.retain(|change| !applied.contains(&approval::name(change)));
     for change in &mut left.changes {
         change.approved = false;
+        let is_open = |needed: &String| !applied.contains(needed);
+        change.depends_on.retain(is_open);
+        if let Some(conflict) = &mut change.conflict {
+            conflict.needs.values_mut().for_each(|needs| needs.retain(is_open));
+            conflict.needs.retain(|_, needs| !needs.is_empty());
+        }
     }
     let gone = plan.changes.iter().filter(|change| applied.contains(&approval::name(change)));
     for change in gone {
