@@ -55,11 +55,13 @@ pub async fn parts(
 /// Whether a change can be committed from a page, or why it can't.
 fn schedulable(config: &Config, asked: Option<&SyncJobSpec>) -> Result<(), String> {
     let entries = asked.into_iter().flat_map(|spec| spec.approved.values());
-    let is_all = |entry: &Approval| matches!(entry, Approval::All);
-    let has_all = entries.flat_map(Approvals::classes).any(|(_, list)| list.iter().any(is_all));
+    let is_open = |entry: &Approval| matches!(entry, Approval::All | Approval::Id(_));
+    let is_any = entries.flat_map(Approvals::classes).any(|(_, list)| list.iter().any(is_open));
     match &config.manifests {
-        ManifestSource::Git(_) if has_all => {
-            Err("The manifest approves `all`, also what comes later: change it there.".into())
+        ManifestSource::Git(_) if is_any => {
+            let words = "The manifest approves `all`, or IDs without pins, whatever they hold by then: \
+                         change it there.";
+            Err(words.into())
         }
         ManifestSource::Git(_) => Ok(()),
         ManifestSource::Directory(_) => {

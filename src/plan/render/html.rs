@@ -178,6 +178,8 @@ fn told(plan: &Plan, about: &About<'_>) -> Json {
         "stored": about.is_stored,
         "served": served,
         "asOf": about.as_of,
+        "undo": about.asked.and_then(|spec| spec.undo.as_ref()),
+        "basis": about.asked.map(SyncJobSpec::request_hash),
         "besides": about.asked.map(|spec| besides(plan, spec, &approved(plan, about.asked))),
     })
 }
