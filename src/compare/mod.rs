@@ -17,6 +17,7 @@ pub mod moved;
 pub mod names;
 pub mod plan;
 pub mod record;
+pub mod remaining;
 pub mod resolve;
 pub mod scan;
 pub mod sides;

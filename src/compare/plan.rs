@@ -18,7 +18,7 @@ use crate::catalog::Kind;
 use crate::database::Value;
 use crate::manifest::sync_job::{Direction, Mode};
 use crate::plan::approval;
-use crate::plan::change::{Answer, Change, Class, Conflict, Counts, Field, Form, Plan, RowChange};
+use crate::plan::change::{Answer, Change, Conflict, Counts, Field, Form, Plan, RowChange};
 use crate::plan::file::{FilePath, FileState, NamedFile};
 
 /// What stands in place of a redacted value.
@@ -115,31 +115,6 @@ pub fn add_files(
     plan.digest = digest(plan.direction, plan.mode, &plan.changes);
 }
 
-/// What is left of a plan once these changes, by `table/ID`, are carried out. Nothing was compared
-/// again: each pin that is left is held against the databases before anything is written.
-pub fn remaining(plan: &Plan, applied: &BTreeSet<String>) -> Plan {
-    let mut left = plan.clone();
-    left.changes.retain(|change| !applied.contains(&approval::name(change)));
-    for change in &mut left.changes {
-        change.approved = false;
-    }
-    let gone = plan.changes.iter().filter(|change| applied.contains(&approval::name(change)));
-    for change in gone {
-        let of_class = match change.class {
-            Class::Conflict => &mut left.counts.conflict,
-            Class::New => &mut left.counts.new,
-            Class::Modified => &mut left.counts.modified,
-            Class::Deleted => &mut left.counts.deleted,
-        };
-        *of_class = of_class.saturating_sub(1);
-        left.counts.unchanged += u64::from(change.class != Class::Deleted);
-    }
-    left.done.extend(applied.iter().cloned());
-    left.noop = left.changes.is_empty();
-    left.digest = digest(left.direction, left.mode, &left.changes);
-    left
-}
-
 /// The name of the change of a file, if there is one: a folder's, or one of the root's own files.
 fn its_change(names: &BTreeSet<String>, path: &FilePath) -> Option<String> {
     [format!("gallery/{path}"), format!("gallery/./{path}")]
@@ -170,7 +145,7 @@ fn renumber_needs(built: &mut Vec<(Change, Entry)>, model: &Model) {
     }
 }
 
-fn digest(direction: Direction, mode: Mode, changes: &[Change]) -> String {
+pub(super) fn digest(direction: Direction, mode: Mode, changes: &[Change]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut feed = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());

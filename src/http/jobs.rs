@@ -87,7 +87,8 @@ pub async fn one(
             let counts: Option<&Counts> = memory.compared.as_ref().map(|it| &it.counts);
             let counts = counts.map(found);
             let commit = memory.seen.as_ref().and_then(|seen| seen.commit.clone());
-            let review = review::parts(&settings, &checked, &line.job, person.may).await;
+            let review =
+                review::parts(&site.reviews, &settings, &checked, &line.job, person.may).await;
             let (head, body) = review.map(|Parts { head, body }| (head, body)).unwrap_or_default();
             let values = context! {
                 reader => reader(&person),

@@ -7,32 +7,38 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use super::jobs::path;
 use super::site::Settings;
 use crate::config::http::May;
 use crate::config::{Config, ManifestSource};
 use crate::daemon::watch::Checked;
+use crate::manifest::sync_job::{Approval, Approvals, SyncJobSpec};
 use crate::plan::render::html::{self, About, Images, Parts, Served, Side, minute};
 use crate::state;
 
 /// The review of the plan that was shown last. It may be large, so no other request waits for it.
 pub async fn parts(
+    room: &Arc<Semaphore>,
     settings: &Arc<Settings>,
     checked: &Arc<Checked>,
     name: &str,
     may: May,
 ) -> Option<Parts> {
+    // It goes on after whoever asked went away, so the next one waits for it.
+    let room = Arc::clone(room).acquire_owned().await.ok()?;
     let (settings, checked) = (Arc::clone(settings), Arc::clone(checked));
     let name = name.to_owned();
     let made = tokio::task::spawn_blocking(move || {
+        let _room = room;
         let config = &settings.config;
         let plan = state::latest_plan(config, &name)?;
         let written = state::latest_plan_written(config, &name);
         let asked = checked.manifests.jobs.get(&name).map(|job| &job.spec);
         let schedule = match may < May::Schedule {
             true => Err("You may view this, not schedule it.".to_owned()),
-            false => schedulable(config).map(|()| format!("{}/schedule", path(&name))),
+            false => schedulable(config, asked).map(|()| format!("{}/schedule", path(&name))),
         };
         let about = About {
             asked,
@@ -47,8 +53,16 @@ pub async fn parts(
 }
 
 /// Whether a change can be committed from a page, or why it can't.
-fn schedulable(config: &Config) -> Result<(), String> {
+fn schedulable(config: &Config, asked: Option<&SyncJobSpec>) -> Result<(), String> {
+    let entries = asked.into_iter().flat_map(|spec| spec.approved.values());
+    let is_open = |entry: &Approval| matches!(entry, Approval::All | Approval::Id(_));
+    let is_any = entries.flat_map(Approvals::classes).any(|(_, list)| list.iter().any(is_open));
     match &config.manifests {
+        ManifestSource::Git(_) if is_any => {
+            let words = "The manifest approves `all`, or IDs without pins, whatever they hold by then: \
+                         change it there.";
+            Err(words.into())
+        }
         ManifestSource::Git(_) => Ok(()),
         ManifestSource::Directory(_) => {
             Err("The manifests lie in a directory and not in git: put the lines below there."

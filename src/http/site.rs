@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::access::{Access, People};
 use super::image::Images;
@@ -21,6 +21,8 @@ pub struct Site {
     pub access: Access,
     pub store: Store,
     pub pages: Pages,
+    /// Reviews are made one at a time: each may be of a hundred thousand changes.
+    pub reviews: Arc<Semaphore>,
     pub images: Images,
     /// Somebody wants the daemon to look now.
     pub asked: Notify,
@@ -49,6 +51,7 @@ impl Site {
             access: Access::default(),
             store: Store::default(),
             pages: Pages::new(),
+            reviews: Arc::new(Semaphore::new(1)),
             images: Images::default(),
             asked: Notify::new(),
             since: Timestamp::now(),

@@ -22,7 +22,7 @@ use crate::apply::ledger::{Ledger, RunRow};
 use crate::apply::work::files_to_change;
 use crate::apply::{self, Ending, Error as ApplyError, RunFacts, Stage, Term, Watch, apply};
 use crate::compare::Comparison;
-use crate::compare::plan::remaining;
+use crate::compare::remaining::remaining;
 use crate::config::{Environment, environments};
 use crate::database::{self, Access, Session};
 use crate::manifest::SyncJob;

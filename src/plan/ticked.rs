@@ -56,10 +56,10 @@ pub fn choose(plan: &Plan, ticked: &Ticked) -> Result<Chosen, Vec<Refusal>> {
     if !refused.is_empty() {
         return Err(refused);
     }
-    // As a run asks, but for what a run of this very plan brought to the target.
+    // As a run asks: what a change needs isn't on the target, whoever brought it there before.
     let selected: Vec<(usize, Selected)> =
         chosen.iter().map(|(at, heading)| (*at, selected(*heading))).collect();
-    let missing = missing_dependencies(plan, &selected, &plan.done);
+    let missing = missing_dependencies(plan, &selected, &[]);
     let mut counts: BTreeMap<String, BTreeMap<Heading, usize>> = BTreeMap::new();
     for (at, heading) in &chosen {
         let table = counts.entry(plan.changes[*at].table.clone()).or_default();

@@ -189,7 +189,8 @@ pub fn found(counts: &Counts) -> String {
     let parts = [(new, "new"), (modified, "modified"), (deleted, "deleted"), (conflict, conflicts)];
     let named = parts.iter().filter(|(number, _)| *number > 0);
     let named: Vec<_> = named.map(|(number, what)| format!("{number} {what}")).collect();
-    format!("found {}; {unchanged} equal", named.join(", "))
+    let named = if named.is_empty() { "no difference".to_owned() } else { named.join(", ") };
+    format!("found {named}; {unchanged} equal")
 }
 
 fn review(matter: &Matter<'_>, letter: Letter) -> Letter {

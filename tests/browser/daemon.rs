@@ -73,7 +73,8 @@ async fn images_of_both_sides_are_served() {
     browser.press("Details").await;
     let loaded = "const all = [...document.images]; all.forEach(it => it.loading = 'eager');
          return all.filter(it => it.complete && it.naturalWidth === 1).map(it => it.src.split('?')[1])";
-    let both = json!(["side=target&path=spring/banner.png", "side=source&path=spring/banner.png"]);
+    let both =
+        json!(["side=target&path=spring%2Fbanner%2Epng", "side=source&path=spring%2Fbanner%2Epng"]);
     let begun = std::time::Instant::now();
     while browser.js(loaded, &[]).await != both {
         assert!(begun.elapsed() < LIMIT, "{}", browser.js(loaded, &[]).await);

@@ -81,6 +81,13 @@ async fn from_the_review_to_the_record_on_prod() {
     browser.sees("Conflicts 2").await;
     browser.sees("Nothing is ticked").await;
     browser.keeps("story-9-done").await;
+    // What needed it goes on from there.
+    browser.press("Modified records").await;
+    browser.press("Home page").await;
+    browser.sees("Needs media/15 spring/slide.jpg, which isn't ticked.").await;
+    browser.press("Tick it too").await;
+    browser.press("Schedule synchronization").await;
+    browser.sees("reconcile/spring-campaign-").await;
     let rows = shop::rows(&folder.path().join("prod.db")).await;
     let has = |table: &str, what: &str| rows[table].iter().any(|row| row.contains(what));
     assert!(has("cms_page", "'spring-routine'") && has("banner", "'spring-preview'"));

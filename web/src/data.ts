@@ -64,6 +64,10 @@ export interface About {
   stored: boolean;
   served: null | { post: string | null; whyNot: string | null };
   asOf: string | null;
+  /** The run that is taken back: then nothing comes from the source. */
+  undo: string | null;
+  /** What the manifest asked for when the page was made. */
+  basis: string | null;
 }
 
 export type Sign = " " | "~" | "-" | "+" | "…";

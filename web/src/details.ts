@@ -34,12 +34,18 @@ function needs(page: Page, index: number): HTMLElement | null {
     h("ul", {}, ...items, rest > 0 && h("li", {}, `${rest} more`)));
 }
 
+/** Where the new values are from. */
+function origin({ plan, about }: Page): string {
+  return about.undo === null ? `from ${plan.source}` : `before run ${about.undo}`;
+}
+
 const WHAT = { inserted: "new row", updated: "changed row", deleted: "row that is deleted" } as const;
 
 function row(page: Page, { name, what, fields }: Touched, isAlone: boolean): HTMLElement {
-  const { source, target } = page.plan;
+  const { target } = page.plan;
+  const source = origin(page);
   const head = h("h4", {}, h("span", { class: "name" }, name), h("span", { class: "quiet" }, ` ${WHAT[what]}`));
-  const sides = what === "inserted" ? [`from ${source}`] : what === "deleted" ? [`on ${target} now`] : [`on ${target} now`, `from ${source}`];
+  const sides = what === "inserted" ? [source] : what === "deleted" ? [`on ${target} now`] : [`on ${target} now`, source];
   const header = h("div", { role: "row", class: "fields-head" },
     ...["field", ...sides].map((words) => h("span", { role: "columnheader" }, words)));
   const table = h("div", { role: "table", class: `fields ${what}`, "aria-label": `${name}, ${WHAT[what]}` },
@@ -50,7 +56,7 @@ function row(page: Page, { name, what, fields }: Touched, isAlone: boolean): HTM
 }
 
 function field(page: Page, it: Field, what: Touched["what"]): HTMLElement {
-  const { source, target } = page.plan;
+  const { target } = page.plan;
   const head = h("div", { role: "rowheader", class: "column" }, it.column);
   if (it.lines !== undefined || it.paths !== undefined) {
     const lines = it.lines ?? [];
@@ -63,7 +69,7 @@ function field(page: Page, it: Field, what: Touched["what"]): HTMLElement {
   }
   const isSame = it.from === it.to && it.form !== "redacted";
   const left = value(it.from, isSame ? "" : "-", `on ${target} now`, it.form);
-  const right = value(it.to, isSame ? "" : "+", `from ${source}`, it.form);
+  const right = value(it.to, isSame ? "" : "+", origin(page), it.form);
   const cells = what === "inserted" ? [right] : what === "deleted" ? [left] : [left, right];
   if (it.more !== undefined) cells.at(-1)?.append(h("p", { class: "quiet more" }, it.more));
   return h("div", { role: "row", class: "field" }, head, ...cells);
@@ -100,7 +106,7 @@ function sideBySide(page: Page, what: Touched["what"], lines: Line[]): HTMLEleme
     return h("div", { class: `pair${isSame ? " same" : ""}` },
       path !== undefined && h("div", { class: "path" }, path === "" ? "(whole value)" : path), ...halves);
   });
-  const label = `Lines on ${page.plan.target} now and from ${page.plan.source}`;
+  const label = `Lines on ${page.plan.target} now and ${origin(page)}`;
   return h("div", { class: `lines ${sides}`, role: "group", "aria-label": label }, ...shown);
 }
 
@@ -110,16 +116,17 @@ function half(text: string, sign: " " | "-" | "+", side: string): HTMLElement {
 }
 
 function fileChange(page: Page, file: FileChange): HTMLElement {
-  const { source, target } = page.plan;
+  const { target } = page.plan;
+  const source = origin(page);
   const { path, state, from, to } = file;
-  const sizes = [from !== undefined && `${target} now: ${from}`, to !== undefined && `from ${source}: ${to}`];
+  const sizes = [from !== undefined && `${target} now: ${from}`, to !== undefined && `${source}: ${to}`];
   const name = path.split("/").at(-1) ?? path;
   return h("div", { class: "file" },
     h("p", {}, h("span", { class: "name" }, path), " ", h("span", { class: "mark" }, state), " ",
       h("span", { class: "quiet" }, sizes.filter((size) => size !== false).join(" · "))),
     h("div", { class: "images" },
       image(file.fromImage, `${name} on ${target} now`),
-      image(file.toImage, `${name} from ${source}`)));
+      image(file.toImage, `${name} ${source}`)));
 }
 
 function image(from: string | undefined, words: string): HTMLElement | null {

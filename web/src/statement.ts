@@ -10,7 +10,9 @@ export function statement({ plan, about, readOnly }: Page): HTMLElement {
   const { source, target, counts } = plan;
   const changes = (["conflict", "new", "modified", "deleted"] as const)
     .flatMap((klass) => (counts[klass] > 0 ? [`${figure(counts[klass])} ${klass}`] : [])).join(", ");
+  const { undo } = about;
   const what = plan.nothing !== null ? "This job copies" : readOnly ? "What the manifest approves is copied" : "What you tick is copied";
+  const after = h("span", {}, `${target} changes; ${source} stays as it is.`);
   const facts = [
     plan.course,
     about.asOf !== null && `compared ${about.asOf}`,
@@ -21,11 +23,14 @@ export function statement({ plan, about, readOnly }: Page): HTMLElement {
   return h("section", { class: "statement", "aria-label": "What this is about" },
     h("div", { class: "direction" },
       h("div", { class: "course", "aria-hidden": "true" },
-        h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
+        undo === null
+          ? h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is"))
+          : h("span", { class: "environment" }, h("b", {}, "before"), h("small", {}, `run ${undo}`)),
         h("span", { class: "arrow" }),
         h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))),
-      h("p", { class: "sentence" }, what, " from ", h("b", {}, source), " to ", h("b", {}, target), ". ",
-        h("span", {}, `${target} changes; ${source} stays as it is.`))),
+      undo === null
+        ? h("p", { class: "sentence" }, what, " from ", h("b", {}, source), " to ", h("b", {}, target), ". ", after)
+        : h("p", { class: "sentence" }, `What you tick is put back on `, h("b", {}, target), ` as it was before run ${undo}. `, after)),
     h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
     plan.notes.length > 0 && h("ul", { class: "notes" }, ...plan.notes.map((note) => h("li", {}, note))),
     plan.failed.length > 0 && h("div", { class: "failed" },

@@ -33,7 +33,7 @@ export function plan(...wanted: Wanted[]): Plan {
 }
 
 export const about = (rest: Partial<About> = {}): About =>
-  ({ schedule: null, dryRun: false, stored: false, served: null, asOf: null, ...rest });
+  ({ schedule: null, dryRun: false, stored: false, served: null, asOf: null, undo: null, basis: null, ...rest });
 
 export const conflict = (answers: Conflict["answers"], chosen: string | 0 = 0): Conflict =>
   ({ why: ["The ID is another record's."], kinds: ["id-reused"], target: 0, answers, chosen });

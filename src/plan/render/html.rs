@@ -7,7 +7,7 @@
 mod details;
 mod index;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,8 +17,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use crate::escape::{harmless, html as escaped, is_invisible, visible};
-use crate::manifest::sync_job::SyncJobSpec;
-use crate::plan::approval::{Missing, Selected, selected};
+use crate::manifest::sync_job::{Approval, SyncJobSpec};
+use crate::plan::approval::{Missing, Selected, name, selected};
 use crate::plan::change::{Class, Plan};
 use crate::put::put;
 
@@ -108,7 +108,7 @@ pub fn parts(plan: &Plan, about: &About<'_>) -> Parts {
          <div id=\"review\"></div>\n",
     );
     data(&mut body, "id=\"plan\"", &index::index(plan, &approved(plan, about.asked), CHUNK));
-    data(&mut body, "id=\"about\"", &told(about));
+    data(&mut body, "id=\"about\"", &told(plan, about));
     for (number, changes) in plan.changes.chunks(CHUNK).enumerate() {
         let details: Vec<_> =
             changes.iter().map(|change| details::details(change, about.images)).collect();
@@ -140,7 +140,30 @@ fn approved(plan: &Plan, asked: Option<&SyncJobSpec>) -> BTreeMap<usize, Selecte
     selected(plan, &spec.approved, Missing::of(spec)).into_iter().collect()
 }
 
-fn told(about: &About<'_>) -> Json {
+/// What the manifest approves beside what the page can show as ticked: whether a class by `all`, and how
+/// many records that the plan doesn't have as they were approved.
+fn besides(plan: &Plan, spec: &SyncJobSpec, approved: &BTreeMap<usize, Selected>) -> Json {
+    let shown: HashSet<String> = approved.keys().map(|at| name(&plan.changes[*at])).collect();
+    let done: HashSet<&String> = plan.done.iter().collect();
+    let (mut all, mut unseen) = (false, 0);
+    for (table, approvals) in &spec.approved {
+        for (_, entries) in approvals.classes() {
+            for entry in entries {
+                match entry {
+                    Approval::All => all = true,
+                    Approval::AllOfPlan(digest) => all |= !plan.digest.starts_with(digest.as_str()),
+                    Approval::Id(id) | Approval::Pinned { id, .. } => {
+                        let name = format!("{table}/{id}");
+                        unseen += u64::from(!shown.contains(&name) && !done.contains(&name));
+                    }
+                }
+            }
+        }
+    }
+    json!({ "all": all, "unseen": unseen })
+}
+
+fn told(plan: &Plan, about: &About<'_>) -> Json {
     let schedule = about.asked.and_then(|spec| spec.schedule.as_ref());
     let served = about.served.as_ref().map(|served| match &served.schedule {
         Ok(post) => json!({ "post": post, "whyNot": null }),
@@ -155,6 +178,9 @@ fn told(about: &About<'_>) -> Json {
         "stored": about.is_stored,
         "served": served,
         "asOf": about.as_of,
+        "undo": about.asked.and_then(|spec| spec.undo.as_ref()),
+        "basis": about.asked.map(SyncJobSpec::request_hash),
+        "besides": about.asked.map(|spec| besides(plan, spec, &approved(plan, about.asked))),
     })
 }
 

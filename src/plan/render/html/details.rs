@@ -158,7 +158,7 @@ fn side(form: Form, value: &Json, more: &mut Option<String>) -> String {
         (Form::Redacted, value) => {
             return if value.is_null() { "NULL".into() } else { "(redacted)".into() };
         }
-        (Form::Text, Json::String(text)) if !text.is_empty() && text.trim() == text => {
+        (Form::Text, Json::String(text)) if is_plain(text) => {
             text.split('\n').map(visible_line).collect()
         }
         _ => several_lines(form, value).unwrap_or_else(|| vec![shown(value)]),
@@ -169,6 +169,11 @@ fn side(form: Form, value: &Json, more: &mut Option<String>) -> String {
     }
     let lines = lines.into_iter().take(MOST_LINES).map(bounded);
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a text is told from NULL, from nothing and from a quoted one without quotes.
+fn is_plain(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && text != "NULL" && !text.starts_with('"')
 }
 
 /// Lines that went stand beside those that came in their place.

@@ -1,6 +1,6 @@
 //! What the page knows of every change from the start: enough to list, find, tick and write them.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Value as Json, json};
 
@@ -27,10 +27,8 @@ pub fn index(plan: &Plan, approved: &BTreeMap<usize, Selected>, chunk: usize) ->
         Names::of(changes.clone().map(|change| change.module.as_str())),
         Names::of(changes.clone().map(|change| change.table.as_str())),
     );
-    let places = Places {
-        of: changes.clone().enumerate().map(|(at, change)| (name(change), at)).collect(),
-        done: plan.done.iter().map(String::as_str).collect(),
-    };
+    let places =
+        Places(changes.clone().enumerate().map(|(at, change)| (name(change), at)).collect());
     let nothing = match (plan.counts_only, plan.noop) {
         (true, _) => Some(COUNTS_ONLY.to_owned()),
         (_, true) => Some(nothing_to_do(plan)),
@@ -78,19 +76,16 @@ pub fn index(plan: &Plan, approved: &BTreeMap<usize, Selected>, chunk: usize) ->
 }
 
 /// Where each change stands in the list, by its name.
-struct Places<'a> {
-    of: HashMap<String, usize>,
-    done: HashSet<&'a str>,
-}
+struct Places(HashMap<String, usize>);
 
-impl Places<'_> {
-    /// Places of what is needed, and the names of what isn't in the list. What is done isn't needed.
+impl Places {
+    /// Places of what is needed, and the names of what isn't in the list.
     fn needed(&self, names: &[String]) -> Json {
-        let one = |name: &String| match self.of.get(name) {
+        let one = |name: &String| match self.0.get(name) {
             Some(at) => json!(at),
             None => json!(visible_name(name)),
         };
-        names.iter().filter(|name| !self.done.contains(name.as_str())).map(one).collect()
+        names.iter().map(one).collect()
     }
 }
 
@@ -118,7 +113,7 @@ fn told(
     change: &Change,
     conflict: &Conflict,
     chosen: Option<Answer>,
-    places: &Places<'_>,
+    places: &Places,
 ) -> Json {
     let (source, target) = source_and_target(plan.direction);
     let kinds = || std::iter::once(&conflict.kind).chain(&conflict.also);

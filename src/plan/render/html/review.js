@@ -1108,7 +1108,9 @@ ${identity}`.toLowerCase());
   function statement({ plan, about, readOnly }) {
     const { source, target, counts } = plan;
     const changes = ["conflict", "new", "modified", "deleted"].flatMap((klass) => counts[klass] > 0 ? [`${figure(counts[klass])} ${klass}`] : []).join(", ");
+    const { undo } = about;
     const what = plan.nothing !== null ? "This job copies" : readOnly ? "What the manifest approves is copied" : "What you tick is copied";
+    const after = h("span", {}, `${target} changes; ${source} stays as it is.`);
     const facts = [
       plan.course,
       about.asOf !== null && `compared ${about.asOf}`,
@@ -1125,21 +1127,11 @@ ${identity}`.toLowerCase());
         h(
           "div",
           { class: "course", "aria-hidden": "true" },
-          h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")),
+          undo === null ? h("span", { class: "environment" }, h("b", {}, source), h("small", {}, "stays as it is")) : h("span", { class: "environment" }, h("b", {}, "before"), h("small", {}, `run ${undo}`)),
           h("span", { class: "arrow" }),
           h("span", { class: "environment target" }, h("b", {}, target), h("small", {}, "changes"))
         ),
-        h(
-          "p",
-          { class: "sentence" },
-          what,
-          " from ",
-          h("b", {}, source),
-          " to ",
-          h("b", {}, target),
-          ". ",
-          h("span", {}, `${target} changes; ${source} stays as it is.`)
-        )
+        undo === null ? h("p", { class: "sentence" }, what, " from ", h("b", {}, source), " to ", h("b", {}, target), ". ", after) : h("p", { class: "sentence" }, `What you tick is put back on `, h("b", {}, target), ` as it was before run ${undo}. `, after)
       ),
       h("p", { class: "quiet facts" }, ...facts.map((fact) => h("span", {}, fact))),
       plan.notes.length > 0 && h("ul", { class: "notes" }, ...plan.notes.map((note) => h("li", {}, note))),
@@ -1398,11 +1390,15 @@ ${identity}`.toLowerCase());
       h("ul", {}, ...items, rest > 0 && h("li", {}, `${rest} more`))
     );
   }
+  function origin({ plan, about }) {
+    return about.undo === null ? `from ${plan.source}` : `before run ${about.undo}`;
+  }
   var WHAT = { inserted: "new row", updated: "changed row", deleted: "row that is deleted" };
   function row(page, { name, what, fields }, isAlone) {
-    const { source, target } = page.plan;
+    const { target } = page.plan;
+    const source = origin(page);
     const head = h("h4", {}, h("span", { class: "name" }, name), h("span", { class: "quiet" }, ` ${WHAT[what]}`));
-    const sides = what === "inserted" ? [`from ${source}`] : what === "deleted" ? [`on ${target} now`] : [`on ${target} now`, `from ${source}`];
+    const sides = what === "inserted" ? [source] : what === "deleted" ? [`on ${target} now`] : [`on ${target} now`, source];
     const header = h(
       "div",
       { role: "row", class: "fields-head" },
@@ -1422,7 +1418,7 @@ ${identity}`.toLowerCase());
     );
   }
   function field(page, it, what) {
-    const { source, target } = page.plan;
+    const { target } = page.plan;
     const head = h("div", { role: "rowheader", class: "column" }, it.column);
     if (it.lines !== void 0 || it.paths !== void 0) {
       const lines = it.lines ?? [];
@@ -1438,7 +1434,7 @@ ${identity}`.toLowerCase());
     }
     const isSame = it.from === it.to && it.form !== "redacted";
     const left2 = value(it.from, isSame ? "" : "-", `on ${target} now`, it.form);
-    const right = value(it.to, isSame ? "" : "+", `from ${source}`, it.form);
+    const right = value(it.to, isSame ? "" : "+", origin(page), it.form);
     const cells = what === "inserted" ? [right] : what === "deleted" ? [left2] : [left2, right];
     if (it.more !== void 0) cells.at(-1)?.append(h("p", { class: "quiet more" }, it.more));
     return h("div", { role: "row", class: "field" }, head, ...cells);
@@ -1470,7 +1466,7 @@ ${identity}`.toLowerCase());
         ...halves
       );
     });
-    const label = `Lines on ${page.plan.target} now and from ${page.plan.source}`;
+    const label = `Lines on ${page.plan.target} now and ${origin(page)}`;
     return h("div", { class: `lines ${sides}`, role: "group", "aria-label": label }, ...shown);
   }
   function half(text, sign, side) {
@@ -1478,9 +1474,10 @@ ${identity}`.toLowerCase());
     return h("div", { class: `half ${side} ${kind}` }, h("span", { class: "sign" }, sign), h("span", { class: "value" }, text));
   }
   function fileChange(page, file) {
-    const { source, target } = page.plan;
+    const { target } = page.plan;
+    const source = origin(page);
     const { path, state, from, to } = file;
-    const sizes = [from !== void 0 && `${target} now: ${from}`, to !== void 0 && `from ${source}: ${to}`];
+    const sizes = [from !== void 0 && `${target} now: ${from}`, to !== void 0 && `${source}: ${to}`];
     const name = path.split("/").at(-1) ?? path;
     return h(
       "div",
@@ -1498,7 +1495,7 @@ ${identity}`.toLowerCase());
         "div",
         { class: "images" },
         image(file.fromImage, `${name} on ${target} now`),
-        image(file.toImage, `${name} from ${source}`)
+        image(file.toImage, `${name} ${source}`)
       )
     );
   }
