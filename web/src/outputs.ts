@@ -210,7 +210,7 @@ export function takenBackInAll(selection: Selection, about: About): number {
 }
 
 /** What the daemon is asked to commit: IDs alone, it takes the pins from the plan it stored. */
-export function change(selection: Selection, settings: Settings): string {
+export function change(selection: Selection, settings: Settings, basis: string | null): string {
   const { plan } = selection;
   const tables = [...approved(selection)].map(([table, headings]) => {
     const ids = (heading: Heading) =>
@@ -218,5 +218,5 @@ export function change(selection: Selection, settings: Settings): string {
     return [table, Object.fromEntries(HEADINGS.map((heading) => [heading, ids(heading)]))] as const;
   });
   const { schedule, dryRun } = settings;
-  return JSON.stringify({ digest: plan.digest, approved: Object.fromEntries(tables), schedule, dryRun });
+  return JSON.stringify({ digest: plan.digest, approved: Object.fromEntries(tables), schedule, dryRun, basis });
 }

@@ -76,7 +76,7 @@ export class Panel {
       event.preventDefault();
       return;
     }
-    this.field.value = change(selection, settings);
+    this.field.value = change(selection, settings, this.page.about.basis);
     this.isSent = true;
     this.showButton(null);
   }

@@ -143,7 +143,7 @@ test("an answer to all conflicts is one entry as well, where one of them can't b
 
 test("the daemon is asked for IDs without pins", () => {
   const none = { new: [], modified: [], deleted: [], overwrite: [], adopt: [], renumber: [] };
-  assert.deepEqual(JSON.parse(change(some(), night)), {
+  assert.deepEqual(JSON.parse(change(some(), night, "0f")), {
     digest: "0123456789abcdef0123456789abcdef",
     approved: {
       "gallery/spring": { ...none, modified: ["hero.png"] },
@@ -151,6 +151,7 @@ test("the daemon is asked for IDs without pins", () => {
       page: { ...none, new: ["42"], overwrite: ["41"] },
     },
     ...night,
+    basis: "0f",
   });
 });
 
@@ -159,7 +160,7 @@ test("a table that is called like a member of all objects is a table", () => {
   odd.tables[0] = "__proto__";
   const selection = new Selection(odd);
   selection.set(0, 1);
-  assert.ok(change(selection, soon).includes('"__proto__":{"new":["0"]'));
+  assert.ok(change(selection, soon, null).includes('"__proto__":{"new":["0"]'));
 });
 
 test("what will happen is said with its time and figures", () => {

@@ -313,14 +313,14 @@
   function takenBackInAll(selection, about) {
     return takenBack(selection).length + (about.besides?.unseen ?? 0);
   }
-  function change(selection, settings) {
+  function change(selection, settings, basis) {
     const { plan } = selection;
     const tables = [...approved(selection)].map(([table, headings]) => {
       const ids = (heading) => (headings.get(heading) ?? []).map((index) => changeAt(plan, index).id);
       return [table, Object.fromEntries(HEADINGS.map((heading) => [heading, ids(heading)]))];
     });
     const { schedule, dryRun } = settings;
-    return JSON.stringify({ digest: plan.digest, approved: Object.fromEntries(tables), schedule, dryRun });
+    return JSON.stringify({ digest: plan.digest, approved: Object.fromEntries(tables), schedule, dryRun, basis });
   }
 
   // src/words.ts
@@ -607,7 +607,7 @@
         event.preventDefault();
         return;
       }
-      this.field.value = change(selection, settings);
+      this.field.value = change(selection, settings, this.page.about.basis);
       this.isSent = true;
       this.showButton(null);
     }
