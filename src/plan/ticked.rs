@@ -1,11 +1,11 @@
 //! The approvals that somebody ticked on a page: exactly these changes of a plan, and no others.
 //!
-//! Answers for the entries that the manifest shall hold and for what the ticked ones still need. Pure;
-//! patterns and what was approved before are `amend`'s.
+//! Answers for the entries that the manifest shall hold, for what the ticked ones still need and for what
+//! they take the place of unseen. Pure; patterns are `amend`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::amend::{ApprovalMap, Refusal, pin, unfit};
+use super::amend::{self, ApprovalMap, Refusal, pin, unfit};
 use super::approval::{Selected, is_writable, name};
 use super::change::{Change, Plan};
 use super::dependency::{Dependency, missing_dependencies};
@@ -15,7 +15,8 @@ use crate::manifest::sync_job::Approval;
 /// IDs of changes by table and by the heading that they are to stand under.
 pub type Ticked = BTreeMap<String, BTreeMap<Heading, Vec<String>>>;
 
-/// A list of more entries that holds all there are is written as `all@DIGEST`.
+/// A list of more entries that holds all there are is written as `all@DIGEST`, and so is a shorter one
+/// of which no manifest can name an entry.
 const MOST_PINS: usize = 100;
 
 /// What was ticked, as a manifest says it.
@@ -90,7 +91,8 @@ fn approvals(
     }
     let mut approved = ApprovalMap::new();
     for ((table, heading), changes) in groups {
-        let list = if changes.len() > MOST_PINS && changes.len() == fitting(plan, table, heading) {
+        let is_long = changes.len() > MOST_PINS || !changes.iter().all(|it| is_writable(it));
+        let list = if is_long && changes.len() == fitting(plan, table, heading) {
             vec![Approval::AllOfPlan(plan.short_digest())]
         } else {
             let (good, bad): (Vec<&Change>, Vec<&Change>) =
@@ -104,6 +106,29 @@ fn approvals(
         *heading.entries_mut(approved.entry(table.to_owned()).or_default()) = list;
     }
     approved
+}
+
+/// How many entries that a manifest has are none of this plan: of another state of their record, of a
+/// record that isn't among its changes, or of another plan. What takes their place isn't counted.
+pub fn unseen(plan: &Plan, old: &ApprovalMap, new: &ApprovalMap) -> usize {
+    let shown: BTreeMap<(&str, &str), &Change> =
+        plan.changes.iter().map(|it| ((it.table.as_str(), it.id.as_str()), it)).collect();
+    let named: BTreeSet<(&str, &str)> =
+        amend::entries(new).filter_map(|(table, _, entry)| Some((table, entry.id()?))).collect();
+    let is_unseen = |(table, heading, entry): &(&str, Heading, &Approval)| match entry {
+        Approval::All => false,
+        Approval::AllOfPlan(digest) => !plan.digest.starts_with(digest.as_str()),
+        Approval::Id(id) | Approval::Pinned { id, .. } if named.contains(&(*table, id)) => false,
+        Approval::Id(id) => {
+            !shown.get(&(*table, id.as_str())).is_some_and(|change| heading.fits(change))
+        }
+        Approval::Pinned { id, .. } => {
+            let pin = entry.to_string();
+            !shown.get(&(*table, id.as_str())).is_some_and(|change| change.pin == pin)
+        }
+    };
+    let kept: BTreeSet<(&str, Heading, &Approval)> = amend::entries(new).collect();
+    amend::entries(old).filter(|it| !kept.contains(it)).filter(is_unseen).count()
 }
 
 /// What `all@DIGEST` stands for.
