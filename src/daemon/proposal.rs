@@ -140,7 +140,7 @@ impl Proposal {
             true => job.spec.approved.clone(),
             false => chosen.approved.clone(),
         };
-        let unseen = unseen(&plan, &job.spec.approved, &approved);
+        let unseen = unseen(&plan, &job.spec.approved, &chosen);
         let Wish { schedule, dry_run, .. } = wish;
         let spec = SyncJobSpec { schedule, dry_run, approved, ..job.spec.clone() };
         let (config, git, job) = (Arc::clone(config), git.clone(), job.clone());

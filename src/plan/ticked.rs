@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::amend::{self, ApprovalMap, Refusal, pin, unfit};
+use super::amend::{ApprovalMap, Refusal, entries as entries_of, pin, unfit};
 use super::approval::{Selected, is_writable, name};
 use super::change::{Change, Plan};
 use super::dependency::{Dependency, missing_dependencies};
@@ -109,26 +109,29 @@ fn approvals(
 }
 
 /// How many entries that a manifest has are none of this plan: of another state of their record, of a
-/// record that isn't among its changes, or of another plan. What takes their place isn't counted.
-pub fn unseen(plan: &Plan, old: &ApprovalMap, new: &ApprovalMap) -> usize {
-    let shown: BTreeMap<(&str, &str), &Change> =
+/// record that isn't among its changes, or of another plan. What was ticked anew isn't counted, nor is
+/// what is done.
+pub fn unseen(plan: &Plan, old: &ApprovalMap, chosen: &Chosen) -> usize {
+    let shown: HashMap<(&str, &str), &Change> =
         plan.changes.iter().map(|it| ((it.table.as_str(), it.id.as_str()), it)).collect();
-    let named: BTreeSet<(&str, &str)> =
-        amend::entries(new).filter_map(|(table, _, entry)| Some((table, entry.id()?))).collect();
+    let done: BTreeSet<&String> = plan.done.iter().collect();
+    let is_settled = |table: &str, id: &str| {
+        let name = format!("{table}/{id}");
+        chosen.names.contains(&name) || done.contains(&name)
+    };
     let is_unseen = |(table, heading, entry): &(&str, Heading, &Approval)| match entry {
         Approval::All => false,
         Approval::AllOfPlan(digest) => !plan.digest.starts_with(digest.as_str()),
-        Approval::Id(id) | Approval::Pinned { id, .. } if named.contains(&(*table, id)) => false,
         Approval::Id(id) => {
-            !shown.get(&(*table, id.as_str())).is_some_and(|change| heading.fits(change))
+            let change = shown.get(&(*table, id.as_str()));
+            change.is_none_or(|change| !heading.fits(change)) && !is_settled(table, id)
         }
         Approval::Pinned { id, .. } => {
-            let pin = entry.to_string();
-            !shown.get(&(*table, id.as_str())).is_some_and(|change| change.pin == pin)
+            let (change, pin) = (shown.get(&(*table, id.as_str())), entry.to_string());
+            change.is_none_or(|change| change.pin != pin) && !is_settled(table, id)
         }
     };
-    let kept: BTreeSet<(&str, Heading, &Approval)> = amend::entries(new).collect();
-    amend::entries(old).filter(|it| !kept.contains(it)).filter(is_unseen).count()
+    entries_of(old).filter(is_unseen).count()
 }
 
 /// What `all@DIGEST` stands for.
