@@ -1,8 +1,9 @@
 //! What somebody ticked on the review of a plan, as a commit for people to merge.
 //!
 //! Answers for a job's manifest saying exactly what was ticked, when it runs and whether it is a test
-//! import, and nothing else being changed; for everything that would keep it from being carried out
-//! being said before anything is pushed. What merging it leads to is decided as for any other commit.
+//! import, and nothing else being changed; for whatever the plan and the manifests show to be in its way
+//! being said before anything is pushed. What only a run knows (rows of the target, empty sources, what
+//! has moved by then) only the run checks. What merging it leads to is decided as for any other commit.
 //!
 //! It needs no lease: a new branch is no result and no run, each is a proposal of its own, and what
 //! counts is what is merged. So a daemon that stands by may make one as well as the one that works.
@@ -11,6 +12,7 @@ mod refused;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,7 +21,7 @@ use jiff::tz::TimeZone;
 use super::turn::Desk;
 use super::watch::Checked;
 use crate::config::{Config, GitSource, ManifestSource};
-use crate::git::{self, Commit, Identity, Mirror, Proposed, Words, forge};
+use crate::git::{self, Commit, Identity, Mirror, Proposed, Unsigned, Words, forge};
 use crate::job::decision::{Question, decide};
 use crate::manifest::edit::{Edit, Time, edit};
 use crate::manifest::job::Job;
@@ -29,7 +31,7 @@ use crate::manifest::validate::validate_by;
 use crate::manifest::windows::{Opening, opening};
 use crate::manifest::{Manifests, SyncJob};
 use crate::plan::change::Plan;
-use crate::plan::ticked::{Chosen, Ticked, choose};
+use crate::plan::ticked::{Chosen, Ticked, choose, unseen};
 use crate::report::local;
 
 pub use refused::Refused;
@@ -68,17 +70,27 @@ pub struct Scheduled {
 }
 
 /// A change of a job that nothing speaks against so far.
-pub struct Proposal<'a> {
-    config: &'a Config,
-    git: &'a GitSource,
-    job: &'a SyncJob,
+pub struct Proposal {
+    config: Arc<Config>,
+    git: GitSource,
+    job: SyncJob,
     /// What the manifests were read of.
     base: Commit,
     chosen: Chosen,
-    plan: &'a Plan,
+    /// Approvals of the manifest that go, though the plan doesn't show them.
+    unseen: usize,
+    plan: Plan,
     spec: SyncJobSpec,
     suspended: Option<String>,
     now: Timestamp,
+}
+
+/// A proposal as a commit of the daemon's clone, which no branch has.
+pub struct Draft {
+    proposal: Proposal,
+    mirror: Mirror,
+    commit: Commit,
+    unsigned: Option<Unsigned>,
 }
 
 /// The job that a page is about, where it can be proposed to change it.
@@ -96,26 +108,28 @@ pub fn job<'a>(
         Some(Job::Republish(_)) => Err(Refused::NothingToApprove),
         Some(Job::Sync(job)) => match &job.spec.schedule {
             Some(Schedule { cron: Some(_), .. }) => Err(Refused::Recurring),
+            _ if job.spec.delete_missing => Err(Refused::DeleteMissing),
+            _ if approves_all(&job.spec) => Err(Refused::All),
             _ => Ok((git, job)),
         },
     }
 }
 
-impl<'a> Proposal<'a> {
-    /// What was ticked, held against the plan that was kept last.
+impl Proposal {
+    /// What was ticked, held against the plan that was kept last. Either may be large.
     pub fn of(
-        config: &'a Config,
-        checked: &'a Checked,
+        config: &Arc<Config>,
+        checked: &Checked,
         name: &str,
-        plan: Option<&'a Plan>,
-        wish: &Wish,
+        plan: Option<Plan>,
+        wish: Wish,
         now: Timestamp,
     ) -> Result<Self, Refused> {
         let (git, job) = job(config, checked, name)?;
         let base = Commit::parse(checked.revision()).ok_or(Refused::Directory)?;
         let plan = plan.ok_or(Refused::NoPlan)?;
-        check_plan(job, plan, wish)?;
-        let chosen = choose(plan, &wish.approved).map_err(Refused::Choice)?;
+        check_plan(job, &plan, &wish)?;
+        let chosen = choose(&plan, &wish.approved).map_err(Refused::Choice)?;
         if chosen.names.is_empty() && job.spec.approved.is_empty() {
             return Err(Refused::NothingTicked);
         }
@@ -126,20 +140,24 @@ impl<'a> Proposal<'a> {
             true => job.spec.approved.clone(),
             false => chosen.approved.clone(),
         };
-        let (schedule, dry_run) = (wish.schedule.clone(), wish.dry_run);
+        let unseen = unseen(&plan, &job.spec.approved, &chosen);
+        let Wish { schedule, dry_run, .. } = wish;
         let spec = SyncJobSpec { schedule, dry_run, approved, ..job.spec.clone() };
-        let proposal = Self { config, git, job, base, chosen, plan, spec, suspended: None, now };
+        let (config, git, job) = (Arc::clone(config), git.clone(), job.clone());
+        let suspended = None;
+        let proposal = Self { config, git, job, base, chosen, unseen, plan, spec, suspended, now };
         proposal.would_run()?;
         proposal.is_timely()?;
         Ok(proposal)
     }
 
-    /// Limits, and whatever else a run would refuse.
+    /// Limits, and whatever else a run would refuse by what the plan shows. A share of the target's rows
+    /// and an empty source are for the run to find: both may be others by then.
     fn would_run(&self) -> Result<(), Refused> {
         let nothing = BTreeSet::new();
         let decided = decide(&Question {
             spec: &self.spec,
-            plan: self.plan,
+            plan: &self.plan,
             runs: &[],
             elsewhere: &nothing,
             stored: &BTreeMap::new(),
@@ -193,10 +211,9 @@ impl<'a> Proposal<'a> {
         Ok(())
     }
 
-    /// Commits it, reads the manifests of that commit as the daemon will, and pushes it as a branch of
-    /// its own. Until then nobody but the daemon's clone has it.
-    pub async fn push(self, by: &str) -> Result<Scheduled, Refused> {
-        let mut mirror = Mirror::new(self.git, &self.config.state_directory);
+    /// Commits it, and reads the manifests of that commit as the daemon will.
+    pub async fn draft(self, by: &str) -> Result<Draft, Refused> {
+        let mut mirror = Mirror::new(&self.git, &self.config.state_directory);
         (mirror.patience, mirror.remote_time_limit) = (PATIENCE, REMOTE_TIME_LIMIT);
         let edited = self.edited(&mirror).await?;
         let edit =
@@ -207,17 +224,7 @@ impl<'a> Proposal<'a> {
         let commit = mirror.draft(&edit, &commit_words).await?;
         self.check(&mirror, &commit).await?;
         let unsigned = mirror.first_unsigned(Some(&self.base), &commit).await?;
-        let proposed = mirror.propose(commit, &self.names()).await.map_err(Refused::of_push)?;
-        let url = self.git.url.expose();
-        let pull_request = forge::pull_request(url, &proposed.branch, &self.git.branch);
-        Ok(Scheduled {
-            into: self.git.branch.clone(),
-            sentences: words::sentences(&self),
-            warnings: words::warnings(&self, unsigned.as_ref()),
-            commands: words::commands(&self, &proposed.branch),
-            pull_request,
-            proposed,
-        })
+        Ok(Draft { proposal: self, mirror, commit, unsigned })
     }
 
     /// The job's file as it is in the commit, with what was ticked.
@@ -241,7 +248,8 @@ impl<'a> Proposal<'a> {
             dry_run: (new.dry_run != old.dry_run).then_some(new.dry_run),
             request: (new.request != old.request).then_some(new.request),
         };
-        let edited = edit(&text, &self.job.name, wanted)?;
+        let job = self.job.name.clone();
+        let edited = apart(move || edit(&text, &job, wanted)).await?;
         match edited.len() <= MAX_BYTES {
             true => Ok(edited),
             false => Err(Refused::TooLarge(edited.len())),
@@ -251,8 +259,13 @@ impl<'a> Proposal<'a> {
     /// Whether the manifests of the commit are fine as far as the job goes, and say what was asked for.
     async fn check(&self, mirror: &Mirror, commit: &Commit) -> Result<(), Refused> {
         let mut manifests = mirror.repository().manifests(commit, &self.git.path).await?;
-        let found = validate_by(self.config, &manifests, &BTreeMap::new());
-        manifests.add_problems(found);
+        let config = Arc::clone(&self.config);
+        let manifests = apart(move || {
+            let found = validate_by(&config, &manifests, &BTreeMap::new());
+            manifests.add_problems(found);
+            manifests
+        });
+        let manifests = manifests.await;
         let problems = problems(&manifests, &self.job.name);
         if !problems.is_empty() {
             return Err(Refused::Invalid(problems));
@@ -271,6 +284,37 @@ impl<'a> Proposal<'a> {
         let flat = format!("reconcile-{job}-{time}");
         std::iter::once(first.clone()).chain(numbered).chain([flat]).collect()
     }
+}
+
+impl Draft {
+    /// Pushes it as a branch of its own. Until then nobody but the daemon's clone has it.
+    pub async fn push(self) -> Result<Scheduled, Refused> {
+        let Self { proposal, mut mirror, commit, unsigned } = self;
+        let proposed = mirror.propose(commit, &proposal.names()).await.map_err(Refused::of_push)?;
+        let Proposal { git, .. } = &proposal;
+        Ok(Scheduled {
+            into: git.branch.clone(),
+            sentences: words::sentences(&proposal),
+            warnings: words::warnings(&proposal, unsigned.as_ref()),
+            commands: words::commands(&proposal, &proposed.branch),
+            pull_request: forge::pull_request(git.url.expose(), &proposed.branch, &git.branch),
+            proposed,
+        })
+    }
+}
+
+/// Where it keeps nobody else waiting: what is ticked and what manifests hold may be large.
+pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// Pins in the place of `all` would leave out what comes later.
+fn approves_all(spec: &SyncJobSpec) -> bool {
+    let mut lists = spec.approved.values().flat_map(Approvals::classes);
+    lists.any(|(_, list)| list.contains(&Approval::All))
 }
 
 /// Errors of a job and of what it selects.

@@ -27,10 +27,14 @@ const REFERRER: &str = "same-origin";
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
+/// When a request's head was there: what answers it may want to end before its limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun(pub Instant);
+
 pub async fn guard(
     State(site): State<Arc<Site>>,
     Extension(ends): Extension<Ends>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let is_free = BY_ANY_NAME.contains(&request.uri().path());
@@ -41,6 +45,7 @@ pub async fn guard(
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let mut response = if is_known {
+        request.extensions_mut().insert(Begun(Instant::now()));
         let limit = schedule::limit(request.method(), request.uri()).unwrap_or(LIMIT);
         let answered = tokio::time::timeout(limit, next.run(request)).await;
         answered.unwrap_or_else(|_| plain(too_slow, "it took too long"))

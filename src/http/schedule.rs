@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Form;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::Response;
 use jiff::Timestamp;
@@ -18,18 +18,18 @@ use minijinja::context;
 use serde::Deserialize;
 
 use super::access::Person;
-use super::guard::Sender;
+use super::guard::{Begun, Sender};
 use super::jobs::path;
 use super::page::{nothing_here, reader};
 use super::site::{Settings, Site};
 use super::store;
+use crate::config::Config;
 use crate::config::http::May;
 use crate::daemon::pass::whole_second;
-use crate::daemon::proposal::{self, Proposal, Refused, Scheduled, Wish};
+use crate::daemon::proposal::{self, Draft, Proposal, Refused, Scheduled, Wish, apart};
 use crate::daemon::watch::Checked;
 use crate::escape::visible;
 use crate::manifest::sync_job::Schedule;
-use crate::plan::change::Plan;
 use crate::plan::heading::Heading;
 use crate::plan::ticked::Ticked;
 use crate::state;
@@ -38,6 +38,8 @@ use crate::state;
 pub const LARGEST: usize = 8 * 1024 * 1024;
 /// Until it is answered: a push talks to another server. It ends before the connection does.
 const LIMIT: Duration = Duration::from_secs(50);
+/// Until it is given up, so that the answer still says what was pushed.
+const ENOUGH: Duration = Duration::from_secs(45);
 
 #[derive(Deserialize)]
 pub struct Sent {
@@ -101,12 +103,14 @@ pub fn limit(method: &Method, uri: &Uri) -> Option<Duration> {
 
 pub async fn schedule(
     State(site): State<Arc<Site>>,
+    Extension(Begun(begun)): Extension<Begun>,
     Sender(person): Sender,
     Path(name): Path<String>,
     form: Result<Form<Sent>, FormRejection>,
 ) -> Response {
     let settings = site.settings();
-    match scheduled(&site, &settings, &person, &name, form).await {
+    let end = begun + ENOUGH;
+    match scheduled(&site, &settings, &person, &name, form, end).await {
         Ok(scheduled) => shown(&site, &person, &name, &scheduled),
         Err(Failed::Refused(Refused::NoJob)) => nothing_here().await,
         Err(failed) => refused(&site, &person, &name, &failed),
@@ -115,45 +119,72 @@ pub async fn schedule(
 
 async fn scheduled(
     site: &Site,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     person: &Person,
     name: &str,
     form: Result<Form<Sent>, FormRejection>,
+    end: Instant,
 ) -> Result<Scheduled, Failed> {
     if person.may < May::Schedule {
         return Err(Failed::MayNot);
     }
-    let wish = wish(form)?;
+    let Form(Sent { change }) = form.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Failed::TooLarge,
+        _ => Failed::NotUnderstood(rejection.body_text()),
+    })?;
+    let draft = drafted(site, settings, person, name, change);
+    let draft = before(end, || Refused::Slow, Box::pin(draft)).await?;
+    let cut_off = || Refused::Unknown("it took too long to push it".into());
+    before(end, cut_off, async { Ok(Box::pin(draft.push()).await?) }).await
+}
+
+/// What comes of it by then, or why nothing did.
+async fn before<T>(
+    end: Instant,
+    late: impl FnOnce() -> Refused,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    let done = tokio::time::timeout_at(end.into(), work).await;
+    done.unwrap_or_else(|_| Err(late().into()))
+}
+
+/// All but the push.
+async fn drafted(
+    site: &Site,
+    settings: &Arc<Settings>,
+    person: &Person,
+    name: &str,
+    change: String,
+) -> Result<Draft, Failed> {
     let known = settings.board.known();
     let checked: Arc<Checked> = known.checked.ok_or(Failed::NotLooked)?;
-    // Before anything large is read.
-    proposal::job(&settings.config, &checked, name)?;
-    let plan = latest_plan(settings, name).await;
-    let now = whole_second(Timestamp::now());
-    let of = Proposal::of(&settings.config, &checked, name, plan.as_ref(), &wish, now);
-    let mut proposal = of?;
+    let (config, job) = (Arc::clone(&settings.config), name.to_owned());
+    let mut proposal = apart(move || proposed(&config, &checked, &job, &change)).await?;
     let mut lent = site.store.lend(&settings.config).await?;
     let asked = proposal.asked_anew(&mut lent.desk).await;
     if !matches!(asked, Err(Refused::State(_))) {
         lent.back();
     }
     asked?;
-    Ok(Box::pin(proposal.push(&person.name)).await?)
+    Ok(proposal.draft(&person.name).await?)
 }
 
-/// One of a hundred thousand changes takes a while to read.
-async fn latest_plan(settings: &Settings, job: &str) -> Option<Plan> {
-    let (config, job) = (Arc::clone(&settings.config), job.to_owned());
-    let read = tokio::task::spawn_blocking(move || state::latest_plan(&config, &job));
-    read.await.ok().flatten()
+/// What was sent, and a plan of a hundred thousand changes, take a while to read.
+fn proposed(
+    config: &Arc<Config>,
+    checked: &Checked,
+    job: &str,
+    change: &str,
+) -> Result<Proposal, Failed> {
+    let wish = wish(change)?;
+    proposal::job(config, checked, job)?;
+    let plan = state::latest_plan(config, job);
+    let now = whole_second(Timestamp::now());
+    Ok(Proposal::of(config, checked, job, plan, wish, now)?)
 }
 
-fn wish(form: Result<Form<Sent>, FormRejection>) -> Result<Wish, Failed> {
-    let Form(Sent { change }) = form.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Failed::TooLarge,
-        _ => Failed::NotUnderstood(rejection.body_text()),
-    })?;
-    let change: Change = serde_json::from_str(&change)
+fn wish(change: &str) -> Result<Wish, Failed> {
+    let change: Change = serde_json::from_str(change)
         .map_err(|error| Failed::NotUnderstood(visible(&error.to_string()).into_owned()))?;
     let Change { digest, approved, schedule, dry_run } = change;
     let schedule =
@@ -235,6 +266,8 @@ impl Failed {
                 | Refused::NothingToApprove
                 | Refused::Broken(_)
                 | Refused::Recurring
+                | Refused::All
+                | Refused::DeleteMissing
                 | Refused::NoPlan
                 | Refused::AnotherPlan
                 | Refused::CountsOnly
@@ -249,12 +282,33 @@ impl Failed {
                 | Refused::Closed { .. }
                 | Refused::TooLarge(_)
                 | Refused::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Refused::Gone(_) | Refused::Busy | Refused::State(_) => {
+                Refused::Gone(_) | Refused::Busy | Refused::Slow | Refused::State(_) => {
                     StatusCode::SERVICE_UNAVAILABLE
                 }
                 Refused::Unknown(_) => StatusCode::GATEWAY_TIMEOUT,
                 Refused::Git(_) => StatusCode::BAD_GATEWAY,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    /// Left to the guard it would be a plain word, which says nothing of the branch.
+    #[tokio::test]
+    async fn what_takes_too_long_says_whether_a_branch_may_be_there() {
+        let now = Instant::now();
+        let late = before::<()>(now, || Refused::Slow, pending()).await.unwrap_err();
+        assert_eq!(late.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(late.to_string().contains("nothing was pushed"), "{late}");
+        let cut_off = || Refused::Unknown("it took too long".into());
+        let late = before::<()>(now, cut_off, pending()).await.unwrap_err();
+        assert_eq!(late.status(), StatusCode::GATEWAY_TIMEOUT);
+        assert!(late.to_string().contains("Look at its branches"), "{late}");
+        const { assert!(ENOUGH.as_secs() < LIMIT.as_secs()) };
     }
 }

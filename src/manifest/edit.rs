@@ -123,10 +123,14 @@ pub fn edit(text: &str, job: &str, mut edit: Edit) -> Result<String, EditError> 
 }
 
 fn write(splicer: &mut Splicer<'_>, spec: &Entry, edit: &Edit) -> Result<(), Refused> {
-    for (key, wanted) in edit.others() {
-        match wanted {
-            Some(wanted) => splicer.set_before(spec, (key, "approved"), &wanted)?,
-            None => splicer.take_out(spec, key)?,
+    let others = edit.others();
+    // What goes first goes: new keys stand beside what stays.
+    for (key, _) in others.iter().filter(|(_, wanted)| wanted.is_none()) {
+        splicer.take_out(spec, key)?;
+    }
+    for (key, wanted) in &others {
+        if let Some(wanted) = wanted {
+            splicer.set_before(spec, (key, "approved"), wanted)?;
         }
     }
     splicer.set(spec, "approved", &Wanted::approvals(&edit.approved))

@@ -113,6 +113,25 @@ fn a_key_goes_from_between_braces_as_well() {
 }
 
 #[test]
+fn a_new_key_stays_out_of_the_place_of_one_that_goes() {
+    let spec =
+        |inner: &str| format!("kind: SyncJob\nmetadata: {{name: spring}}\nspec: {{{inner}}}\n");
+    let (soon, approved) =
+        (Some(Time::AsSoonAsApproved), "approved: {cms_page: {new: [\"41@9f2ac1d05b7e3a10\"]}}");
+    let old = "schedule: {at: \"2026-11-01T02:00\", timeZone: UTC}";
+    for (before, after) in [
+        (
+            format!("mode: all, {old}, approved: {{}}"),
+            format!("mode: all, dryRun: true, request: 2, {approved}"),
+        ),
+        (format!("{old}, approved: {{}}"), format!("{approved}, dryRun: true, request: 2")),
+        (format!("mode: all, {old}"), format!("mode: all, dryRun: true, request: 2, {approved}")),
+    ] {
+        assert_eq!(scheduled(&spec(&before), soon.clone(), Some(true), Some(2)), spec(&after));
+    }
+}
+
+#[test]
 fn a_time_that_cannot_be_edited_is_shown_instead() {
     let text = job("  schedule: {at: \"2026-11-01T02:00\", # night\n    timeZone: UTC, x: 1}\n");
     let wanted =
@@ -161,6 +180,43 @@ proptest! {
         }
         let own = |text: &str| text.matches("# own 0").count();
         prop_assert_eq!(own(&edited), own(&text), "{}\n->\n{}", text, edited);
+        prop_assert_eq!(&edit(&edited, "spring", wanted).unwrap(), &edited, "twice is once");
+    }
+
+    /// It reads itself back, so being edited at all is being edited rightly.
+    #[test]
+    fn a_spec_on_one_line_takes_whatever_is_asked_for(
+        there in prop::sample::subsequence((0..6usize).collect::<Vec<_>>(), 1..=6).prop_shuffle(),
+        is_json in prop::bool::ANY,
+        approved in any_approved(),
+        time in prop::sample::select(vec![None, Some(Time::AsSoonAsApproved), Some(at("2026-12-01T02:00"))]),
+        dry_run in prop::option::of(prop::bool::ANY),
+        request in prop::option::of(1..9u64),
+    ) {
+        const KEYS: [(&str, &str); 6] = [
+            ("mode", "\"all\""),
+            ("schedule", "{\"at\": \"2026-11-01T02:00\", \"timeZone\": \"UTC\"}"),
+            ("dryRun", "false"),
+            ("request", "2"),
+            ("approved", "{\"banner\": {\"new\": [\"1@0000000000000000\"]}}"),
+            ("notify", "[]"),
+        ];
+        let quote = if is_json { "\"" } else { "" };
+        let written = there.iter().map(|at| format!("{quote}{}{quote}: {}", KEYS[*at].0, KEYS[*at].1));
+        let spec = written.collect::<Vec<_>>().join(", ");
+        let text = match is_json {
+            true => format!("{{\"kind\": \"SyncJob\", \"metadata\": {{\"name\": \"spring\"}}, \"spec\": {{{spec}}}}}\n"),
+            false => format!("kind: SyncJob\nmetadata: {{name: spring}}\nspec: {{{spec}}} # one line\n"),
+        };
+        let wanted = Edit { approved, time, dry_run, request };
+        let is_all_that_is_there = there == [1] && wanted.time == Some(Time::AsSoonAsApproved);
+        prop_assume!(!is_all_that_is_there);
+        let edited = edit(&text, "spring", wanted.clone())
+            .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(edited.contains("# one line"), !is_json);
+        if is_json {
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&edited).is_ok(), "{}", edited);
+        }
         prop_assert_eq!(&edit(&edited, "spring", wanted).unwrap(), &edited, "twice is once");
     }
 }

@@ -69,7 +69,8 @@ impl<'a> Splicer<'a> {
         }
     }
 
-    /// The same; a new key stands before another one, where that is there and isn't the first.
+    /// The same; a new key stands before another one, where that is there and isn't the first of what
+    /// stays.
     pub fn set_before(
         &mut self,
         map: &Entry,
@@ -78,8 +79,10 @@ impl<'a> Splicer<'a> {
     ) -> Result<(), Refused> {
         let entries = map.value.entries();
         let place = entries.iter().position(|entry| entry.key.text() == Some(other));
-        // Behind the one before it: comments above the other one stay with it.
-        match place.and_then(|place| entries.get(place.checked_sub(1)?)) {
+        // Behind the one before it: comments above the other one stay with it. What is put into a cut
+        // would break it.
+        let stays = |entry: &&Entry| !self.is_cut(entry);
+        match place.and_then(|place| entries[..place].iter().rfind(stays)) {
             Some(before) if map.value.get(name).is_none() => {
                 self.add_behind(map, before, name, wanted);
                 Ok(())
@@ -107,6 +110,11 @@ impl<'a> Splicer<'a> {
             }
             None => Err(self.refused(&found.key, "a commented key between braces")),
         }
+    }
+
+    fn is_cut(&self, entry: &Entry) -> bool {
+        let start = entry.key.range.start;
+        self.changes.iter().any(|(range, new)| new.is_empty() && range.contains(&start))
     }
 
     /// The text with all changes made.

@@ -180,15 +180,7 @@ pub fn take_back(
     current: &ApprovalMap,
     arguments: &[String],
 ) -> Result<(ApprovalMap, Vec<Item>), Vec<Refusal>> {
-    let entries: Vec<(&str, Heading, &Approval)> = current
-        .iter()
-        .flat_map(|(table, approvals)| {
-            let headings = Heading::ALL.into_iter();
-            headings.flat_map(move |heading| {
-                heading.entries(approvals).iter().map(move |entry| (table.as_str(), heading, entry))
-            })
-        })
-        .collect();
+    let entries: Vec<(&str, Heading, &Approval)> = entries(current).collect();
     let names: BTreeSet<String> =
         entries.iter().map(|(table, _, entry)| entry_name(table, entry)).collect();
     let (mut gone, mut refused) = (BTreeSet::new(), Vec::new());
@@ -222,6 +214,17 @@ pub fn take_back(
         entry: entry.to_string(),
     });
     Ok((approved, items.filter(|item| gone.contains(&item.name)).collect()))
+}
+
+/// Each entry with its table and heading.
+pub(super) fn entries(
+    approved: &ApprovalMap,
+) -> impl Iterator<Item = (&str, Heading, &Approval)> + Clone {
+    approved.iter().flat_map(|(table, approvals)| {
+        Heading::ALL.into_iter().flat_map(move |heading| {
+            heading.entries(approvals).iter().map(move |entry| (table.as_str(), heading, entry))
+        })
+    })
 }
 
 fn not_approved(pattern: Pattern<'_>, names: &BTreeSet<String>) -> Refusal {

@@ -1,11 +1,11 @@
 //! The approvals that somebody ticked on a page: exactly these changes of a plan, and no others.
 //!
-//! Answers for the entries that the manifest shall hold and for what the ticked ones still need. Pure;
-//! patterns and what was approved before are `amend`'s.
+//! Answers for the entries that the manifest shall hold, for what the ticked ones still need and for what
+//! they take the place of unseen. Pure; patterns are `amend`'s.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::amend::{ApprovalMap, Refusal, pin, unfit};
+use super::amend::{ApprovalMap, Refusal, entries as entries_of, pin, unfit};
 use super::approval::{Selected, is_writable, name};
 use super::change::{Change, Plan};
 use super::dependency::{Dependency, missing_dependencies};
@@ -15,7 +15,8 @@ use crate::manifest::sync_job::Approval;
 /// IDs of changes by table and by the heading that they are to stand under.
 pub type Ticked = BTreeMap<String, BTreeMap<Heading, Vec<String>>>;
 
-/// A list of more entries that holds all there are is written as `all@DIGEST`.
+/// A list of more entries that holds all there are is written as `all@DIGEST`, and so is a shorter one
+/// of which no manifest can name an entry.
 const MOST_PINS: usize = 100;
 
 /// What was ticked, as a manifest says it.
@@ -90,7 +91,8 @@ fn approvals(
     }
     let mut approved = ApprovalMap::new();
     for ((table, heading), changes) in groups {
-        let list = if changes.len() > MOST_PINS && changes.len() == fitting(plan, table, heading) {
+        let is_long = changes.len() > MOST_PINS || !changes.iter().all(|it| is_writable(it));
+        let list = if is_long && changes.len() == fitting(plan, table, heading) {
             vec![Approval::AllOfPlan(plan.short_digest())]
         } else {
             let (good, bad): (Vec<&Change>, Vec<&Change>) =
@@ -104,6 +106,32 @@ fn approvals(
         *heading.entries_mut(approved.entry(table.to_owned()).or_default()) = list;
     }
     approved
+}
+
+/// How many entries that a manifest has are none of this plan: of another state of their record, of a
+/// record that isn't among its changes, or of another plan. What was ticked anew isn't counted, nor is
+/// what is done.
+pub fn unseen(plan: &Plan, old: &ApprovalMap, chosen: &Chosen) -> usize {
+    let shown: HashMap<(&str, &str), &Change> =
+        plan.changes.iter().map(|it| ((it.table.as_str(), it.id.as_str()), it)).collect();
+    let done: BTreeSet<&String> = plan.done.iter().collect();
+    let is_settled = |table: &str, id: &str| {
+        let name = format!("{table}/{id}");
+        chosen.names.contains(&name) || done.contains(&name)
+    };
+    let is_unseen = |(table, heading, entry): &(&str, Heading, &Approval)| match entry {
+        Approval::All => false,
+        Approval::AllOfPlan(digest) => !plan.digest.starts_with(digest.as_str()),
+        Approval::Id(id) => {
+            let change = shown.get(&(*table, id.as_str()));
+            change.is_none_or(|change| !heading.fits(change)) && !is_settled(table, id)
+        }
+        Approval::Pinned { id, .. } => {
+            let (change, pin) = (shown.get(&(*table, id.as_str())), entry.to_string());
+            change.is_none_or(|change| change.pin != pin) && !is_settled(table, id)
+        }
+    };
+    entries_of(old).filter(is_unseen).count()
 }
 
 /// What `all@DIGEST` stands for.

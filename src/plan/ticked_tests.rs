@@ -7,7 +7,8 @@ use super::approval::{Approving, Missing, Selected, approve};
 use super::change::{Answer, Change, Class, ConflictKind, Plan};
 use super::heading::Heading;
 use super::render::sample::{change, conflict, plan};
-use super::ticked::{Ticked, choose};
+use super::ticked::{Ticked, choose, unseen};
+use crate::manifest::sync_job::Approvals;
 
 fn ticked(entries: &[(&str, Heading, &str)]) -> Ticked {
     let mut ticked = Ticked::new();
@@ -56,8 +57,12 @@ fn ids_become_pins_in_the_plans_order() {
 
 #[test]
 fn what_the_plan_does_not_offer_is_refused() {
-    let plan =
-        plan(vec![reused("9"), change(Class::New, "page", "41"), change(Class::New, "f", "all")]);
+    let plan = plan(vec![
+        reused("9"),
+        change(Class::New, "page", "41"),
+        change(Class::New, "f", "all"),
+        change(Class::New, "f", "1"),
+    ]);
     for (entries, why) in [
         (&[("page", Heading::New, "77")][..], "the plan holds no page/77"),
         (&[("page", Heading::Modified, "41")], "page/41 is new: use --new"),
@@ -71,6 +76,48 @@ fn what_the_plan_does_not_offer_is_refused() {
         let refused = refusals(&plan, entries);
         assert!(refused.len() == 1 && refused[0].contains(why), "{why}: {refused:?}");
     }
+}
+
+/// Through the plan's digest it was approved, so ticked as it was it stays approved.
+#[test]
+fn what_no_manifest_can_name_is_approved_with_all_of_its_list() {
+    let plan = plan(vec![change(Class::New, "f", "all"), change(Class::New, "f", "1")]);
+    let both = ticked(&[("f", Heading::New, "1"), ("f", Heading::New, "all")]);
+    let chosen = choose(&plan, &both).unwrap();
+    let new: Vec<String> = chosen.approved["f"].new.iter().map(ToString::to_string).collect();
+    assert_eq!(new, [format!("all@{}", &plan.digest[..16])]);
+    // What can be named is named.
+    let one = choose(&plan, &ticked(&[("f", Heading::New, "1")])).unwrap();
+    assert_eq!(one.approved["f"].new[0].to_string(), plan.changes[1].pin);
+}
+
+#[test]
+fn approvals_that_the_plan_does_not_show_are_counted() {
+    let changes = ["1", "2", "3"].map(|id| change(Class::New, "page", id));
+    let mut plan = plan(changes.to_vec());
+    plan.done = vec!["page/4".into()];
+    let shown = plan.changes[0].pin.as_str();
+    let own = format!("all@{}", &plan.digest[..16]);
+    let old = [
+        (shown, false),
+        ("2@0000000000000000", true),
+        ("3@0000000000000000", false),
+        ("77@0000000000000000", true),
+        ("77", true),
+        ("4@0000000000000000", false),
+        ("1", false),
+        (own.as_str(), false),
+        ("all@ffffffffffffffff", true),
+    ];
+    // The third is ticked as it is now.
+    let chosen = choose(&plan, &ticked(&[("page", Heading::New, "3")])).unwrap();
+    for (entry, is_unseen) in old {
+        let approvals = Approvals { new: vec![entry.parse().unwrap()], ..Approvals::default() };
+        let old = BTreeMap::from([("page".to_owned(), approvals)]);
+        assert_eq!(unseen(&plan, &old, &chosen), usize::from(is_unseen), "{entry}");
+    }
+    let modified = Approvals { modified: vec!["1".parse().unwrap()], ..Approvals::default() };
+    assert_eq!(unseen(&plan, &BTreeMap::from([("page".to_owned(), modified)]), &chosen), 1);
 }
 
 /// Nobody reads a thousand pins; what they stand for stays the same, also once something has moved.

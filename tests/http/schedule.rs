@@ -179,6 +179,7 @@ async fn what_was_ticked_is_a_commit_in_the_persons_name() {
 #[tokio::test]
 async fn a_request_that_is_over_gets_another_number() {
     let shop = Shop::new("", "").await;
+    shop.world.test.run("INSERT INTO page VALUES (3, 'more', 'More');").await;
     let (daemon, jo) = shop.compared().await;
     let wish = shop.wish(spring(), at(AT));
     let first = branch(&press(&jo, &wish).is(200));
@@ -210,8 +211,32 @@ async fn a_request_that_is_over_gets_another_number() {
     assert!(!text.contains("schedule"), "{text}");
     shop.merge(&third);
     daemon.says("spring: Succeeded").await;
-    // The plan is as it was before that run; a request that is over is asked for anew all the same.
-    press(&jo, &soon).is(200).says("so the manifest says `request: 3`");
+    // The plan is what that run left: what was shown before it is over, and what is left is asked for anew.
+    press(&jo, &soon).is(409).says("were compared again since");
+    let rest = shop.wish(json!({"page": {"new": ["3"]}}), Value::Null);
+    press(&jo, &rest).is(200).says("so the manifest says `request: 3`");
+    daemon.ends().await;
+}
+
+/// Nobody could leave them ticked: the plan doesn't show them.
+#[tokio::test]
+async fn approvals_that_the_plan_does_not_show_do_not_go_without_a_word() {
+    let shop = Shop::new("", "").await;
+    let (daemon, jo) = shop.compared().await;
+    let path = shop.world.path("manifests/spring.yaml");
+    let old = "  approved: {page: {new: [\"77@0000000000000000\", \"all@ffffffffffffffff\"]}}\n";
+    let schedule = format!("  schedule: {{at: \"{AT}\", timeZone: Europe/Warsaw}}\n");
+    let job = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{job}{schedule}{old}")).unwrap();
+    shop.commit();
+    daemon.says("spring: Scheduled").await;
+    let told = "2 approvals of the manifest that this plan doesn't show are taken back.";
+    let answer = press(&jo, &shop.wish(spring(), at(AT))).is(200);
+    let branch = branch(&answer.says(&told.replace('\'', "&#39;")));
+    let message = shop.in_remote(&["log", "-1", "--format=%B", &branch]);
+    assert!(message.contains(&format!("* page: 1 new\n{told}\n")), "{message}");
+    let text = shop.in_remote(&["show", &format!("{branch}:spring.yaml")]);
+    assert!(!text.contains("77@") && !text.contains("all@"), "{text}");
     daemon.ends().await;
 }
 
@@ -360,6 +385,18 @@ async fn what_has_no_branch_or_no_pins_says_so() {
     })
     .await;
     press(&jo, &nothing).is(409).says("has a `cron` schedule");
+    // Pins in the place of `all` would leave out what comes later.
+    let all = format!(
+        "{job}  schedule: {{at: \"{AT}\", timeZone: UTC}}\n  approved: {{page: {{new: [all]}}}}\n"
+    );
+    for (more, why) in
+        [("", "approves a bare `all`"), ("  deleteMissing: true\n", "this job has `deleteMissing`")]
+    {
+        fs::write(shop.world.path("manifests/spring.yaml"), format!("{all}{more}")).unwrap();
+        shop.commit();
+        eventually(why, || press(&jo, &nothing).body.contains(why).then_some(())).await;
+        press(&jo, &nothing).is(409).says("change `schedule` and `dryRun` in the manifest instead");
+    }
     assert_eq!(shop.branches(), Vec::<String>::new());
     daemon.ends().await;
 }

@@ -28,6 +28,17 @@ pub enum Refused {
     )]
     Recurring,
     #[error(
+        "the manifest approves a bare `all`, also what comes later, and what is ticked would take its \
+         place; change `schedule` and `dryRun` in the manifest instead, or take `all` out of it first"
+    )]
+    All,
+    #[error(
+        "this job has `deleteMissing`, which deletes along with a bare `all` and not with what is ticked; \
+         change `schedule` and `dryRun` in the manifest instead, or take `deleteMissing` and `all` out of \
+         it first"
+    )]
+    DeleteMissing,
+    #[error(
         "this daemon holds no plan of the job: it was compared elsewhere, or not yet; open the review \
          again once it is"
     )]
@@ -71,12 +82,14 @@ pub enum Refused {
     Gone(Commit),
     #[error("the daemon is fetching the manifests just now; try again in a moment")]
     Busy,
+    #[error("it took too long, and nothing was pushed; try again in a moment")]
+    Slow,
     /// Whether the branch was made is known to the remote alone.
     #[error(
         "the repository gave no answer: {0}. Look at its branches before trying again: one named \
          `reconcile/…` of this minute may be there, and is as good as another"
     )]
-    Unknown(git::Error),
+    Unknown(String),
     #[error(transparent)]
     Git(git::Error),
     #[error("the state store can't be reached: {0}")]
@@ -96,9 +109,9 @@ impl Refused {
     /// Of a push: an answer that didn't come says nothing of what was done.
     pub(super) fn of_push(error: git::Error) -> Self {
         match &error {
-            git::Error::TimeLimit { .. } => Self::Unknown(error),
+            git::Error::TimeLimit { .. } => Self::Unknown(error.to_string()),
             git::Error::Unreachable { said, .. } if said.contains("hung up") => {
-                Self::Unknown(error)
+                Self::Unknown(error.to_string())
             }
             _ => error.into(),
         }

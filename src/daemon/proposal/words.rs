@@ -12,7 +12,7 @@ use crate::plan::render::words::{count, source_and_target};
 use crate::report::local;
 
 /// The message of its commit.
-pub fn message(proposal: &Proposal<'_>, by: &str) -> String {
+pub fn message(proposal: &Proposal, by: &str) -> String {
     let Proposal { job, plan, chosen, .. } = proposal;
     let (source, target) = source_and_target(plan.direction);
     let title = match chosen.names.len() {
@@ -23,6 +23,7 @@ pub fn message(proposal: &Proposal<'_>, by: &str) -> String {
     let digest: String = plan.digest.chars().take(16).collect();
     lines.push(format!("Reviewed from {source} to {target}, as plan {digest} shows it:"));
     lines.extend(tables(proposal).into_iter().map(|line| format!("* {line}")));
+    lines.extend(unseen(proposal.unseen));
     lines.push(String::new());
     lines.push(when(proposal));
     lines.push(saved(&proposal.spec).to_owned());
@@ -31,7 +32,7 @@ pub fn message(proposal: &Proposal<'_>, by: &str) -> String {
 }
 
 /// `cms_page: 2 new, 1 modified`
-fn tables(proposal: &Proposal<'_>) -> Vec<String> {
+fn tables(proposal: &Proposal) -> Vec<String> {
     let chosen = &proposal.chosen;
     if chosen.names.is_empty() {
         return vec!["nothing is approved any more".into()];
@@ -47,8 +48,9 @@ fn tables(proposal: &Proposal<'_>) -> Vec<String> {
 }
 
 /// What happens once it is merged.
-pub fn sentences(proposal: &Proposal<'_>) -> Vec<String> {
+pub fn sentences(proposal: &Proposal) -> Vec<String> {
     let mut sentences = vec![format!("Approved: {}.", tables(proposal).join("; "))];
+    sentences.extend(unseen(proposal.unseen));
     sentences.push(when(proposal));
     if let Some(why) = &proposal.suspended {
         sentences.push(format!("The job is suspended ({why}): it waits until it is resumed."));
@@ -63,7 +65,18 @@ pub fn sentences(proposal: &Proposal<'_>) -> Vec<String> {
     sentences
 }
 
-fn when(proposal: &Proposal<'_>) -> String {
+/// Nobody could tick them.
+fn unseen(entries: usize) -> Option<String> {
+    match entries {
+        0 => None,
+        1 => Some("1 approval of the manifest that this plan doesn't show is taken back.".into()),
+        more => Some(format!(
+            "{more} approvals of the manifest that this plan doesn't show are taken back."
+        )),
+    }
+}
+
+fn when(proposal: &Proposal) -> String {
     let Proposal { spec, chosen, config, now, .. } = proposal;
     if chosen.names.is_empty() {
         return "Once it is merged nothing is carried out.".into();
@@ -114,7 +127,7 @@ pub fn suspended(spec: &SyncJobSpec, now: Timestamp) -> Option<String> {
 }
 
 /// What whoever merges it has to heed.
-pub fn warnings(proposal: &Proposal<'_>, unsigned: Option<&Unsigned>) -> Vec<String> {
+pub fn warnings(proposal: &Proposal, unsigned: Option<&Unsigned>) -> Vec<String> {
     let (branch, mut warnings) = (&proposal.git.branch, Vec::new());
     if proposal.git.require_signed.is_some() {
         warnings.push(match unsigned {
@@ -133,7 +146,7 @@ pub fn warnings(proposal: &Proposal<'_>, unsigned: Option<&Unsigned>) -> Vec<Str
 }
 
 /// How to merge it with git alone.
-pub fn commands(proposal: &Proposal<'_>, branch: &str) -> Vec<String> {
+pub fn commands(proposal: &Proposal, branch: &str) -> Vec<String> {
     let into = &proposal.git.branch;
     let merge = match proposal.git.require_signed {
         None => vec![format!("git merge --no-ff 'origin/{branch}'")],
