@@ -26,7 +26,7 @@ use crate::job::decision::{Question, decide};
 use crate::manifest::edit::{Edit, Time, edit};
 use crate::manifest::job::Job;
 use crate::manifest::source::MAX_BYTES;
-use crate::manifest::sync_job::{Approval, Approvals, Schedule, SyncJobSpec};
+use crate::manifest::sync_job::{Approval, Approvals, Direction, Schedule, SyncJobSpec};
 use crate::manifest::validate::validate_by;
 use crate::manifest::windows::{Opening, opening};
 use crate::manifest::{Manifests, SyncJob};
@@ -51,6 +51,8 @@ pub struct Wish {
     /// As soon as it is merged, unless there is a time.
     pub schedule: Option<Schedule>,
     pub dry_run: bool,
+    /// What the manifest asked for when the page was opened, as [`SyncJobSpec::request_hash`].
+    pub basis: Option<String>,
 }
 
 /// A branch that is there for people to merge.
@@ -109,7 +111,7 @@ pub fn job<'a>(
         Some(Job::Sync(job)) => match &job.spec.schedule {
             Some(Schedule { cron: Some(_), .. }) => Err(Refused::Recurring),
             _ if job.spec.delete_missing => Err(Refused::DeleteMissing),
-            _ if approves_all(&job.spec) => Err(Refused::All),
+            _ if approves_whatever(&job.spec) => Err(Refused::All),
             _ => Ok((git, job)),
         },
     }
@@ -311,10 +313,17 @@ pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
     }
 }
 
-/// Pins in the place of `all` would leave out what comes later.
-fn approves_all(spec: &SyncJobSpec) -> bool {
+/// Pins in the place of `all`, or of IDs that go without, would leave out what comes later.
+pub fn approves_whatever(spec: &SyncJobSpec) -> bool {
     let mut lists = spec.approved.values().flat_map(Approvals::classes);
-    lists.any(|(_, list)| list.contains(&Approval::All))
+    let is_refresh = spec.direction == Some(Direction::ProdToTest);
+    lists.any(|(_, list)| {
+        list.iter().any(|entry| match entry {
+            Approval::All => true,
+            Approval::Id(_) => is_refresh,
+            Approval::AllOfPlan(_) | Approval::Pinned { .. } => false,
+        })
+    })
 }
 
 /// Errors of a job and of what it selects.
@@ -330,6 +339,9 @@ fn check_plan(job: &SyncJob, plan: &Plan, wish: &Wish) -> Result<(), Refused> {
     };
     if plan.digest != wish.digest || plan.job != job.name || !is_of(plan) {
         return Err(Refused::AnotherPlan);
+    }
+    if wish.basis.as_ref().is_some_and(|basis| *basis != job.spec.request_hash()) {
+        return Err(Refused::AnotherManifest);
     }
     if plan.counts_only {
         return Err(Refused::CountsOnly);

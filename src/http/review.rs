@@ -13,8 +13,9 @@ use super::jobs::path;
 use super::site::Settings;
 use crate::config::http::May;
 use crate::config::{Config, ManifestSource};
+use crate::daemon::proposal::approves_whatever;
 use crate::daemon::watch::Checked;
-use crate::manifest::sync_job::{Approval, Approvals, SyncJobSpec};
+use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::render::html::{self, About, Images, Parts, Served, Side, minute};
 use crate::state;
 
@@ -54,11 +55,8 @@ pub async fn parts(
 
 /// Whether a change can be committed from a page, or why it can't.
 fn schedulable(config: &Config, asked: Option<&SyncJobSpec>) -> Result<(), String> {
-    let entries = asked.into_iter().flat_map(|spec| spec.approved.values());
-    let is_open = |entry: &Approval| matches!(entry, Approval::All | Approval::Id(_));
-    let is_any = entries.flat_map(Approvals::classes).any(|(_, list)| list.iter().any(is_open));
     match &config.manifests {
-        ManifestSource::Git(_) if is_any => {
+        ManifestSource::Git(_) if asked.is_some_and(approves_whatever) => {
             let words = "The manifest approves `all`, or IDs without pins, whatever they hold by then: \
                          change it there.";
             Err(words.into())

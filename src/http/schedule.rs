@@ -55,6 +55,8 @@ struct Change {
     approved: BTreeMap<String, Headings>,
     schedule: Option<Time>,
     dry_run: bool,
+    /// Which request of the manifest the page began with; whoever sends none knows what is there.
+    basis: Option<String>,
 }
 
 /// IDs, as the plan has them.
@@ -186,12 +188,12 @@ fn proposed(
 fn wish(change: &str) -> Result<Wish, Failed> {
     let change: Change = serde_json::from_str(change)
         .map_err(|error| Failed::NotUnderstood(visible(&error.to_string()).into_owned()))?;
-    let Change { digest, approved, schedule, dry_run } = change;
+    let Change { digest, approved, schedule, dry_run, basis } = change;
     let schedule =
         schedule.map(|Time { at, time_zone }| Schedule { at: Some(at), cron: None, time_zone });
     let approved: Ticked =
         approved.into_iter().map(|(table, headings)| (table, headings.named())).collect();
-    Ok(Wish { digest, approved, schedule, dry_run })
+    Ok(Wish { digest, approved, schedule, dry_run, basis })
 }
 
 impl Headings {
@@ -270,6 +272,7 @@ impl Failed {
                 | Refused::DeleteMissing
                 | Refused::NoPlan
                 | Refused::AnotherPlan
+                | Refused::AnotherManifest
                 | Refused::CountsOnly
                 | Refused::NothingNew
                 | Refused::Edit(_)

@@ -280,6 +280,7 @@ async fn what_is_refused_pushes_nothing() {
     let approved = |approved: Value| change("approved", approved);
     for (change, status, why) in [
         (change("digest", json!("0".repeat(32))), 409, "were compared again since"),
+        (change("basis", json!("0".repeat(64))), 409, "the manifest was changed since"),
         (approved(json!({"page": {"new": ["77"]}})), 422, "the plan holds no page/77"),
         (approved(json!({"page": {"modified": ["2"]}})), 422, "page/2 is new"),
         (approved(json!({"page": {"new": ["3"]}})), 422, "page/3 needs page/2"),
@@ -389,9 +390,10 @@ async fn what_has_no_branch_or_no_pins_says_so() {
     let all = format!(
         "{job}  schedule: {{at: \"{AT}\", timeZone: UTC}}\n  approved: {{page: {{new: [all]}}}}\n"
     );
-    for (more, why) in
-        [("", "approves a bare `all`"), ("  deleteMissing: true\n", "this job has `deleteMissing`")]
-    {
+    for (more, why) in [
+        ("", "approves `all`, or IDs without pins"),
+        ("  deleteMissing: true\n", "this job has `deleteMissing`"),
+    ] {
         fs::write(shop.world.path("manifests/spring.yaml"), format!("{all}{more}")).unwrap();
         shop.commit();
         eventually(why, || press(&jo, &nothing).body.contains(why).then_some(())).await;

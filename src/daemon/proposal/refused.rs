@@ -28,8 +28,8 @@ pub enum Refused {
     )]
     Recurring,
     #[error(
-        "the manifest approves a bare `all`, also what comes later, and what is ticked would take its \
-         place; change `schedule` and `dryRun` in the manifest instead, or take `all` out of it first"
+        "the manifest approves `all`, or IDs without pins, whatever they hold by then, and what is ticked would take its \
+         place; change `schedule` and `dryRun` in the manifest instead, or take those out of it first"
     )]
     All,
     #[error(
@@ -48,6 +48,12 @@ pub enum Refused {
          changed; open the review again and tick what holds now"
     )]
     AnotherPlan,
+    /// Somebody else's approvals may stand there by now, of which the page knew nothing.
+    #[error(
+        "the manifest was changed since that page was opened; open the review again and tick what is \
+         to hold now"
+    )]
+    AnotherManifest,
     #[error("with more than 100,000 changes only counts are kept, and nothing can be approved")]
     CountsOnly,
     #[error("this can't be approved as it was ticked")]
