@@ -103,8 +103,8 @@ async fn what_is_ticked_comes_out_as_lines_and_as_a_command_that_approve_it() {
     browser.press("Tick it again").await;
     browser.sees("As soon as this is merged, ").await;
     browser.keeps("review-11-ticked").await;
-    let lines = text_of(&browser, "#yaml").await;
-    let command = text_of(&browser, "#command").await;
+    let lines = text_of(&browser, "#yaml", "\"42@").await;
+    let command = text_of(&browser, "#command", "cms_page/42").await;
     // The lines, put where the page says.
     let file = shop.path().join(JOB);
     let before = fs::read_to_string(&file).unwrap();
@@ -170,11 +170,19 @@ async fn select_all_takes_what_is_shown() {
     browser.close().await;
 }
 
-async fn text_of(browser: &Browser, selector: &str) -> String {
-    // What is written there follows a moment after the ticks.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+/// What stands there, once it names what was ticked last: it follows a moment after the ticks.
+async fn text_of(browser: &Browser, selector: &str, last: &str) -> String {
     let read = "const it = document.querySelector(arguments[0]); return it.value ?? it.innerText";
-    browser.js(read, &[json!(selector)]).await.as_str().unwrap().to_owned()
+    let begun = std::time::Instant::now();
+    loop {
+        let text = browser.js(read, &[json!(selector)]).await;
+        let text = text.as_str().unwrap().to_owned();
+        if text.contains(last) {
+            return text;
+        }
+        assert!(begun.elapsed() < crate::process::LIMIT, "no {last} in:\n{text}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 /// What the manifest approves, held against the databases.
@@ -185,6 +193,33 @@ fn approved(shop: &Shop) -> Vec<String> {
     let approved = changes.filter(|it| it["approved"] == true);
     let word = |it: &Json, key: &str| it[key].as_str().unwrap().to_owned();
     approved.map(|it| format!("{}/{}", word(it, "table"), word(it, "id"))).collect()
+}
+
+/// A shop of pages called by `label`: `of` is what the operator's file says of each side beside its database, `more` the
+/// rest of it, `job` what the job says beside its modules.
+fn pages(
+    sides: [&Place; 2],
+    of: [&str; 2],
+    label: &str,
+    more: &str,
+    job: &str,
+) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let ([prod, test], [of_prod, of_test]) = (sides.map(|side| &side.url), of);
+    let text = format!(
+        "instance: PROD\nmanifests: m\nenvironments:\n  PROD: {{database: \"{prod}\"{of_prod}}}\n  TEST: \
+         {{database: \"{test}\"{of_test}}}\n{more}"
+    );
+    fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
+    fs::create_dir(folder.path().join("m")).unwrap();
+    let manifests = format!(
+        "apiVersion: reconcile/v1\nkind: Module\nmetadata: {{name: pages}}\nspec:\n  title: Pages\n  \
+         records: [{{table: page, identity: [slug], label: {label}}}]\n---\napiVersion: reconcile/v1\nkind: \
+         SyncJob\nmetadata: {{name: spring}}\nspec:\n  direction: TEST -> PROD\n  mode: all\n  modules: \
+         [pages]\n{job}"
+    );
+    fs::write(folder.path().join("m/all.yaml"), manifests).unwrap();
+    folder
 }
 
 /// A picture of one point.
@@ -203,27 +238,16 @@ async fn text_by_line_json_by_path_and_images_of_both_sides() {
     };
     prod.run(&row("Old words", r#"{"a": {"b": [1, 2]}, "gone": true}"#, "old@shop.example")).await;
     test.run(&row("New words", r#"{"a": {"b": [1, 3]}, "come": "in"}"#, "new@shop.example")).await;
-    let folder = tempfile::tempdir().unwrap();
+    let galleries = [", gallery: \"file:on-prod\"", ", gallery: \"file:on-test\""];
+    let more =
+        "pinKey: not-to-be-guessed-at-all-0001\ntables: {allow: [page], redact: [\"*.email\"]}\n";
+    let folder = pages([&prod, &test], galleries, "slug", more, "  galleryFolders: [spring]\n");
     let png = BASE64.decode(PNG).unwrap();
-    for (side, more) in [("prod", ""), ("test", "more")] {
+    for (side, more) in [("on-prod", ""), ("on-test", "more")] {
         let at = folder.path().join(side).join("spring");
         fs::create_dir_all(&at).unwrap();
         fs::write(at.join("banner.png"), [&png, more.as_bytes()].concat()).unwrap();
     }
-    let root = folder.path().display();
-    let text = format!(
-        "instance: PROD\nmanifests: m\npinKey: not-to-be-guessed-at-all-0001\nenvironments: {{PROD: {{database: \"{}\", gallery: \
-         \"file://{root}/prod\"}}, TEST: {{database: \"{}\", gallery: \"file://{root}/test\"}}}}\n\
-         tables: {{allow: [page], redact: [\"*.email\"]}}\n",
-        prod.url, test.url
-    );
-    fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
-    fs::create_dir(folder.path().join("m")).unwrap();
-    let manifests = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  title: Pages\n  \
-                     records: [{table: page, identity: [slug]}]\n---\napiVersion: reconcile/v1\nkind: \
-                     SyncJob\nmetadata: {name: spring}\nspec:\n  direction: TEST -> PROD\n  mode: all\n  \
-                     modules: [pages]\n  galleryFolders: [spring]\n";
-    fs::write(folder.path().join("m/all.yaml"), manifests).unwrap();
     reconcile(folder.path(), &["plan", "spring", "--format", "html", "-o", "r.html"]).ends_with(0);
     browser.goto(&address(folder.path(), "r.html")).await;
     browser.sees("Modified records 2").await;
@@ -269,19 +293,7 @@ async fn nothing_in_data_acts() {
     ))
     .await;
     prod.run(&format!("INSERT INTO page VALUES ('1', 'a', 'before {evil}');")).await;
-    let folder = tempfile::tempdir().unwrap();
-    let text = format!(
-        "instance: PROD\nmanifests: m\nenvironments: {{PROD: {{database: \"{}\"}}, TEST: \
-         {{database: \"{}\"}}}}\ntables: {{allow: [page]}}\n",
-        prod.url, test.url
-    );
-    fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
-    fs::create_dir(folder.path().join("m")).unwrap();
-    let manifests = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  title: Pages\n  \
-                     records: [{table: page, identity: [slug], label: title}]\n---\napiVersion: \
-                     reconcile/v1\nkind: SyncJob\nmetadata: {name: spring}\nspec:\n  direction: TEST -> \
-                     PROD\n  mode: all\n  modules: [pages]\n";
-    fs::write(folder.path().join("m/all.yaml"), manifests).unwrap();
+    let folder = pages([&prod, &test], ["", ""], "title", "tables: {allow: [page]}\n", "");
     let said = reconcile(folder.path(), &["plan", "spring", "--format", "html"]).ends_with(0);
     // What nobody would see stands nowhere in the file either.
     assert!(!said.out.contains('\u{202e}'));

@@ -76,6 +76,8 @@ pub struct Line {
 const LONGEST_VALUE: usize = 40;
 /// Lines longer than this are cut, and say so.
 const LONGEST_LINE: usize = 4000;
+/// Where whatever is cut stands as it is.
+const JSON: &str = "--format json";
 /// Column names are padded to the longest, but not beyond this.
 const WIDEST_NAME: usize = 20;
 
@@ -85,7 +87,7 @@ pub fn outline(plan: &Plan, change: &Change, room: usize) -> Vec<Line> {
     out.lines.push(Line {
         depth: 0,
         sign: Sign::of_class(change.class),
-        text: bounded(title(change)),
+        text: bounded(title(change), JSON),
         heading: true,
         approved: change.approved,
     });
@@ -136,12 +138,13 @@ pub fn change_name(change: &Change) -> String {
     format!("{}/{}", change.table, change.id)
 }
 
-fn bounded(line: String) -> String {
+/// A line, cut where it is too long; `see` is where all of it stands.
+pub(super) fn bounded(line: String, see: &str) -> String {
     match line.char_indices().nth(LONGEST_LINE) {
         None => line,
         Some((end, _)) => {
             let more = line[end..].chars().count();
-            format!("{} [… {more} more characters, see --format json …]", &line[..end])
+            format!("{} [… {more} more characters, see {see} …]", &line[..end])
         }
     }
 }
@@ -158,7 +161,7 @@ struct Outline {
 
 impl Outline {
     fn push(&mut self, depth: usize, sign: Sign, text: impl Into<String>) {
-        let text = bounded(text.into());
+        let text = bounded(text.into(), JSON);
         self.lines.push(Line { depth, sign, text, heading: false, approved: false });
     }
 
@@ -204,7 +207,7 @@ impl Outline {
             self.lines.push(Line {
                 depth: 1,
                 sign: Sign::of_row(first.row),
-                text: bounded(visible_name(&name)),
+                text: bounded(visible_name(&name), JSON),
                 heading: true,
                 approved: false,
             });

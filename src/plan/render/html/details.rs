@@ -9,13 +9,13 @@ use crate::plan::change::{Change, Class, Field, Form, Plan, RowChange};
 use crate::plan::file::{FileState, NamedFile, is_file, is_named_like_image};
 use crate::plan::render::difference::{lines, paths};
 use crate::plan::render::files::content;
-use crate::plan::render::outline::{Sign, rows, several_lines, shown};
+use crate::plan::render::outline::{Sign, bounded, rows, several_lines, shown};
 use crate::plan::render::words::{brief_identity, size};
 
 /// Lines of one value or difference.
 const MOST_LINES: usize = 1000;
-/// Characters of one line.
-const LONGEST_LINE: usize = 4000;
+/// Where whatever is cut stands as it is.
+const FILE: &str = "plan.json";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -116,7 +116,7 @@ fn differs_inside(field: &Field, out: &mut Shown) -> bool {
     match (&field.from, &field.to) {
         (from, to) if field.form == Form::Json && is_nested(from) && is_nested(to) => {
             let or_none =
-                |side: Option<String>| side.map_or(Json::from(0), |it| bounded(it).into());
+                |side: Option<String>| side.map_or(Json::from(0), |it| bounded(it, FILE).into());
             out.paths = paths(from, to)
                 .into_iter()
                 .map(|it| (it.sign().mark(), it.path, or_none(it.from), or_none(it.to)))
@@ -139,17 +139,7 @@ fn cut<T>(list: &mut Vec<T>) -> Option<String> {
 }
 
 fn left_out(more: usize) -> String {
-    format!("{more} more lines, see plan.json")
-}
-
-fn bounded(line: String) -> String {
-    match line.char_indices().nth(LONGEST_LINE) {
-        None => line,
-        Some((end, _)) => {
-            let more = line[end..].chars().count();
-            format!("{} [… {more} more characters, see plan.json …]", &line[..end])
-        }
-    }
+    format!("{more} more lines, see {FILE}")
 }
 
 /// One value, as its lines.
@@ -167,7 +157,7 @@ fn side(form: Form, value: &Json, more: &mut Option<String>) -> String {
     if surplus > 0 {
         *more = Some(left_out(surplus));
     }
-    let lines = lines.into_iter().take(MOST_LINES).map(bounded);
+    let lines = lines.into_iter().take(MOST_LINES).map(|line| bounded(line, FILE));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -182,7 +172,7 @@ fn side_by_side(unified: Vec<(Sign, String)>) -> Vec<(char, Json, Json)> {
     // Where the first line went beside which none has come yet.
     let mut open = 0;
     for (sign, line) in unified {
-        let line = Json::from(bounded(line));
+        let line = Json::from(bounded(line, FILE));
         match sign {
             Sign::Remove => out.push(('-', line, 0.into())),
             Sign::Add if out.get(open).is_some_and(|(sign, ..)| *sign == '-') => {
