@@ -56,6 +56,11 @@ pub async fn parts(
 /// Whether a change can be committed from a page, or why it can't.
 fn schedulable(config: &Config, asked: Option<&SyncJobSpec>) -> Result<(), String> {
     match &config.manifests {
+        ManifestSource::Git(_) if asked.is_some_and(|spec| spec.delete_missing) => Err(
+            "This job has `deleteMissing`, which goes with `all` and not with ticks: change it in \
+                 the manifest."
+                .into(),
+        ),
         ManifestSource::Git(_) if asked.is_some_and(approves_whatever) => {
             let words = "The manifest approves `all`, or IDs without pins, whatever they hold by then: \
                          change it there.";

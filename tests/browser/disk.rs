@@ -24,6 +24,9 @@ pub fn address(folder: &Path, page: &str) -> String {
 /// The demo shop's review in a browser, and what `plan.json` says of it.
 async fn open(browser: &Browser, shop: &Shop) -> Json {
     shop.reconcile(&["plan", "spring-campaign", "--format", "html", "-o", "r.html"]).ends_with(0);
+    // The same is kept where the daemon keeps plans.
+    let kept = fs::read_to_string(shop.path().join("state/plans/spring-campaign/plan.html"));
+    assert!(kept.unwrap().contains("<h1>Changes review: spring-campaign</h1>"));
     browser.goto(&address(shop.path(), "r.html")).await;
     let plan = shop.reconcile(&["plan", "spring-campaign", "--format", "json"]).ends_with(0);
     serde_json::from_str(&plan.out).unwrap()
