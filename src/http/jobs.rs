@@ -26,7 +26,7 @@ use crate::manifest::job::Job;
 use crate::plan::change::Counts;
 use crate::plan::render::html::Parts;
 use crate::report::local;
-use crate::report::messages::found;
+use crate::report::messages::{found, job_path};
 
 /// A job as a page shows it.
 #[derive(Serialize)]
@@ -121,7 +121,7 @@ pub async fn cancel(
     }
     let settings = site.settings();
     match cancel::cancel(&site, &settings, &name, &wanted.request, &person.name).await {
-        Ok(_) => Redirect::to(&path(&name)).into_response(),
+        Ok(_) => Redirect::to(&job_path(&name)).into_response(),
         Err(Cannot::NoJob) => nothing_here().await,
         Err(cannot) => cancel::refused(&site, &name, &cannot, StatusCode::CONFLICT),
     }
@@ -145,15 +145,10 @@ fn shown(line: &Line, manifests: &Manifests) -> Shown {
     let at = line.standing.next_run;
     Shown {
         name: line.job.clone(),
-        path: path(&line.job),
+        path: job_path(&line.job),
         phase: line.standing.phase.as_str(),
         why: line.standing.why.clone(),
         next_run: at.zip(spec).map(|(at, spec)| local(at, spec)),
         open: line.open.clone(),
     }
-}
-
-/// A job's page.
-pub fn path(job: &str) -> String {
-    format!("/jobs/{}", crate::escape::url(job))
 }

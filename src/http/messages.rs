@@ -10,14 +10,13 @@ use minijinja::value::Serde;
 use serde::{Deserialize, Serialize};
 
 use super::guard::Viewer;
-use super::jobs::path;
 use super::page::{nothing_here, plain, reader};
 use super::site::{Settings, Site};
 use super::store;
 use crate::config::http::{May, PublicUrl};
 use crate::plan::render::html::minute;
 use crate::report::files;
-use crate::report::messages::CANCEL;
+use crate::report::messages::{CANCEL, job_path};
 use crate::report::not_out::fates;
 use crate::state::Posted;
 
@@ -154,7 +153,7 @@ fn shown(posted: &Posted, origin: Option<&str>, may: May) -> Shown {
         subject: message.subject.clone(),
         at: minute(message.at),
         job: message.job.clone(),
-        path: path(&message.job),
+        path: job_path(&message.job),
         run: message.run.clone(),
         to: to.map(|(address, fate)| Recipient { address: address.into(), fate }).collect(),
         refused: message.refused.clone(),

@@ -9,7 +9,6 @@ use axum::http::HeaderValue;
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
-use super::jobs::path;
 use super::site::Settings;
 use crate::config::http::May;
 use crate::config::{Config, ManifestSource};
@@ -17,6 +16,7 @@ use crate::daemon::proposal::approves_whatever;
 use crate::daemon::watch::Checked;
 use crate::manifest::sync_job::SyncJobSpec;
 use crate::plan::render::html::{self, About, Images, Parts, Served, Side, minute};
+use crate::report::messages::job_path;
 use crate::state;
 
 /// The review of the plan that was shown last. It may be large, so no other request waits for it.
@@ -39,14 +39,14 @@ pub async fn parts(
         let asked = checked.manifests.jobs.get(&name).map(|job| &job.spec);
         let schedule = match may < May::Schedule {
             true => Err("You may view this, not schedule it.".to_owned()),
-            false => schedulable(config, asked).map(|()| format!("{}/schedule", path(&name))),
+            false => schedulable(config, asked).map(|()| format!("{}/schedule", job_path(&name))),
         };
         let about = About {
             asked,
             as_of: written.and_then(|at| Timestamp::try_from(at).ok()).map(minute),
             is_stored: true,
             served: Some(Served { schedule }),
-            images: &OverHttp(path(&name)),
+            images: &OverHttp(job_path(&name)),
         };
         Some(html::parts(&plan, &about))
     });

@@ -19,7 +19,6 @@ use serde::Deserialize;
 
 use super::access::Person;
 use super::guard::{Begun, Sender};
-use super::jobs::path;
 use super::page::{nothing_here, reader};
 use super::site::{Settings, Site};
 use super::store;
@@ -32,6 +31,7 @@ use crate::escape::visible;
 use crate::manifest::sync_job::Schedule;
 use crate::plan::heading::Heading;
 use crate::plan::ticked::Ticked;
+use crate::report::messages::job_path;
 use crate::state;
 
 /// Bytes of what is sent: a hundred thousand IDs.
@@ -216,7 +216,7 @@ fn shown(site: &Site, person: &Person, job: &str, scheduled: &Scheduled) -> Resp
         reader => reader(person),
         title => format!("{job}: merge it to have it carried out"),
         job,
-        back => path(job),
+        back => job_path(job),
         branch => &proposed.branch,
         commit => proposed.commit.as_str(),
         into,
@@ -247,7 +247,7 @@ fn refused(site: &Site, person: &Person, job: &str, failed: &Failed) -> Response
         reader => reader(person),
         title,
         job,
-        back => path(job),
+        back => job_path(job),
         trouble,
         problems,
         by_hand,

@@ -207,7 +207,12 @@ fn review(matter: &Matter<'_>, letter: Letter) -> Letter {
 
 /// The address of a job's page, where people can reach one.
 pub fn job_page(config: &Config, job: &str) -> Option<String> {
-    Some(format!("{}/jobs/{}", public_url(config)?, escape::url(job)))
+    Some(format!("{}{}", public_url(config)?, job_path(job)))
+}
+
+/// The same, from the daemon's own pages.
+pub fn job_path(job: &str) -> String {
+    format!("/jobs/{}", escape::url(job))
 }
 
 fn public_url(config: &Config) -> Option<String> {

@@ -47,39 +47,21 @@ pub enum Look {
     Print,
 }
 
-/// A command of Chromium's own protocol.
+/// A command that only Chromium knows: what follows the session in its path, and what it says.
 #[derive(Debug)]
-struct Devtools(Json);
+struct Own(&'static str, Json);
 
-impl WebDriverCompatibleCommand for Devtools {
+impl WebDriverCompatibleCommand for Own {
     fn endpoint(
         &self,
         base: &url::Url,
         session: Option<&str>,
     ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.0))
     }
 
     fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
-        (Method::POST, Some(self.0.to_string()))
-    }
-}
-
-/// What the page said to its console.
-#[derive(Debug)]
-struct Console;
-
-impl WebDriverCompatibleCommand for Console {
-    fn endpoint(
-        &self,
-        base: &url::Url,
-        session: Option<&str>,
-    ) -> Result<url::Url, url::ParseError> {
-        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
-    }
-
-    fn method_and_body(&self, _: &url::Url) -> (Method, Option<String>) {
-        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+        (Method::POST, Some(self.1.to_string()))
     }
 }
 
@@ -121,7 +103,7 @@ impl Browser {
     }
 
     async fn devtools(&self, command: &str, parameters: &Json) -> Json {
-        let command = Devtools(json!({ "cmd": command, "params": parameters }));
+        let command = Own("goog/cdp/execute", json!({ "cmd": command, "params": parameters }));
         self.client.issue_cmd(command).await.unwrap()
     }
 
@@ -243,7 +225,8 @@ impl Browser {
     /// Neither errors nor anything that the page's policy had to keep from happening. Being asked to sign
     /// in is an answer like others.
     async fn is_calm(&self, name: &str) {
-        let said = self.client.issue_cmd(Console).await.unwrap();
+        let said =
+            self.client.issue_cmd(Own("se/log", json!({ "type": "browser" }))).await.unwrap();
         let is_loud = |it: &&Json| it["level"] == "SEVERE" && it["source"] != "network";
         let loud: Vec<&Json> = said.as_array().unwrap().iter().filter(is_loud).collect();
         assert!(loud.is_empty(), "{name}: {loud:?}");

@@ -20,7 +20,7 @@ pub fn message(proposal: &Proposal, by: &str) -> String {
         changes => format!("{}: approve {}", job.name, count(changes as u64, "change", "changes")),
     };
     let mut lines = vec![title, String::new()];
-    let digest: String = plan.digest.chars().take(16).collect();
+    let digest = plan.short_digest();
     lines.push(format!("Reviewed from {source} to {target}, as plan {digest} shows it:"));
     lines.extend(tables(proposal).into_iter().map(|line| format!("* {line}")));
     lines.extend(unseen(proposal.unseen));

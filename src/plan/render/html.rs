@@ -107,8 +107,9 @@ pub fn parts(plan: &Plan, about: &About<'_>) -> Parts {
          nothing by itself. The same plan is in <code>plan.md</code>.</p></noscript>\n\
          <div id=\"review\"></div>\n",
     );
-    data(&mut body, "id=\"plan\"", &index::index(plan, &approved(plan, about.asked), CHUNK));
-    data(&mut body, "id=\"about\"", &told(plan, about));
+    let approved = approved(plan, about.asked);
+    data(&mut body, "id=\"plan\"", &index::index(plan, &approved, CHUNK));
+    data(&mut body, "id=\"about\"", &told(plan, about, &approved));
     for (number, changes) in plan.changes.chunks(CHUNK).enumerate() {
         let details: Vec<_> =
             changes.iter().map(|change| details::details(change, about.images)).collect();
@@ -163,7 +164,7 @@ fn besides(plan: &Plan, spec: &SyncJobSpec, approved: &BTreeMap<usize, Selected>
     json!({ "all": all, "unseen": unseen })
 }
 
-fn told(plan: &Plan, about: &About<'_>) -> Json {
+fn told(plan: &Plan, about: &About<'_>, approved: &BTreeMap<usize, Selected>) -> Json {
     let schedule = about.asked.and_then(|spec| spec.schedule.as_ref());
     let served = about.served.as_ref().map(|served| match &served.schedule {
         Ok(post) => json!({ "post": post, "whyNot": null }),
@@ -180,7 +181,7 @@ fn told(plan: &Plan, about: &About<'_>) -> Json {
         "asOf": about.as_of,
         "undo": about.asked.and_then(|spec| spec.undo.as_ref()),
         "basis": about.asked.map(SyncJobSpec::request_hash),
-        "besides": about.asked.map(|spec| besides(plan, spec, &approved(plan, about.asked))),
+        "besides": about.asked.map(|spec| besides(plan, spec, approved)),
     })
 }
 
