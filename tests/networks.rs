@@ -10,7 +10,7 @@ use network::Network;
 
 use crate::places::Place;
 use crate::publish_order::shop::{Random, World};
-use crate::stores::ReadStores;
+use crate::stores::{ReadStores, Servers};
 
 const NETWORKS: usize = 4;
 
@@ -63,7 +63,8 @@ impl Drop for Worker {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_in_four_networks_of_which_one_is_cut_off_and_one_killed() {
-    let (Some(stores), Some(place)) = (ReadStores::servers("batch"), Place::postgres("").await)
+    let (Some(stores), Some(place)) =
+        (ReadStores::servers("batch", Servers::Single).await, Place::postgres("").await)
     else {
         return;
     };

@@ -14,8 +14,8 @@ use serde_json::Value as Json;
 
 use crate::places::Place;
 use crate::shop::{Said, Shop, change, reconcile};
-use crate::stores::ReadStores;
 use crate::stores::elastic::Server;
+use crate::stores::{ReadStores, Servers};
 
 const RESOURCE: &str = r#"apiVersion: reconcile/v1
 kind: Resource
@@ -274,15 +274,15 @@ async fn what_is_published_is_what_the_tables_say_with_a_storage_on_redis() {
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_with_a_storage_on_a_cluster_of_redis() {
-    let Some(stores) = ReadStores::redis_cluster() else { return };
+    let Some(stores) = ReadStores::redis_cluster().await else { return };
     let place = Place::sqlite(&products(number())).await;
     story(&place, &stores, number()).await;
 }
 
 #[tokio::test]
 async fn what_is_published_is_what_the_tables_say_with_nothing_embedded() {
-    for format in ["batch", "spryker"] {
-        let Some(stores) = ReadStores::servers(format) else { return };
+    for (format, servers) in [("batch", Servers::Single), ("spryker", Servers::Clustered)] {
+        let Some(stores) = ReadStores::servers(format, servers).await else { return };
         let Some(place) = Place::postgres(&products(number())).await else { return };
         story(&place, &stores, number()).await;
         stores.lose(Path::new("."), "product_abstract");

@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use reconcile::publish::message::{Event, Message, Parsed, Which, parse};
 
 use crate::places::Place;
-use crate::stores::ReadStores;
+use crate::stores::{ReadStores, Servers};
 use shop::{Random, World};
 
 const QUEUES: [&str; 2] = ["sync.storage.product", "sync.search.product"];
@@ -124,7 +124,7 @@ async fn messages_three_times_in_any_order_on_mariadb() {
 
 #[tokio::test]
 async fn messages_three_times_in_any_order_to_a_storage_on_redis() {
-    for stores in [ReadStores::redis(), ReadStores::redis_cluster()].into_iter().flatten() {
+    for stores in [ReadStores::redis(), ReadStores::redis_cluster().await].into_iter().flatten() {
         shuffled_and_tripled(Place::sqlite("").await, stores, 2, 40).await;
     }
 }
@@ -192,8 +192,8 @@ async fn a_worker_killed_at_any_step_with_a_storage_on_redis() {
 
 #[tokio::test]
 async fn messages_three_times_in_any_order_with_nothing_embedded() {
-    for format in ["batch", "spryker"] {
-        let Some(stores) = ReadStores::servers(format) else { return };
+    for (format, servers) in [("batch", Servers::Single), ("spryker", Servers::Clustered)] {
+        let Some(stores) = ReadStores::servers(format, servers).await else { return };
         let Some(place) = Place::postgres("").await else { return };
         shuffled_and_tripled(place, stores, 1, 40).await;
     }
@@ -201,8 +201,10 @@ async fn messages_three_times_in_any_order_with_nothing_embedded() {
 
 #[tokio::test]
 async fn a_worker_killed_at_any_step_with_nothing_embedded() {
-    let Some(stores) = ReadStores::servers("batch") else { return };
-    killed_at_any_step(Place::sqlite("").await, stores, 19).await;
+    for servers in [Servers::Single, Servers::Clustered] {
+        let Some(stores) = ReadStores::servers("batch", servers).await else { return };
+        killed_at_any_step(Place::sqlite("").await, stores, 29).await;
+    }
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use reconcile::config::target::Part;
 use reconcile::config::{self, Config};
 
 use contract::{Own, contract};
-pub use read_stores::ReadStores;
+pub use read_stores::{ReadStores, Servers};
 
 /// An operator's file that has nothing but these places, in a folder that holds it.
 pub fn config(folder: &Path, publish: &str) -> Config {

@@ -13,6 +13,8 @@ mod taken;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use rayon::prelude::*;
+
 use self::drawn::Drawn;
 use super::Error;
 use super::draft::{Case, Draft, Link};
@@ -65,7 +67,7 @@ pub async fn check(
     model: &Model,
     drafts: &[Draft],
 ) -> Result<Vec<Vec<Choice>>, Error> {
-    let choices = drafts.iter().map(|draft| choices(model, draft)).collect();
+    let choices = drafts.par_iter().map(|draft| choices(model, draft)).collect();
     let mut checks =
         Checks { model, drafts, choices, effects: HashMap::new(), planned: HashMap::new() };
     checks.index();
@@ -228,10 +230,11 @@ impl Checks<'_> {
 
     /// Values that the target's columns can't hold as they are.
     fn storable(&mut self, sides: &Sides) {
-        for choice in self.choices.iter_mut().flatten() {
+        let model = self.model;
+        self.choices.par_iter_mut().flatten().for_each(|choice| {
             let mut details = Vec::new();
             for row in &choice.wanted.rows {
-                let node = &self.model.nodes[row.node];
+                let node = &model.nodes[row.node];
                 for (column, cell) in node.columns.iter().zip(&row.cells) {
                     let Cell::Value(value) = cell else { continue };
                     let target = node.target.column(&column.name);
@@ -243,7 +246,7 @@ impl Checks<'_> {
             for detail in details {
                 choice.object(ConflictKind::SchemaDiffers, detail);
             }
-        }
+        });
     }
 
     /// Unique values that two changes of this plan both want.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
 use serde_json::Value as Json;
 
 use super::draft::{Case, Draft, Link, Links};
@@ -49,7 +50,7 @@ pub fn build(heading: Heading<'_>, model: &Model, comparison: &mut Comparison) -
     let mut built: Vec<(Change, Entry)> = {
         let entries = &comparison.entries;
         let changes: Vec<Change> =
-            entries.iter().map(|entry| change(&heading, model, entries, entry)).collect();
+            entries.par_iter().map(|entry| change(&heading, model, entries, entry)).collect();
         changes.into_iter().zip(std::mem::take(&mut comparison.entries)).collect()
     };
     renumber_needs(&mut built, model);

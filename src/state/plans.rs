@@ -27,13 +27,17 @@ pub fn keep_plan(config: &Config, plan: &Plan, asked: &SyncJobSpec) -> Result<Pa
     let directory = plans(config, &plan.job);
     make(&directory)?;
     let kept = directory.join(format!("{}.json", &plan.digest[..16]));
-    write_whole(&kept, |out| write_pretty(plan, out)).map_err(at(&kept))?;
-    let latest = directory.join(LATEST);
-    also_as(&kept, &latest).map_err(at(&latest))?;
     let about =
         About { asked: Some(asked), as_of: None, is_stored: true, served: None, images: &NoImages };
+    let (written, shown) = rayon::join(
+        || write_whole(&kept, |out| write_pretty(plan, out)).map_err(at(&kept)),
+        || html(plan, &about),
+    );
+    written?;
+    let latest = directory.join(LATEST);
+    also_as(&kept, &latest).map_err(at(&latest))?;
     let page = directory.join(PAGE);
-    write_whole(&page, |out| out.write_all(html(plan, &about).as_bytes())).map_err(at(&page))?;
+    write_whole(&page, |out| out.write_all(shown.as_bytes())).map_err(at(&page))?;
     forget_oldest(&directory)?;
     Ok(latest)
 }

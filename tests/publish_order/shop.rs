@@ -87,6 +87,7 @@ pub struct World {
     folder: tempfile::TempDir,
     products: BTreeMap<i64, Product>,
     next: i64,
+    _stores: ReadStores,
 }
 
 impl World {
@@ -104,7 +105,7 @@ impl World {
         );
         fs::write(folder.path().join("reconcile.yaml"), text).unwrap();
         prod.run(TABLES).await;
-        let mut world = Self { prod, folder, products: BTreeMap::new(), next: 1 };
+        let mut world = Self { prod, folder, products: BTreeMap::new(), next: 1, _stores: stores };
         let mut script = String::new();
         for _ in 0..entities {
             world.insert(&mut script);

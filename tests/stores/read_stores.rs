@@ -2,11 +2,22 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::elastic::Server;
 use super::redis_server;
 use crate::queues::{Rabbit, fresh};
+
+/// Which servers stand behind a shop where nothing is embedded.
+#[derive(Clone, Copy)]
+pub enum Servers {
+    /// One Redis, and Elasticsearch.
+    Single,
+    /// Six of Redis, and OpenSearch.
+    Clustered,
+}
 
 /// Places as the operator's file has them.
 #[derive(Clone)]
@@ -15,12 +26,14 @@ pub struct ReadStores {
     storage: String,
     /// None: embedded.
     search: Option<Arc<Server>>,
+    /// The shared cluster has one database: its keys are one story's as long as this lives.
+    _alone: Option<Arc<OwnedMutexGuard<()>>>,
 }
 
 impl ReadStores {
     pub fn embedded() -> Self {
         let [queue, storage] = ["embedded"; 2].map(str::to_owned);
-        Self { queue, storage, search: None }
+        Self { queue, storage, search: None, _alone: None }
     }
 
     /// With a storage at this URL.
@@ -37,23 +50,28 @@ impl ReadStores {
         Some(Self::with_storage(&redis_server::database()?))
     }
 
-    pub fn redis_cluster() -> Option<Self> {
+    pub async fn redis_cluster() -> Option<Self> {
+        static ONE: LazyLock<Arc<Mutex<()>>> = LazyLock::new(Arc::default);
         let (storage, _) = redis_server::cluster()?;
-        Some(Self::with_storage(&storage))
+        let guard = Some(Arc::new(Arc::clone(&ONE).lock_owned().await));
+        Some(Self { _alone: guard, ..Self::with_storage(&storage) })
     }
 
     /// Nothing is embedded: queues in a vhost of their own, with messages of this format.
-    pub fn servers(format: &str) -> Option<Self> {
+    pub async fn servers(format: &str, servers: Servers) -> Option<Self> {
         let rabbit = Rabbit::shared()?;
-        let search = Server::all().into_iter().next()?;
-        let stores = Self::redis()?;
+        let mut searches = Server::all().into_iter();
+        let (search, stores) = match servers {
+            Servers::Single => (searches.next()?, Self::redis()?),
+            Servers::Clustered => (searches.last()?, Self::redis_cluster().await?),
+        };
         let url = rabbit.vhost(&fresh("shop"));
         let queue = format!("{{url: '{url}', format: {format}}}");
         Some(Self { queue, search: Some(Arc::new(search)), ..stores })
     }
 
     pub fn yaml(&self) -> String {
-        let Self { queue, storage, search } = self;
+        let Self { queue, storage, search, .. } = self;
         let search = search.as_ref().map_or_else(|| "embedded".to_owned(), |it| it.search());
         format!("{{queue: {queue}, storage: '{storage}', search: {search}}}")
     }

@@ -7,7 +7,7 @@ use redis::Commands;
 
 use super::config;
 use super::contract::Own;
-use super::redis_server::{self, Cluster, Server, connect};
+use super::redis_server::{self, Cluster, SecuredCluster, Server, connect};
 use crate::certificates;
 use crate::process::eventually;
 
@@ -385,6 +385,53 @@ async fn a_certificate_is_checked_against_the_given_one() {
     assert!(!passes && reason.contains("ertificate"), "{reason}");
     let (reason, _) = refused(with_url(&format!("redis://127.0.0.1:{}", server.port)).await);
     assert!(reason.contains("connecting to"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_cluster_with_tls_and_accounts_is_written_by_the_one_that_may() {
+    if !redis_server::is_there() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    certificates::make(folder.path());
+    let cluster = SecuredCluster::start(folder.path()).await;
+    cluster.all(&["ACL", "SETUSER", "reader", "on", ">other", "~*", "+@read", "+@connection"]);
+    let rights = ["~kv:*", "~reconcile:*", "+@read", "+@write", "+@connection", "+@scripting"];
+    let may = ["ACL", "SETUSER", "shop", "on", ">secret"];
+    cluster.all(&[&may[..], &rights, &["+cluster|slots", "+cluster|shards"]].concat());
+    cluster.all(&["ACL", "SETUSER", "default", "off", "resetpass"]);
+    let at = |login: &str| {
+        let hosts: Vec<String> =
+            cluster.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        format!("rediss://{login}{}", hosts.join(","))
+    };
+    let publish = |login: &str| {
+        let ca = folder.path().join("ca.pem").display().to_string();
+        config(folder.path(), &format!("{{storage: {{url: '{}', ca: '{ca}'}}}}", at(login)))
+    };
+    let shop = at("shop:secret@");
+    let own = Own { config: publish("shop:secret@"), ..own(&shop, "kv:".into()) };
+    let mut store = own.open().await;
+    let names: Vec<String> = (0..300).map(|number| format!("k{number}")).collect();
+    let writes: Vec<_> = names.iter().map(|name| own.write(name, 2, "{}")).collect();
+    assert_eq!(store.apply(&writes).await.unwrap(), vec![Fate::Done; names.len()]);
+    let late: Vec<_> = names.iter().map(|name| own.write(name, 1, "{\"old\":1}")).collect();
+    assert_eq!(store.apply(&late).await.unwrap(), vec![Fate::Outdated; names.len()]);
+    assert_eq!(own.listed(&mut store, "k", 50).await.len(), names.len());
+    for (login, told) in [
+        ("", "it asks for a user and a password"),
+        ("shop:other@", "it doesn't take this user and password"),
+    ] {
+        let (reason, passes) = refused(opened(&publish(login)).await);
+        assert!(!passes && reason.contains(told) && !reason.contains("other@"), "{reason}");
+    }
+    let (reason, passes) = match opened(&publish("reader:other@")).await {
+        Ok(mut reader) => refused(reader.apply(&writes).await),
+        error => refused(error),
+    };
+    assert!(!passes && reason.contains("the account lacks a right"), "{reason}");
+    let (reason, passes) = refused(with_url(&shop).await);
+    assert!(!passes && reason.contains("ertificate"), "{reason}");
 }
 
 #[tokio::test]

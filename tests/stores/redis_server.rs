@@ -245,6 +245,60 @@ impl Cluster {
     }
 }
 
+/// Three primaries that speak TLS alone, also with each other.
+pub struct SecuredCluster {
+    pub servers: Vec<Server>,
+    ca: String,
+}
+
+impl SecuredCluster {
+    /// `folder` has the certificates that `certificates::make` makes.
+    pub async fn start(folder: &Path) -> Self {
+        let [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"]
+            .map(|name| folder.join(name).display().to_string());
+        let tls = ["--tls-port", "PORT", "--port", "0", "--tls-auth-clients", "no"];
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let shared =
+            ["--tls-ca-cert-file", &ca, "--tls-cluster", "yes", "--cluster-enabled", "yes"];
+        let arguments = [&tls[..], &files, &shared].concat();
+        let mut servers = Vec::new();
+        for _ in 0..3 {
+            servers.push(Server::start(&arguments).await);
+        }
+        let cluster = Self { servers, ca };
+        let hosts: Vec<String> =
+            cluster.servers.iter().map(|server| format!("127.0.0.1:{}", server.port)).collect();
+        let mut create = vec!["--cluster", "create"];
+        create.extend(hosts.iter().map(String::as_str));
+        create.push("--cluster-yes");
+        cluster.said(&create);
+        for server in &cluster.servers {
+            let port = server.port.to_string();
+            eventually("the cluster is whole", || {
+                cluster.said(&["-p", &port, "CLUSTER", "INFO"]).contains("state:ok").then_some(())
+            })
+            .await;
+        }
+        cluster
+    }
+
+    /// Has every node do this.
+    pub fn all(&self, command: &[&str]) {
+        for server in &self.servers {
+            let port = server.port.to_string();
+            assert_eq!(self.said(&[&["-p", &port], command].concat()).trim(), "OK");
+        }
+    }
+
+    fn said(&self, arguments: &[&str]) -> String {
+        let tls = ["--tls", "--cacert", &self.ca];
+        let output = Command::new("redis-cli").args(tls).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        said
+    }
+}
+
 fn is_primary(server: &Server) -> bool {
     let said: String = redis::cmd("INFO").arg("replication").query(&mut server.connect()).unwrap();
     said.contains("role:master")

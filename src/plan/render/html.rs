@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::escape::{harmless, html as escaped, is_invisible, visible};
 use crate::manifest::sync_job::{Approval, SyncJobSpec};
 use crate::plan::approval::{Missing, Selected, name, selected};
-use crate::plan::change::{Class, Plan};
+use crate::plan::change::{Change, Class, Plan};
 use crate::put::put;
 
 pub use details::images;
@@ -59,7 +60,7 @@ pub enum Side {
 }
 
 /// Where pages have their images from.
-pub trait Images {
+pub trait Images: Sync {
     /// The address of an image below a side's gallery, or all of it as a `data:` address.
     fn address(&self, side: Side, path: &str) -> Option<String>;
 }
@@ -110,11 +111,15 @@ pub fn parts(plan: &Plan, about: &About<'_>) -> Parts {
     let approved = approved(plan, about.asked);
     data(&mut body, "id=\"plan\"", &index::index(plan, &approved, CHUNK));
     data(&mut body, "id=\"about\"", &told(plan, about, &approved));
-    for (number, changes) in plan.changes.chunks(CHUNK).enumerate() {
+    let block = |(number, changes): (usize, &[Change])| {
         let details: Vec<_> =
             changes.iter().map(|change| details::details(change, about.images)).collect();
-        data(&mut body, &format!("class=\"details\" id=\"details-{number}\""), &details);
-    }
+        let mut block = String::new();
+        data(&mut block, &format!("class=\"details\" id=\"details-{number}\""), &details);
+        block
+    };
+    let blocks: Vec<String> = plan.changes.par_chunks(CHUNK).enumerate().map(block).collect();
+    body.extend(blocks);
     put!(body, "<script>{SCRIPT}</script>\n");
     Parts { head: format!("<style>{REVIEW_STYLE}</style>\n"), body }
 }
