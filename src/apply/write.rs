@@ -3,6 +3,11 @@
 //! Answers for how many rows go at once, and for asking between them whether to go on. How rows get
 //! into one statement is `database`'s matter, which of them may, `order`'s.
 
+use std::iter::Peekable;
+
+use futures_util::future::join;
+use tokio::task::yield_now;
+
 use super::operations::{Operation, Verb};
 use super::{Applied, Error, Watch};
 use crate::catalog::Table;
@@ -42,7 +47,7 @@ pub(super) async fn write_groups(
     watch.step(all, all)
 }
 
-/// Inserts rows of one of our own tables; they are made as they are needed.
+/// Inserts rows of one of our own tables; each part is made while the server writes the one before.
 pub(super) async fn insert(
     session: &mut Session,
     table: &Table,
@@ -50,18 +55,31 @@ pub(super) async fn insert(
     rows: impl Iterator<Item = Vec<Value>>,
 ) -> Result<(), Error> {
     let mut rows = rows.peekable();
-    while rows.peek().is_some() {
-        let (mut part, mut bytes) = (Vec::new(), 0);
-        while let Some(row) = rows.next_if(|_| part.len() < ROWS && bytes < BYTES) {
-            bytes += size(&row);
-            part.push(row);
-        }
-        let rows = part.iter().map(|row| AlikeRow { key: Vec::new(), set: row.iter().collect() });
-        let (write, rows) = (Write::Insert, rows.collect());
-        let alike = Alike { write, table, key: Vec::new(), set: columns.to_vec(), rows };
-        session.write_alike(&alike).await?;
+    let mut part = next_part(&mut rows).await;
+    while !part.is_empty() {
+        let set = part.iter().map(|row| AlikeRow { key: Vec::new(), set: row.iter().collect() });
+        let (write, of_part) = (Write::Insert, set.collect());
+        let alike = Alike { write, table, key: Vec::new(), set: columns.to_vec(), rows: of_part };
+        let (written, next) = join(session.write_alike(&alike), next_part(&mut rows)).await;
+        written?;
+        part = next;
     }
     Ok(())
+}
+
+/// Rows that are made without a rest, before others get their turn.
+const AT_ONCE: usize = 64;
+
+async fn next_part(rows: &mut Peekable<impl Iterator<Item = Vec<Value>>>) -> Vec<Vec<Value>> {
+    let (mut part, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next_if(|_| part.len() < ROWS && bytes < BYTES) {
+        bytes += size(&row);
+        part.push(row);
+        if part.len() % AT_ONCE == 0 {
+            yield_now().await;
+        }
+    }
+    part
 }
 
 /// Operations that are alike, as the database takes them.
