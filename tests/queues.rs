@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reconcile::config::{self, Config, Environment};
-use reconcile::queue::{self, Broker, Delivery};
+use reconcile::queue::{self, Broker, Delivery, Most};
 
 pub use broker::Rabbit;
 
@@ -65,7 +65,10 @@ pub async fn taken(broker: &mut dyn Broker, queue: &str, count: usize) -> Vec<De
     while all.len() < count {
         assert!(begun.elapsed() < LIMIT, "{} of {count} messages came", all.len());
         all.extend(
-            broker.take(queue, count - all.len(), Duration::from_millis(500)).await.unwrap(),
+            broker
+                .take(queue, Most::messages(count - all.len()), Duration::from_millis(500))
+                .await
+                .unwrap(),
         );
     }
     all

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reconcile::config::{self, Config, Environment};
-use reconcile::queue::{self, Broker};
+use reconcile::queue::{self, Broker, Most};
 use reconcile::store::{self, Operation};
 use serde_json::Value as Json;
 
@@ -59,7 +59,7 @@ async fn queues_are_listed_dumped_replayed_and_purged() {
     let bodies = ["{\"write\":{\"key\":\"a\"}}", "\u{1b}[31mred\u{202e}", "{}"].map(str::to_owned);
     broker.send("sync.cms", &bodies).await.unwrap();
     broker.fail("sync.cms", "{\"delete\":1}", Some(1_000_000), "no\tstore").await.unwrap();
-    let taken = broker.take("sync.cms", 1, Duration::ZERO).await.unwrap();
+    let taken = broker.take("sync.cms", Most::messages(1), Duration::ZERO).await.unwrap();
     assert_eq!(taken[0].body, bodies[0]);
     let said = reconcile(path, &["queue", "list"]).ends_with(0);
     let words: Vec<_> = said.out.split_whitespace().collect();

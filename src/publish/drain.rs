@@ -12,10 +12,10 @@ use super::patience::Patience;
 use super::shop::{Shop, events_of};
 use super::worker::Post;
 use super::{Counts, Error};
-use crate::queue::Depth;
+use crate::queue::{Depth, Most};
 
 /// Events are published one by one; these are taken at once.
-const EVENTS: usize = 16;
+const EVENTS: Most = Most::messages(16);
 /// For so long others may hold messages without getting on.
 const HELD: Duration = Duration::from_mins(1);
 /// Between looks at what the workers do.

@@ -20,11 +20,13 @@ use super::{Counts, Error, key};
 use crate::config::target::Part;
 use crate::config::{Config, Environment};
 use crate::database::{Access, Session};
-use crate::queue::{self, Broker, Delivery};
+use crate::queue::{self, Broker, Delivery, Most};
 use crate::store::{self, Fate, Field, Operation};
 
 /// Messages taken at once; each may be a list.
 const MESSAGES: usize = 4096;
+/// A storage takes keys in calls of 1 MiB: more in hand would only take memory.
+const STORAGE: Most = Most { messages: MESSAGES, bytes: 1 << 20 };
 /// How long a queue is asked for its first message.
 const WAIT: Duration = Duration::from_millis(50);
 /// A message that was sent earlier isn't believed: a store forgets deletions some time. Microseconds.
@@ -91,13 +93,15 @@ impl Worker {
             Some(broker) => broker,
             None => open(&self.post).await?,
         };
+        let part = self.part();
         let wait = if look == Look::Sure { Duration::ZERO } else { WAIT };
-        let deliveries = broker.take(&self.post.queue, MESSAGES, wait).await?;
+        let most = if part == Part::Search { Most::messages(MESSAGES) } else { STORAGE };
+        let deliveries = broker.take(&self.post.queue, most, wait).await?;
         if deliveries.is_empty() {
             self.broker = Some(broker);
             return Ok(Turn::default());
         }
-        let done = self.carry_out(broker.as_mut(), &deliveries).await;
+        let done = self.carry_out(broker.as_mut(), part, &deliveries).await;
         if done.is_err() {
             let tags: Vec<u64> = deliveries.iter().map(|delivery| delivery.tag).collect();
             // The first error is the one that matters; the lease ends by itself.
@@ -112,6 +116,7 @@ impl Worker {
     async fn carry_out(
         &mut self,
         broker: &mut dyn Broker,
+        part: Part,
         deliveries: &[Delivery],
     ) -> Result<Turn, Error> {
         let mut turn = Turn { deliveries: deliveries.len(), ..Turn::default() };
@@ -131,7 +136,6 @@ impl Worker {
             }
         }
         self.read_again(&mut understood, now).await?;
-        let part = self.part();
         let mut by_store: BTreeMap<Option<String>, Vec<Understood<'_>>> = BTreeMap::new();
         for it in understood {
             by_store.entry(it.message.store.clone()).or_default().push(it);

@@ -29,7 +29,7 @@ pub use self::look::Seen;
 use self::publish::{Outgoing, Publisher};
 use self::topology::{Asking, TO_ERRORS, TO_QUEUE, bad_name};
 use self::trouble::{NOT_FOUND, Trouble};
-use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, Peeked, Result};
+use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, Most, Peeked, Result};
 use crate::config::{Environment, Secret};
 use crate::manifest::words::nearest;
 use crate::state::random_word;
@@ -263,7 +263,7 @@ impl Amqp {
     async fn take_within(
         &mut self,
         queue: &str,
-        most: usize,
+        most: Most,
         wait: Duration,
     ) -> Result<Vec<Delivery>> {
         if !self.seen.contains(queue) {
@@ -297,13 +297,8 @@ impl Amqp {
     }
 
     /// Whether there is such a queue.
-    async fn fill_now(
-        &mut self,
-        queue: &str,
-        most: usize,
-        wait: Duration,
-    ) -> Result<bool, Trouble> {
-        if most == 0 {
+    async fn fill_now(&mut self, queue: &str, most: Most, wait: Duration) -> Result<bool, Trouble> {
+        if most.messages == 0 {
             return Ok(true);
         }
         match self.intake(queue).await?.fill(most, wait).await {
@@ -443,7 +438,7 @@ impl Broker for Amqp {
     fn take<'a>(
         &'a mut self,
         queue: &'a str,
-        most: usize,
+        most: Most,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<Delivery>>> {
         self.take_within(queue, most, wait).boxed()

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, HAND_BYTES, Peeked, Result, file_error};
+use super::{Broker, Delivery, Depth, ERROR_SUFFIX, Error, Most, Peeked, Result, file_error};
 use crate::config::Environment;
 use crate::database::{MESSAGES, Now, Ready, Session, StoredMessage, StoredQueue};
 use crate::manifest::words::nearest;
@@ -162,7 +162,7 @@ impl Embedded {
     }
 
     /// What is to be had now.
-    async fn take_now(&mut self, queue: i64, most: usize) -> Result<Vec<Delivery>> {
+    async fn take_now(&mut self, queue: i64, most: Most) -> Result<Vec<Delivery>> {
         let gone = self.gone().await?;
         let now = Now { at: microseconds(), gone: &gone };
         // Looking doesn't keep others from writing.
@@ -183,17 +183,12 @@ impl Embedded {
         Ok(taken)
     }
 
-    async fn take_inside(
-        &mut self,
-        queue: i64,
-        most: usize,
-        now: Now<'_>,
-    ) -> Result<Vec<Delivery>> {
+    async fn take_inside(&mut self, queue: i64, most: Most, now: Now<'_>) -> Result<Vec<Delivery>> {
         if !now.gone.is_empty() {
             self.session.forget_takers(now.gone).await?;
         }
-        let mut ready = self.session.ready_messages(queue, most, now).await?;
-        ready.truncate(fitting(ready.iter().map(|message| message.bytes)));
+        let mut ready = self.session.ready_messages(queue, most.messages, now).await?;
+        ready.truncate(fitting(most.bytes, ready.iter().map(|message| message.bytes)));
         let ids: Vec<i64> = ready.iter().map(|message| message.id).collect();
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -215,7 +210,7 @@ impl Embedded {
     async fn take_within(
         &mut self,
         queue: &str,
-        most: usize,
+        most: Most,
         wait: Duration,
     ) -> Result<Vec<Delivery>> {
         let queue = self.queue(queue).await?.id;
@@ -228,7 +223,7 @@ impl Embedded {
                 taken => taken?,
             };
             let left = wait.saturating_sub(begun.elapsed());
-            if !taken.is_empty() || left.is_zero() || most == 0 {
+            if !taken.is_empty() || left.is_zero() || most.messages == 0 {
                 return Ok(taken);
             }
             tokio::time::sleep(pause.min(left)).await;
@@ -265,11 +260,11 @@ impl Embedded {
 }
 
 /// How many fit into one hand; always one.
-fn fitting(sizes: impl Iterator<Item = usize>) -> usize {
+fn fitting(most: usize, sizes: impl Iterator<Item = usize>) -> usize {
     let mut bytes: usize = 0;
     let fit = sizes.take_while(|size| {
         bytes = bytes.saturating_add(*size);
-        bytes <= HAND_BYTES
+        bytes <= most
     });
     fit.count().max(1)
 }
@@ -328,7 +323,7 @@ impl Broker for Embedded {
     fn take<'a>(
         &'a mut self,
         queue: &'a str,
-        most: usize,
+        most: Most,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<Delivery>>> {
         self.take_within(queue, most, wait).boxed()

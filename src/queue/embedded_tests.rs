@@ -53,15 +53,15 @@ async fn what_a_closed_or_dropped_session_had_comes_again_at_once() {
     other.send("sync", &bodies(0, 3)).await.unwrap();
     for end in ["close", "drop"] {
         let mut one = file.open().await;
-        assert_eq!(one.take("sync", 9, NOW).await.unwrap().len(), 3, "{end}");
-        assert_eq!(other.take("sync", 9, NOW).await.unwrap(), []);
+        assert_eq!(one.take("sync", Most::messages(9), NOW).await.unwrap().len(), 3, "{end}");
+        assert_eq!(other.take("sync", Most::messages(9), NOW).await.unwrap(), []);
         match end {
             "close" => Box::new(one).close().await.unwrap(),
             _ => drop(one),
         }
         assert_eq!(depth(&mut other).await, (3, 0, 0), "{end}");
     }
-    assert_eq!(other.take("sync", 9, NOW).await.unwrap().len(), 3);
+    assert_eq!(other.take("sync", Most::messages(9), NOW).await.unwrap().len(), 3);
     assert_eq!(other.session.takers().await.unwrap().len(), 1);
 }
 
@@ -71,8 +71,8 @@ async fn a_lease_that_ended_hands_out_again_and_its_former_holder_acknowledges_n
     let (mut slow, mut quick) = (file.open().await, file.open().await);
     slow.lease = Duration::ZERO;
     slow.send("sync", &bodies(0, 2)).await.unwrap();
-    let late = slow.take("sync", 9, NOW).await.unwrap();
-    let again = quick.take("sync", 9, SOON).await.unwrap();
+    let late = slow.take("sync", Most::messages(9), NOW).await.unwrap();
+    let again = quick.take("sync", Most::messages(9), SOON).await.unwrap();
     assert_eq!(told(&again), told(&late));
     assert!(again.iter().all(|it| it.again));
     slow.acknowledge("sync", &tags(&late)).await.unwrap();
@@ -94,10 +94,10 @@ async fn messages_of_a_process_that_was_killed_come_again_at_once() {
     let held: Vec<i64> = ready.iter().map(|message| message.id).collect();
     queue.session.note_taker(77, &serde_json::to_string(&holder).unwrap()).await.unwrap();
     queue.session.hold_messages(&held, 77, i64::MAX).await.unwrap();
-    assert_eq!(queue.take("sync", 9, NOW).await.unwrap(), []);
+    assert_eq!(queue.take("sync", Most::messages(9), NOW).await.unwrap(), []);
     child.kill().unwrap();
     child.wait().unwrap();
-    let again = queue.take("sync", 9, NOW).await.unwrap();
+    let again = queue.take("sync", Most::messages(9), NOW).await.unwrap();
     assert_eq!(told(&again), bodies(0, 2));
     assert!(again.iter().all(|it| it.again));
 }
@@ -161,7 +161,7 @@ async fn a_full_round_is_quick() {
     let sent = begun.elapsed();
     let mut count = 0;
     loop {
-        let taken = worker.take("sync", 1_000, NOW).await.unwrap();
+        let taken = worker.take("sync", Most::messages(1_000), NOW).await.unwrap();
         if taken.is_empty() {
             break;
         }

@@ -151,8 +151,22 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> Error {
 /// What follows a queue's name for the messages that couldn't be carried out.
 pub const ERROR_SUFFIX: &str = ".error";
 
-/// As much as is handed out at once, whatever the number of messages.
+/// As much as one hand holds, whatever the number of messages: a bulk of a search store has that size.
 pub const HAND_BYTES: usize = 5 << 20;
+
+/// How much is handed out at once; one message is, however large it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    pub messages: usize,
+    pub bytes: usize,
+}
+
+impl Most {
+    /// As many messages as one hand holds.
+    pub const fn messages(messages: usize) -> Self {
+        Self { messages, bytes: HAND_BYTES }
+    }
+}
 
 /// A message as it is handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,12 +219,12 @@ pub trait Broker: Send {
     /// On `Ok` all of them outlive a crash of this process and of the queue's server.
     fn send<'a>(&'a mut self, queue: &'a str, bodies: &'a [String]) -> BoxFuture<'a, Result<()>>;
 
-    /// Hands out at most `most` messages, and not much more than [`HAND_BYTES`], the oldest first; waits
-    /// for the first one for at most `wait`. They come again, here or elsewhere, unless they are acknowledged.
+    /// Hands out at most `most`, the oldest first; waits for the first one for at most `wait`. They come
+    /// again, here or elsewhere, unless they are acknowledged.
     fn take<'a>(
         &'a mut self,
         queue: &'a str,
-        most: usize,
+        most: Most,
         wait: Duration,
     ) -> BoxFuture<'a, Result<Vec<Delivery>>>;
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use reconcile::config::{self, Config, Environment};
-use reconcile::{queue, store};
+use reconcile::queue::{self, Most};
+use reconcile::store;
 use serde_json::{Value as Json, json};
 
 use crate::places::Place;
@@ -245,7 +246,7 @@ impl World {
         let mut broker = self.broker().await;
         let mut bodies = Vec::new();
         loop {
-            let taken = broker.take(queue, 1000, Duration::ZERO).await.unwrap();
+            let taken = broker.take(queue, Most::messages(1000), Duration::ZERO).await.unwrap();
             if taken.is_empty() {
                 break;
             }

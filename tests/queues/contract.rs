@@ -45,7 +45,7 @@ async fn messages_come_in_their_order_once_to_each_session() {
         assert_eq!(told(&first), bodies(0, 500));
         assert_eq!(told(&second), bodies(500, 1_203));
         assert!(first.iter().all(|it| it.sent.is_some() && !it.again));
-        assert_eq!(two.take(queue, 10, NOW).await.unwrap(), []);
+        assert_eq!(two.take(queue, Most::messages(10), NOW).await.unwrap(), []);
         // Another's are never acknowledged.
         one.acknowledge(queue, &tags(&second)).await.unwrap();
         one.acknowledge(queue, &tags(&first)).await.unwrap();
@@ -90,7 +90,7 @@ async fn acknowledging_some_leaves_the_others() {
         let all = taken(two.as_mut(), queue, 5).await;
         let rest = [bodies(2, 3), bodies(4, 6), bodies(7, 9)].concat();
         assert_eq!(told(&all), rest);
-        assert_eq!(two.take(queue, 9, NOW).await.unwrap(), []);
+        assert_eq!(two.take(queue, Most::messages(9), NOW).await.unwrap(), []);
     }
 }
 
@@ -103,7 +103,7 @@ async fn what_a_closed_or_dropped_session_had_comes_again() {
         for end in ["close", "drop"] {
             let mut one = place.open().await;
             assert_eq!(taken(one.as_mut(), queue, 3).await.len(), 3, "{end}");
-            assert_eq!(other.take(queue, 9, NOW).await.unwrap(), []);
+            assert_eq!(other.take(queue, Most::messages(9), NOW).await.unwrap(), []);
             match end {
                 "close" => one.close().await.unwrap(),
                 _ => drop(one),
@@ -125,15 +125,18 @@ async fn a_take_waits_for_the_first_message_and_no_longer() {
             tokio::task::yield_now().await;
             two.send(queue, &bodies(0, 1)).await.unwrap();
         };
-        let (first, ()) = tokio::join!(one.take(queue, 9, SOON), sending);
+        let (first, ()) = tokio::join!(one.take(queue, Most::messages(9), SOON), sending);
         assert_eq!(first.unwrap().len(), 1);
         let begun = Instant::now();
-        assert_eq!(one.take(queue, 9, Duration::from_millis(30)).await.unwrap(), []);
+        assert_eq!(
+            one.take(queue, Most::messages(9), Duration::from_millis(30)).await.unwrap(),
+            []
+        );
         assert!(begun.elapsed() >= Duration::from_millis(30));
         // Without waiting it still sees what was sent before.
         for number in 0..20 {
             two.send(queue, &bodies(number, number + 1)).await.unwrap();
-            let got = one.take(queue, 9, NOW).await.unwrap();
+            let got = one.take(queue, Most::messages(9), NOW).await.unwrap();
             assert_eq!(told(&got), bodies(number, number + 1));
             one.acknowledge(queue, &tags(&got)).await.unwrap();
         }
@@ -148,7 +151,7 @@ async fn a_take_that_is_given_up_loses_nothing() {
         let (mut one, mut other) = (place.open().await, place.open().await);
         other.send(queue, &bodies(0, 5)).await.unwrap();
         for polls in 1..40 {
-            let mut taking = one.take(queue, 2, NOW);
+            let mut taking = one.take(queue, Most::messages(2), NOW);
             let mut done = None;
             for _ in 0..polls {
                 done = taking.as_mut().now_or_never();
@@ -222,7 +225,7 @@ async fn large_messages_are_handed_out_few_at_a_time() {
         let large = |kibibytes: usize| "x".repeat(kibibytes << 10);
         broker.send(queue, &[large(20 << 10), large(9 << 10), large(9 << 10)]).await.unwrap();
         for _ in 0..3 {
-            assert_eq!(broker.take(queue, 9, SOON).await.unwrap().len(), 1);
+            assert_eq!(broker.take(queue, Most::messages(9), SOON).await.unwrap().len(), 1);
         }
     }
 }
@@ -236,7 +239,7 @@ async fn an_unknown_queue_is_answered_with_the_nearest_name() {
         for result in [
             broker.peek(&typo, 1).await.map(|_| ()),
             broker.send(&typo, &[]).await,
-            broker.take(&typo, 1, NOW).await.map(|_| ()),
+            broker.take(&typo, Most::messages(1), NOW).await.map(|_| ()),
             broker.purge(&typo).await.map(|_| ()),
             broker.replay(&typo).await.map(|_| ()),
         ] {
@@ -246,6 +249,6 @@ async fn an_unknown_queue_is_answered_with_the_nearest_name() {
             assert!(said.starts_with(&format!("PROD has no queue {typo}")), "{said}");
             assert!(said.ends_with(&format!("; did you mean {queue}?")), "{said}");
         }
-        assert_eq!(broker.take(queue, 1, NOW).await.unwrap(), []);
+        assert_eq!(broker.take(queue, Most::messages(1), NOW).await.unwrap(), []);
     }
 }

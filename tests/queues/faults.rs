@@ -27,7 +27,7 @@ async fn sent(broker: &mut dyn Broker, queue: &str, bodies: &[String]) {
 async fn seen(broker: &mut dyn Broker, queue: &str, wanted: &[String]) {
     let mut missing: BTreeSet<&String> = wanted.iter().collect();
     while !missing.is_empty() {
-        match broker.take(queue, 50, Duration::from_millis(200)).await {
+        match broker.take(queue, Most::messages(50), Duration::from_millis(200)).await {
             Ok(got) => {
                 for one in &got {
                     missing.remove(&one.body);

@@ -137,7 +137,7 @@ async fn names_that_cannot_be_are_refused_before_the_broker_is_asked() {
         for result in [
             one.declare(&name).await,
             one.send(&name, &bodies(0, 1)).await,
-            one.take(&name, 1, NOW).await.map(|_| ()),
+            one.take(&name, Most::messages(1), NOW).await.map(|_| ()),
             one.peek(&name, 1).await.map(|_| ()),
         ] {
             let error = result.unwrap_err();

@@ -24,7 +24,7 @@ async fn small_and_large_messages() {
         let sent = begun.elapsed();
         let mut left = count;
         while left > 0 {
-            let got = two.take(&queue, 2_000, SOON).await.unwrap();
+            let got = two.take(&queue, Most::messages(2_000), SOON).await.unwrap();
             left -= got.len();
             two.acknowledge(&queue, &tags(&got)).await.unwrap();
         }

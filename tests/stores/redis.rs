@@ -363,11 +363,8 @@ async fn a_certificate_is_checked_against_the_given_one() {
     }
     let folder = tempfile::tempdir().unwrap();
     certificates::make(folder.path());
-    let [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"]
-        .map(|name| folder.path().join(name).display().to_string());
-    let tls = ["--tls-port", "PORT", "--port", "0", "--tls-auth-clients", "no"];
-    let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
-    let server = Server::start(&[&tls[..], &files].concat()).await;
+    let ca = folder.path().join("ca.pem").display().to_string();
+    let server = Server::start_secured(folder.path(), &[]).await;
     let url = format!("rediss://127.0.0.1:{}", server.port);
     let publish = |url: &str| format!("{{storage: {{url: '{url}', ca: '{ca}'}}}}");
     let own = Own { config: config(folder.path(), &publish(&url)), ..own(&url, "kv:".into()) };

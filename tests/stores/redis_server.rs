@@ -85,6 +85,15 @@ pub struct Server {
 }
 
 impl Server {
+    /// One that speaks TLS alone, with the certificates that `certificates::make` made in `folder`.
+    pub async fn start_secured(folder: &Path, arguments: &[&str]) -> Self {
+        let [certificate, key] =
+            ["server.pem", "server.key"].map(|name| folder.join(name).display().to_string());
+        let tls = ["--tls-port", "PORT", "--port", "0", "--tls-auth-clients", "no"];
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        Self::start(&[&tls[..], &files, arguments].concat()).await
+    }
+
     /// With these arguments beside the usual ones; without what it keeps on a disk.
     pub async fn start(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -254,16 +263,12 @@ pub struct SecuredCluster {
 impl SecuredCluster {
     /// `folder` has the certificates that `certificates::make` makes.
     pub async fn start(folder: &Path) -> Self {
-        let [ca, certificate, key] = ["ca.pem", "server.pem", "server.key"]
-            .map(|name| folder.join(name).display().to_string());
-        let tls = ["--tls-port", "PORT", "--port", "0", "--tls-auth-clients", "no"];
-        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let ca = folder.join("ca.pem").display().to_string();
         let shared =
             ["--tls-ca-cert-file", &ca, "--tls-cluster", "yes", "--cluster-enabled", "yes"];
-        let arguments = [&tls[..], &files, &shared].concat();
         let mut servers = Vec::new();
         for _ in 0..3 {
-            servers.push(Server::start(&arguments).await);
+            servers.push(Server::start_secured(folder, &shared).await);
         }
         let cluster = Self { servers, ca };
         let hosts: Vec<String> =

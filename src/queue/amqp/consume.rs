@@ -18,7 +18,7 @@ use lapin::{Channel, Consumer};
 use super::topology::passively;
 use super::trouble::{Trouble, answered};
 use crate::effect;
-use crate::queue::HAND_BYTES;
+use crate::queue::Most;
 
 /// What messages are taken for until one was seen: as large as the original program recommends at most.
 const UNSEEN_BYTES: usize = 256 << 10;
@@ -75,7 +75,7 @@ impl Intake {
 
     /// Waits for the first message, for at most `wait`; with no time to wait, until it is sure that none is
     /// on its way here.
-    pub async fn fill(&mut self, most: usize, wait: Duration) -> Result<(), Trouble> {
+    pub async fn fill(&mut self, most: Most, wait: Duration) -> Result<(), Trouble> {
         self.receive()?;
         if self.ready.is_empty() {
             self.consume(most).await?;
@@ -91,11 +91,11 @@ impl Intake {
     }
 
     /// Hands out what is here.
-    pub fn hand(&mut self, most: usize) -> Vec<(u64, Received)> {
+    pub fn hand(&mut self, most: Most) -> Vec<(u64, Received)> {
         let (mut handed, mut bytes) = (Vec::new(), 0);
-        while let Some(next) = self.ready.front().filter(|_| handed.len() < most) {
+        while let Some(next) = self.ready.front().filter(|_| handed.len() < most.messages) {
             bytes += next.data.len();
-            if bytes > HAND_BYTES && !handed.is_empty() {
+            if bytes > most.bytes && !handed.is_empty() {
                 break;
             }
             let Some(received) = self.ready.pop_front() else { break };
@@ -179,9 +179,9 @@ impl Intake {
     }
 
     /// Has the broker send as many ahead as are wanted now.
-    async fn consume(&mut self, most: usize) -> Result<(), Trouble> {
-        let fitting = HAND_BYTES / (self.largest.unwrap_or(UNSEEN_BYTES) + EXTRA_BYTES);
-        let wanted = most.min(fitting).clamp(1, MOST_AHEAD);
+    async fn consume(&mut self, most: Most) -> Result<(), Trouble> {
+        let fitting = most.bytes / (self.largest.unwrap_or(UNSEEN_BYTES) + EXTRA_BYTES);
+        let wanted = most.messages.min(fitting).clamp(1, MOST_AHEAD);
         let is_spent = self.out.range(self.before + 1..).count() >= self.ahead;
         let fits = self.ahead >= wanted && self.ahead / 2 <= wanted;
         if self.consumer.is_some() && fits && !is_spent {
