@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use futures_util::future::join;
+use tokio::task::yield_now;
+
 use super::classify::Verdict;
 use super::matching::{Matcher, Outcome};
 use super::model::{Model, NodeId, Reference, Side};
 use super::names::Name;
 use super::record::{Record, Records, load, load_both};
 use super::scan::Candidates;
-use super::sides::{as_collated, pick};
+use super::sides::{Sides, as_collated, pick};
 use super::spots::{At, Spot, spots};
 use super::wanted::Cell;
 use super::{Error, tree};
@@ -125,8 +128,11 @@ impl Links {
 /// Records are loaded this many at a time.
 const CHUNK: usize = 500;
 
+/// Drafts that are handed over without a rest, before what the databases sent gets its turn.
+const AT_ONCE: usize = 16;
+
 /// Classifies every candidate of one root table and hands each draft over, so that equal records
-/// are forgotten at once.
+/// are forgotten at once; the next records are read meanwhile.
 pub async fn drafts(
     matcher: &mut Matcher<'_>,
     root: NodeId,
@@ -142,14 +148,26 @@ pub async fn drafts(
     let (partners, gone) = partners(matcher, root, &target_only).await?;
     source.extend(partners);
     let source: Vec<_> = source.into_iter().collect();
-    for keys in source.chunks(CHUNK) {
-        for draft in from_source(matcher, root, keys).await? {
-            let same = matches!(draft.case, Case::Matched | Case::Renamed);
-            if let (true, Some(current)) = (same, &draft.current) {
-                claimed.insert(current.key(matcher.model));
+    let model = matcher.model;
+    let mut chunks = source.chunks(CHUNK).peekable();
+    let mut loaded = load_next(matcher.sides, model, root, chunks.peek()).await?;
+    while let (Some(keys), Some(records)) = (chunks.next(), loaded.take()) {
+        let found = from_source(matcher, root, keys, records).await?;
+        let taking = async {
+            for (at, draft) in found.into_iter().enumerate() {
+                let same = matches!(draft.case, Case::Matched | Case::Renamed);
+                if let (true, Some(current)) = (same, &draft.current) {
+                    claimed.insert(current.key(model));
+                }
+                take(draft);
+                if at % AT_ONCE == 0 {
+                    yield_now().await;
+                }
             }
-            take(draft);
-        }
+        };
+        let loading = load_next(matcher.sides, model, root, chunks.peek());
+        let (next, ()) = join(loading, taking).await;
+        loaded = next?;
         matcher.forget();
     }
     let target: Vec<_> = targets.iter().filter(|key| !claimed.contains(*key)).cloned().collect();
@@ -188,14 +206,25 @@ async fn partners(
     Ok((partners, gone))
 }
 
+/// The records of the next chunk, if there is one. Most records keep their ID, so the target's is read
+/// with the source's.
+async fn load_next(
+    sides: &mut Sides,
+    model: &Model,
+    root: NodeId,
+    keys: Option<&&[Vec<Value>]>,
+) -> Result<Option<(Records, Records)>, Error> {
+    let Some(keys) = keys else { return Ok(None) };
+    Ok(Some(load_both(sides, model, root, keys).await?))
+}
+
 async fn from_source(
     matcher: &mut Matcher<'_>,
     root: NodeId,
     keys: &[Vec<Value>],
+    (records, targets): (Records, Records),
 ) -> Result<Vec<Draft>, Error> {
     let model = matcher.model;
-    // Most records keep their ID, so the target's is read with the source's.
-    let (records, targets) = load_both(matcher.sides, model, root, keys).await?;
     let mut records: Vec<(Vec<Value>, Record)> = records.into_iter().collect();
     records.retain(|(_, record)| record.rows[0].in_filter);
     noted(matcher, Side::Target, root, targets.iter());
