@@ -214,6 +214,23 @@ fn a_branch_that_changes_no_job_says_so() {
     assert_eq!(it.text("temp/plan.md"), format!("{MARKER}\nNo job changed.\n"));
 }
 
+/// As runners clone that were told nothing else.
+#[test]
+fn a_clone_without_the_base_branch_says_what_to_fetch() {
+    let it = Checkout::with_approved(&["--modified", "category/14"]);
+    it.shell("git clone --quiet --depth 1 --branch spring \"file://$PWD/repo\" shallow");
+    let base = it.run_with("repo", &[], &["git", "rev-parse", "HEAD~1"]).out.trim().to_owned();
+    let manifests = it.path("shallow/manifests").display().to_string();
+    let binary = env!("CARGO_BIN_EXE_reconcile");
+    let plan = [binary, "--config", "ci/reconcile.yaml", "--dry-run", "--changed-since", &base];
+    let said = it.run_with("shallow", &[("MANIFESTS", &manifests)], &plan).ends_with(1);
+    assert!(said.err.contains(&format!("there is no commit {base}")), "{}", said.err);
+    assert!(said.err.contains("in CI fetch more history"), "{}", said.err);
+    it.shell("git -C shallow fetch --quiet --unshallow");
+    let said = it.run_with("shallow", &[("MANIFESTS", &manifests)], &plan).ends_with(0);
+    assert!(said.out.contains("spring-campaign"), "{}", said.out);
+}
+
 #[tokio::test]
 async fn a_stale_approval_fails_the_job_and_is_told_all_the_same() {
     let it = Checkout::with_approved(&["--modified", "category/14"]);

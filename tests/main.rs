@@ -46,6 +46,7 @@ mod readme;
 mod republish;
 mod schedule;
 mod shop;
+mod signing;
 mod stores;
 mod terminal;
 mod undo;

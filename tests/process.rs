@@ -16,20 +16,27 @@ pub struct Daemon {
 }
 
 /// How a daemon is started.
-#[derive(Default)]
 pub struct Start<'a> {
     /// Another program that becomes it.
     pub by: &'a [&'a str],
     /// What follows `watch`.
     pub arguments: &'a [&'a str],
     pub variables: &'a [(&'a str, &'a str)],
+    /// For a run that writes when the daemon is told to end, in seconds.
+    pub grace: &'a str,
+}
+
+impl Default for Start<'_> {
+    fn default() -> Self {
+        Self { by: &[], arguments: &[], variables: &[], grace: "20" }
+    }
 }
 
 impl Daemon {
     /// What it says goes into the log.
     pub fn start(folder: &Path, start: &Start<'_>, log: &str) -> Self {
         let log = folder.join(log);
-        let usual = [env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", "20"];
+        let usual = [env!("CARGO_BIN_EXE_reconcile"), "watch", "--grace", start.grace];
         let command = [start.by, &usual, start.arguments].concat();
         let kept = ["PATH", "TMPDIR"];
         let kept = kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::shop::{Shop, rows};
 
 const AS_COMMITTED: &str = "# schedule: {at: \"2027-02-14T02:00\", timeZone: Europe/Warsaw}";
@@ -43,6 +45,39 @@ async fn a_job_whose_time_passed_a_day_ago_is_missed_until_it_changes() {
     fs::write(&file, text.replace("schedule: {at: \"2001-02-14T02:00\"", "# {at: \"")).unwrap();
     shop.reconcile(&["spring-campaign"]).ends_with(0);
     assert!(page_is_on_prod(&shop).await);
+}
+
+/// A pass may be made by a timer that is late; the operator says how late is too late.
+#[tokio::test]
+async fn a_pass_carries_out_what_was_due_within_a_day_or_as_the_operator_says() {
+    let ago = |hours| Timestamp::now() - SignedDuration::from_hours(hours);
+    for (hours, minutes, late) in
+        [(23, None, None), (25, None, Some("24 hours")), (23, Some(90), Some("90 minutes"))]
+    {
+        let time = ago(hours).strftime("%Y-%m-%dT%H:%M");
+        let shop = approved(&format!("schedule: {{at: \"{time}\", timeZone: UTC}}"));
+        // It was written before its time.
+        let job = shop.path().join("manifests/jobs/spring-campaign.yaml");
+        let file = fs::File::options().write(true).open(&job).unwrap();
+        file.set_modified(ago(hours + 1).into()).unwrap();
+        if let Some(minutes) = minutes {
+            let operators = shop.path().join("reconcile.yaml");
+            let text = fs::read_to_string(&operators).unwrap();
+            let limits = format!("limits: {{maxLateMinutes: {minutes}, ");
+            assert!(text.contains("limits: {"));
+            fs::write(&operators, text.replace("limits: {", &limits)).unwrap();
+        }
+        let said = shop.reconcile(&["spring-campaign"]).ends_with(i32::from(late.is_some()));
+        if let Some(late) = late {
+            assert!(said.out.contains(&format!("more than {late} later")), "{}", said.out);
+        }
+        assert_eq!(
+            page_is_on_prod(&shop).await,
+            late.is_none(),
+            "{hours} hours late: {}",
+            said.out
+        );
+    }
 }
 
 #[tokio::test]

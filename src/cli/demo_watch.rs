@@ -137,7 +137,8 @@ fn mail(teller: &Teller<'_>, subject: &str, limit: Duration) -> Result<(), Error
     let Posted { message, .. } = posted;
     let mut out = format!("\n  To: {}\n  Subject: {}\n\n", message.to.join(", "), message.subject);
     for line in message.text.lines() {
-        put!(out, "  {line}\n");
+        let margin = if line.is_empty() { "" } else { "  " };
+        put!(out, "{margin}{line}\n");
     }
     out.push('\n');
     output::print(&out)

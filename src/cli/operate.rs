@@ -49,7 +49,10 @@ pub struct ResumeArgs {
 }
 
 pub fn cancel(args: &CancelArgs, global: &Global) -> Result<Outcome, Error> {
-    let (config, manifests) = loaded(global)?;
+    let config = Arc::new(global.config()?);
+    let manifests = block_on(prepare::manifests(&config)).map_err(|error| {
+        error.hint(format!("`reconcile suspend {} --reason …` asks no remote", args.job))
+    })?;
     let job = prepare::job(&manifests, &args.job)?;
     let context = Context::new(&config, &manifests);
     let cancelled = block_on(async {
@@ -118,7 +121,7 @@ fn write(config: &Arc<Config>, job: &str, suspended: Option<Suspended>) -> Resul
 
 fn loaded(global: &Global) -> Result<(Arc<Config>, Manifests), Error> {
     let config = Arc::new(global.config()?);
-    let manifests = block_on(prepare::manifests(&config))?;
+    let manifests = block_on(prepare::manifests_at_hand(&config))?;
     Ok((config, manifests))
 }
 

@@ -49,6 +49,22 @@ pub async fn manifests(config: &Config) -> Result<Manifests, Error> {
     Ok(checked(config, read(config).await?.1, &BTreeMap::new()))
 }
 
+/// The manifests for a command that runs nothing by them: where the remote is away, as they were
+/// fetched last.
+pub async fn manifests_at_hand(config: &Config) -> Result<Manifests, Error> {
+    if let ManifestSource::Directory(_) = &config.manifests {
+        return manifests(config).await;
+    }
+    let mut state = State::open(config).await?;
+    let found = Source::of(config).at_hand(&mut state).await;
+    let (found, error) = found.map_err(|error| Error::failed(error.to_string()))?;
+    if let Some(error) = error {
+        let error = harmless(&error.to_string()).into_owned();
+        eprintln!("the branch can't be read, this is by what it said last: {error}");
+    }
+    Ok(checked(config, found, &BTreeMap::new()))
+}
+
 async fn read(config: &Config) -> Result<(Source, Manifests), Error> {
     let mut source = Source::of(config);
     if let ManifestSource::Directory(directory) = &config.manifests {

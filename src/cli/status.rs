@@ -36,8 +36,11 @@ pub struct Args {
 
 pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
     let config = Arc::new(global.config()?);
-    let (lines, queues) =
-        block_on(async { Ok((lines(args, &config).await?, queues(args, &config).await)) })?;
+    let (lines, queues) = block_on(async {
+        let manifests = prepare::manifests_at_hand(&config).await?;
+        let lines = lines(args, &config, &manifests).await?;
+        Ok((lines, queues(args, &config, &manifests).await))
+    })?;
     match args.format {
         Format::Json => {
             let mut told = json!({ "jobs": lines.iter().map(to_json).collect::<Vec<_>>() });
@@ -60,14 +63,9 @@ pub fn run(args: &Args, global: &Global) -> Result<Outcome, Error> {
 }
 
 /// Who asks for jobs by name isn't told of queues, which belong to none.
-async fn queues(args: &Args, config: &Config) -> Vec<Depths> {
+async fn queues(args: &Args, config: &Config, manifests: &Manifests) -> Vec<Depths> {
     match args.jobs.is_empty() {
-        true => {
-            // Manifests that can't be read are told beside the jobs.
-            let manifests = prepare::manifests(config).await;
-            let names = manifests.map(|manifests| queues_of(&manifests)).unwrap_or_default();
-            depths(config, &names).await
-        }
+        true => depths(config, &queues_of(manifests)).await,
         false => Vec::new(),
     }
 }
@@ -103,11 +101,14 @@ fn queues_to_json(depths: &Depths) -> Json {
     json!({ "environment": environment, "store": store, "queues": list, "error": error })
 }
 
-async fn lines(args: &Args, config: &Arc<Config>) -> Result<Vec<Line>, Error> {
-    let manifests = prepare::manifests(config).await?;
+async fn lines(
+    args: &Args,
+    config: &Arc<Config>,
+    manifests: &Manifests,
+) -> Result<Vec<Line>, Error> {
     let mut desk = Desk::open(Arc::clone(config), Asker::Daemon).await?;
     let now = whole_second(Timestamp::now());
-    Ok(overview(&mut desk, &manifests, &names(args, &manifests)?, now).await?)
+    Ok(overview(&mut desk, manifests, &names(args, manifests)?, now).await?)
 }
 
 fn names(args: &Args, manifests: &Manifests) -> Result<BTreeSet<String>, Error> {

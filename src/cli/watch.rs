@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::OptionFuture;
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
@@ -222,7 +224,7 @@ impl Loop<'_> {
                 let pause = Duration::try_from(look.again.duration_since(clock::now()));
                 let pause = pause.unwrap_or_default();
                 if !pause.is_zero() {
-                    self.publish().await?;
+                    self.publish(look.due).await?;
                 }
                 Some(pause)
             }
@@ -238,16 +240,22 @@ impl Loop<'_> {
     }
 
     /// Puts results onto their branch. What can't be pushed stays in its files and is pushed later,
-    /// also where SIGTERM ends a push; nothing is returned then.
-    async fn publish(&mut self) -> Option<()> {
+    /// also where a job is due before the remote has answered, or where SIGTERM ends a push; nothing is
+    /// returned then.
+    async fn publish(&mut self, due: Option<Timestamp>) -> Option<()> {
         let attempts = match &self.publishing {
             Publishing::Done => return Some(()),
             Publishing::Later { again, .. } if clock::instant() < *again => return Some(()),
             Publishing::Later { attempts, .. } => *attempts,
             Publishing::Due => 0,
         };
+        let left = due.map(|due| Duration::try_from(due.duration_since(clock::now())));
+        // A push takes real time, also where tests hasten the clock.
+        let sleep = |left: Result<Duration, _>| tokio::time::sleep(left.unwrap_or_default());
+        let is_due = OptionFuture::from(left.map(sleep));
         let published = tokio::select! {
             published = self.daemon.publish() => published,
+            Some(()) = is_due => Ok(Pushed::NotYet),
             () = self.signals.stop() => {
                 say(DAEMON, "stopping; results that aren't pushed are pushed by whoever comes next");
                 return None;

@@ -49,6 +49,27 @@ fn a_job_with_a_time_waits_for_it_and_runs_once() {
 }
 
 #[test]
+fn whoever_waits_is_told_what_is_approved_and_what_is_open() {
+    let pin = |id: u8| format!("\"{id}@0123456789abcdef\"");
+    let (three, answer) =
+        (format!("new: [{}, {}], modified: [{}]", pin(1), pin(2), pin(3)), pin(4));
+    for (approved, told) in [
+        (three.clone(), "3 records approved, 2 conflicts open"),
+        (format!("{three}, overwrite: [{answer}]"), "4 records approved, 1 conflict open"),
+        (format!("renumber: [{answer}], adopt: [{}]", pin(5)), "2 records approved"),
+    ] {
+        let job = format!(
+            "{TO_PROD}\n  schedule: {{at: \"2026-12-01T02:00\", timeZone: Europe/Warsaw}}\n  \
+             approved: {{page: {{{approved}}}}}"
+        );
+        let story = Story::begin(NOON, TO_PROD).conflicts(2).commit("approved", &job);
+        let last = story.trace.lines().last().unwrap().trim();
+        let why = format!("next run 2026-12-01 02:00 CET, because `at` says so: {told}");
+        assert_eq!(last, format!("Scheduled: {why}"));
+    }
+}
+
+#[test]
 fn a_republish_job_is_neither_compared_nor_approved() {
     const NOW: &str = "action: trigger-events\n  resources: all";
     const NIGHTLY: &str = "action: sync-data\n  resources: [page]\n  ids: [1, 2]\n  \
@@ -428,6 +449,7 @@ fn windows_and_suspension_hold_a_job_back() {
 }
 
 /// Every state with every event, one line each.
+/// Long, since it is one table: the states, the events, and each with each.
 #[test]
 fn every_state_with_every_event() {
     let plain = || Story::begin(NOON, TO_PROD);
@@ -435,7 +457,9 @@ fn every_state_with_every_event() {
     let scheduled = || plain().commit("", &format!("{TO_PROD}\n  {time}\n  {PINNED}"));
     let approved = format!("{TO_PROD}\n  {PINNED}");
     let tried = |way: Way| plain().way(way).commit("", &approved).way(Way::Fine);
-    let states: [(&str, &dyn Fn() -> Story); 10] = [
+    let in_a_window = || scheduled().windows(vec![Window { hours: 1, ..night(WindowKind::Allow) }]);
+    let states: [(&str, &dyn Fn() -> Story); 11] = [
+        ("Invalid", &in_a_window),
         ("AwaitingApproval", &plain),
         ("Scheduled", &scheduled),
         ("Succeeded", &|| tried(Way::Fine)),
@@ -454,7 +478,13 @@ fn every_state_with_every_event() {
     ];
     let bumped = format!("{TO_PROD}\n  request: 2\n  {PINNED}");
     let later = format!("{TO_PROD}\n  {}\n  {PINNED}", time.replace("12-01", "12-24"));
-    let events: [(&str, &dyn Fn(Story) -> Story); 8] = [
+    let closed = Window {
+        kind: WindowKind::Deny,
+        cron: "0 0 * * *".into(),
+        hours: 24,
+        time_zone: "UTC".into(),
+    };
+    let events: [(&str, &dyn Fn(Story) -> Story); 12] = [
         ("looked at again", &|story| {
             let now = story.now.to_string();
             story.time(&now)
@@ -469,6 +499,14 @@ fn every_state_with_every_event() {
         ("another time", &|story| story.commit("", &later)),
         ("cancelled", &|story| story.cancel()),
         ("suspended", &|story| story.suspend(None)),
+        ("resumed", &|story| story.resume()),
+        ("all windows close", &|story| story.windows(vec![closed.clone()])),
+        ("a force-push drops its commit, and its time comes", &|story| {
+            story.way(Way::Dropped).time("2026-12-01T02:00:00Z")
+        }),
+        ("its time comes, and records have moved", &|story| {
+            story.way(Way::Stale).time("2026-12-01T02:00:00Z")
+        }),
     ];
     let mut table = String::new();
     let mut reached = BTreeSet::new();
@@ -490,7 +528,7 @@ fn every_state_with_every_event() {
         }
     }
     insta::assert_snapshot!(table);
-    assert!(reached.len() >= 7, "{reached:?}");
+    assert!(reached.len() >= 8, "{reached:?}");
 }
 
 #[test]

@@ -132,6 +132,64 @@ mod tests {
         }
     }
 
+    /// A watcher that can't keep up: the system drops what its queue has no room for, and says so.
+    #[tokio::test]
+    async fn events_that_were_really_lost_are_a_hint() {
+        let most = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events");
+        let most: usize = most.unwrap().trim().parse().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (sender, events) = unbounded_channel();
+        let (busy, idle) = std::sync::mpsc::channel::<()>();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Until the other end is dropped.
+            let _ = idle.recv();
+            let is_loss = event.as_ref().is_ok_and(Event::need_rescan);
+            if is_loss && is_hint(&event) {
+                let _ = sender.send(());
+            }
+        });
+        let mut hints = Hints::with(folder.path(), watcher, events);
+        for number in 0..most {
+            std::fs::write(folder.path().join(format!("{number}.yaml")), "").unwrap();
+        }
+        drop(busy);
+        let hint = tokio::time::timeout(Duration::from_mins(1), hints.next()).await;
+        assert!(hint.is_ok(), "no loss was told");
+    }
+
+    #[tokio::test]
+    async fn the_steps_of_an_editor_are_one_hint() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut hints = Hints::of(folder.path());
+        let (draft, file) = (folder.path().join(".a.yaml.swp"), folder.path().join("a.yaml"));
+        for text in ["a", "ab", "abc"] {
+            std::fs::write(&draft, text).unwrap();
+            std::fs::rename(&draft, &file).unwrap();
+        }
+        hints.next().await;
+        let another = tokio::time::timeout(2 * QUIET, hints.next()).await;
+        assert!(another.is_err(), "a second hint of the same steps");
+    }
+
+    /// Nobody says that the folder above is gone: it is asked after each look.
+    #[tokio::test]
+    async fn a_folder_that_went_with_its_parent_gives_hints_again() {
+        let place = tempfile::tempdir().unwrap();
+        let parent = place.path().join("repository");
+        let folder = parent.join("manifests");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut hints = Hints::of(&folder);
+        std::fs::rename(&parent, place.path().join("away")).unwrap();
+        hints.renew();
+        assert_eq!((hints.watched, &hints.unwatched), (None, &None));
+        std::fs::create_dir_all(&folder).unwrap();
+        hints.renew();
+        while tokio::time::timeout(2 * QUIET, hints.next()).await.is_ok() {}
+        std::fs::write(folder.join("a.yaml"), "").unwrap();
+        let hint = tokio::time::timeout(Duration::from_mins(1), hints.next()).await;
+        assert!(hint.is_ok(), "no hint of the new folder");
+    }
+
     /// The folder is listed regularly all the same: the wait for a hint doesn't end, it isn't an error,
     /// and it doesn't spin.
     #[tokio::test]

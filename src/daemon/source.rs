@@ -55,6 +55,8 @@ pub struct LastChange {
 
 /// What a repository is asked for before something is run, it was asked for within this time.
 const FRESH: Duration = Duration::from_secs(10);
+/// Whoever only asks how jobs stand waits for a remote no longer.
+const SOON: Duration = Duration::from_secs(10);
 /// The name under which the state store keeps the last commit whose history is signed.
 const TRUSTED: &str = "trusted commit";
 
@@ -109,6 +111,28 @@ impl Source {
                 let manifests = branch.mirror.manifests(&head).await?;
                 Ok(Some(Snapshot { manifests, revision: head.to_string() }))
             }
+        }
+    }
+
+    /// The manifests for somebody who asks how jobs stand, or has one rest: where the remote doesn't
+    /// answer soon, as they were fetched last, and why. Nothing may be run by them.
+    pub async fn at_hand(
+        &mut self,
+        state: &mut State,
+    ) -> Result<(Manifests, Option<git::Error>), Error> {
+        if let Self::Git(branch) = self {
+            (branch.mirror.patience, branch.mirror.remote_time_limit) = (SOON, SOON);
+        }
+        match (self.look(state, None).await, &*self) {
+            (Ok(Some(snapshot)), _) => Ok((snapshot.manifests, None)),
+            (Ok(None), _) => unreachable!("no revision is known"),
+            (Err(Error::Git(error)), Self::Git(branch)) => {
+                match branch.mirror.fetched_manifests().await {
+                    Ok(Some((_, manifests))) => Ok((manifests, Some(error))),
+                    Ok(None) | Err(_) => Err(error.into()),
+                }
+            }
+            (Err(error), _) => Err(error),
         }
     }
 

@@ -70,6 +70,8 @@ pub enum Error {
 pub struct Look {
     /// When to look again, if nobody asks for it before.
     pub again: Timestamp,
+    /// When a job wants its turn, or something is to be tried again: no push may last longer.
+    pub due: Option<Timestamp>,
     /// Whether result files say something new.
     pub news: Written,
 }
@@ -272,7 +274,8 @@ impl Daemon {
         if !leads {
             // Whoever asks this daemon where jobs stand is answered, too.
             self.check().await?;
-            return Ok(Look { again: now + STANDING_BY, news: Written::AsBefore });
+            let again = now + STANDING_BY;
+            return Ok(Look { again, due: None, news: Written::AsBefore });
         }
         self.catch_up().await;
         let checked = self.check().await?;
@@ -281,7 +284,7 @@ impl Daemon {
         self.desk.hear_of_mail().await?;
         let mut memories = self.desk.state.memories().await?;
         let unpublished = publishing::left(&memories);
-        let mut look = Look { again: now + self.listing(), news: Written::AsBefore };
+        let mut look = Look { again: Timestamp::MAX, due: None, news: Written::AsBefore };
         let is_republishing = self.republished(&mut look);
         let mut urgent: Vec<(Urgency, Turn<'_>)> = Vec::new();
         for name in checked.manifests.job_names() {
@@ -332,7 +335,8 @@ impl Daemon {
             }
         }
         self.publish_next(&context, &unpublished, &mut look, now, watch).await?;
-        Ok(look)
+        let due = Some(look.again).filter(|due| *due < Timestamp::MAX);
+        Ok(Look { again: look.again.min(now + self.listing()), due, ..look })
     }
 
     async fn carry_out(
@@ -405,15 +409,14 @@ impl Daemon {
         poll.map_or(LISTING, |poll| poll.min(LISTING))
     }
 
-    /// Puts result files on the branch of results, where there is one.
+    /// Puts result files on the branch of results, where there is one. May be dropped: what isn't
+    /// pushed stays to be pushed.
     pub async fn publish(&mut self) -> Result<Pushed, record::Error> {
         if self.is_behind || !self.lease.as_ref().is_some_and(Lease::is_held) {
             return Ok(Pushed::NotYet);
         }
-        let told: Vec<String> = std::mem::take(&mut self.unpublished)
-            .into_iter()
-            .map(|(job, phase)| format!("{job}: {phase}"))
-            .collect();
+        let told: Vec<String> =
+            self.unpublished.iter().map(|(job, phase)| format!("{job}: {phase}")).collect();
         let message = match told.as_slice() {
             [] => "results".to_owned(),
             [one] => format!("results of {one}"),
@@ -421,7 +424,16 @@ impl Daemon {
         };
         let Self { desk, source, lease, .. } = self;
         let mut leads = || lease.as_ref().is_some_and(Lease::is_held);
-        desk.publish(source, Which::All, &message, &mut leads).await
+        // Whoever drops this may drop it in the midst of a transaction.
+        let before = std::mem::replace(&mut self.session, Session::Doubtful);
+        let pushed = desk.publish(source, Which::All, &message, &mut leads).await;
+        if !matches!(pushed, Err(record::Error::State(_))) {
+            self.session = before;
+        }
+        if matches!(pushed, Ok(Pushed::Yes)) {
+            self.unpublished.clear();
+        }
+        pushed
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.

@@ -73,6 +73,13 @@ impl Mirror {
         }
     }
 
+    /// The manifests of the branch as it was fetched last; asks no remote, and waits for nobody.
+    pub async fn fetched_manifests(&self) -> Result<Option<(Commit, Manifests)>, Error> {
+        let Some(head) = self.fetched(&self.source.branch).await? else { return Ok(None) };
+        let manifests = self.repository.manifests(&head, &self.source.path).await?;
+        Ok(Some((head, manifests)))
+    }
+
     /// The remote's address, for people.
     pub fn url(&self) -> String {
         address::shown(self.source.url.expose())

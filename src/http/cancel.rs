@@ -21,7 +21,7 @@ use crate::daemon::watch::Checked;
 use crate::job::Context;
 use crate::manifest::job::Job;
 use crate::report::local;
-use crate::report::messages::changes;
+use crate::report::messages::approved_changes;
 use crate::report::ticket::{Bad, Ticket};
 use crate::state::{self, End, Ended};
 
@@ -151,8 +151,8 @@ async fn open(site: &Site, settings: &Settings, ticket: &Ticket) -> Result<Open,
     let time = turn.action.standing.next_run.map(|at| local(at, job.asked()));
     lent.back();
     let plan = state::latest_plan(&settings.config, job.name());
-    let approved = plan.iter().flat_map(|plan| &plan.changes).filter(|change| change.approved);
-    Ok(Open { time, changes: changes(approved) })
+    let changes = plan.map(|plan| approved_changes(&plan, Some(job.asked())));
+    Ok(Open { time, changes: changes.unwrap_or_default() })
 }
 
 /// Cancels a request or occurrence of a job, and has the daemon look.

@@ -69,6 +69,16 @@ impl Approvals {
             ("renumber", renumber),
         ]
     }
+
+    /// Which answer to a conflict is approved of a record: one that names it comes before `all`.
+    pub fn answer(&self, id: &str) -> Option<&'static str> {
+        let [_, _, _, answers @ ..] = self.classes();
+        let with = |wanted: Option<&str>| {
+            let found = answers.iter().find(|(_, all)| all.iter().any(|it| it.id() == wanted));
+            found.map(|(answer, _)| *answer)
+        };
+        with(Some(id)).or_else(|| with(None))
+    }
 }
 
 impl Approval {

@@ -29,7 +29,7 @@ pub fn sync_job(at: &At<'_>, problems: &mut Problems) -> Option<SyncJobSpec> {
         delete_missing: fields.get("deleteMissing", problems, boolean).unwrap_or_default(),
         undo: fields.get("undo", problems, name),
         suspend: fields.get("suspend", problems, suspend).unwrap_or_default(),
-        notify: fields.get("notify", problems, list_of(address)).unwrap_or_default(),
+        notify: fields.get("notify", problems, addresses).unwrap_or_default(),
         on_stale: fields.get("onStale", problems, word(ON_STALE)).unwrap_or_default(),
         approved: fields.get("approved", problems, approved).unwrap_or_default(),
     };
@@ -102,8 +102,23 @@ pub(super) fn suspend(at: &At<'_>, problems: &mut Problems) -> Option<Suspend> {
     Some(Suspend::Because { reason: reason?, until })
 }
 
+/// Every server takes a hundred recipients of a mail (RFC 5321); a manifest isn't a mailing list.
+const MOST_ADDRESSES: usize = 50;
+
+pub(super) fn addresses(at: &At<'_>, problems: &mut Problems) -> Option<Vec<String>> {
+    let found = list_of(address)(at, problems)?;
+    if found.len() <= MOST_ADDRESSES {
+        return Some(found);
+    }
+    let message =
+        format!("`{}` names {} addresses; {MOST_ADDRESSES} are allowed", at.path, found.len());
+    let help = "have the mail server keep a list, and name its address";
+    problems.push(at.error("too-many-addresses", message).help(help));
+    None
+}
+
 /// Shape only: whose addresses mail may go to is the operator's decision.
-pub(super) fn address(at: &At<'_>, problems: &mut Problems) -> Option<String> {
+fn address(at: &At<'_>, problems: &mut Problems) -> Option<String> {
     let value = text(at, problems)?;
     let parts = value.rsplit_once('@').filter(|(user, host)| {
         !user.is_empty()

@@ -5,7 +5,7 @@
 
 use super::fields::{At, Fields, Problems, list_of};
 use super::problem::Problem;
-use super::read_job::{address, schedule, selection, suspend};
+use super::read_job::{addresses, schedule, selection, suspend};
 use super::republish_job::{Action, RepublishJobSpec};
 use super::scalars::{id_text, name, whole_number, word};
 use super::sync_job::Selection;
@@ -26,7 +26,7 @@ pub fn republish_job(at: &At<'_>, problems: &mut Problems) -> Option<RepublishJo
     let schedule = fields.get("schedule", problems, schedule);
     let request = fields.get("request", problems, whole_number).unwrap_or(1);
     let suspend = fields.get("suspend", problems, suspend).unwrap_or_default();
-    let notify = fields.get("notify", problems, list_of(address)).unwrap_or_default();
+    let notify = fields.get("notify", problems, addresses).unwrap_or_default();
     if resources == Some(Selection::All) && fields.has("ids") {
         let message = format!("`{}.ids` needs `resources` by name", fields.path());
         problems.push(

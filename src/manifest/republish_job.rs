@@ -31,8 +31,9 @@ pub struct RepublishJobSpec {
     pub request: u64,
     #[serde(default)]
     pub suspend: Suspend,
-    /// Mail addresses besides the author of the last commit to this file.
+    /// Mail addresses besides the author of the last commit to this file; at most 50.
     #[serde(default)]
+    #[schemars(length(max = 50))]
     pub notify: Vec<String>,
 }
 

@@ -44,8 +44,9 @@ pub struct SyncJobSpec {
     pub undo: Option<String>,
     #[serde(default)]
     pub suspend: Suspend,
-    /// Mail addresses besides the author of the last commit to this file.
+    /// Mail addresses besides the author of the last commit to this file; at most 50.
     #[serde(default)]
+    #[schemars(length(max = 50))]
     pub notify: Vec<String>,
     #[serde(default)]
     pub on_stale: OnStale,

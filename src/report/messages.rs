@@ -48,6 +48,12 @@ impl Matter<'_> {
         matches!(self.spec, Some(Asked::Republish(_)))
     }
 
+    /// The one that brought what is asked for, as far as it is known.
+    fn commit(&self) -> &str {
+        let seen = self.memory.seen.as_ref().and_then(|seen| seen.commit.as_deref());
+        seen.map_or("COMMIT", |commit| commit.get(..12).unwrap_or(commit))
+    }
+
     /// What people call it.
     fn process(&self) -> &'static str {
         if self.republishes() { "Publishing" } else { "Synchronization process" }
@@ -239,13 +245,14 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
         None => letter,
     };
     let letter = letter.paragraph(format!("{name} is scheduled for {}. {what}", told(at)));
-    let approved = plan.map(|plan| plan.changes.iter().filter(|change| change.approved));
-    let letter = match approved {
-        Some(approved) if approved.clone().next().is_some() => {
-            let records = count(approved.clone().count() as u64, "record", "records");
-            letter.paragraph(format!("{records} will be changed:")).list(changes(approved))
+    let approved = plan.map_or(0, |plan| plan.changes.iter().filter(|it| it.approved).count());
+    let letter = match plan.filter(|_| approved > 0) {
+        Some(plan) => {
+            let records = count(approved as u64, "record", "records");
+            let changes = approved_changes(plan, *spec);
+            letter.paragraph(format!("{records} will be changed:")).list(changes)
         }
-        _ => letter.paragraph(match spec {
+        None => letter.paragraph(match spec {
             Some(Asked::Republish(spec)) => format!("It does {}.", republished(spec)),
             _ => "It carries out what is approved when its time comes.".to_owned(),
         }),
@@ -261,7 +268,7 @@ fn scheduled(matter: &Matter<'_>, at: Timestamp, instead_of: Option<Timestamp>) 
     letter.commands(&[
         (format!("reconcile cancel {name}"), "on the machine where reconcile runs"),
         (
-            "git revert COMMIT".into(),
+            format!("git revert {}", matter.commit()),
             match matter.republishes() {
                 true => "takes the manifest back; then push",
                 false => "takes the approval out of the manifest; then push",
@@ -392,7 +399,26 @@ fn reasons(report: Option<&Report>, ended: &Ended) -> Vec<String> {
 }
 
 /// The first changes by name, conflicts and deletions before others.
-pub fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
+fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
+    listed(all, |change| class_word(change.class))
+}
+
+/// The same of those that will be carried out: of a conflict what somebody chose.
+pub fn approved_changes(plan: &Plan, spec: Option<Asked<'_>>) -> Vec<String> {
+    let approvals = spec.and_then(Asked::sync).map(|spec| &spec.approved);
+    let chosen = |change: &Change| {
+        let approvals =
+            approvals?.get(&change.table).filter(|_| change.class == Class::Conflict)?;
+        approvals.answer(&change.id)
+    };
+    let approved = plan.changes.iter().filter(|change| change.approved);
+    listed(approved, |change| chosen(change).unwrap_or_else(|| class_word(change.class)))
+}
+
+fn listed<'a>(
+    all: impl Iterator<Item = &'a Change>,
+    how: impl Fn(&Change) -> &'static str,
+) -> Vec<String> {
     let mut all: Vec<&Change> = all.collect();
     let rank = |change: &Change| match change.class {
         Class::Conflict => 0,
@@ -403,7 +429,7 @@ pub fn changes<'a>(all: impl Iterator<Item = &'a Change>) -> Vec<String> {
     let more = all.len().saturating_sub(NAMED);
     let named = all.into_iter().take(NAMED).map(|change| {
         let label = change.label.as_deref().map(|label| format!(" {label}")).unwrap_or_default();
-        format!("{} {}/{}{label}", class_word(change.class), change.table, change.id)
+        format!("{} {}/{}{label}", how(change), change.table, change.id)
     });
     named.chain((more > 0).then(|| format!("and {more} more"))).collect()
 }

@@ -11,10 +11,12 @@ use crate::manifest::problem::Problem;
 use crate::plan::change::ConflictKind;
 use crate::plan::render::sample;
 use crate::put::put;
+use crate::state::Seen;
 
 const JOB: &str = "apiVersion: reconcile/v1\nkind: SyncJob\nmetadata: {name: spring-campaign}\nspec:\n  \
                    direction: TEST -> PROD\n  mode: all\n  modules: [cms-pages]\n  schedule: {at: \
-                   \"2026-12-01T02:00\", timeZone: Europe/Warsaw}\n";
+                   \"2026-12-01T02:00\", timeZone: Europe/Warsaw}\n  approved: {cms_page: {overwrite: \
+                   [\"40@0123456789abcdef\"], renumber: [\"41@0123456789abcdef\"]}}\n";
 const CONFIG: &str = "instance: PROD\nmanifests: m\nenvironments:\n  PROD: {database: \"sqlite://p\"}\n  \
                       TEST: {database: \"sqlite://t\"}\nmail: {transport: \"file:outbox\", from: \
                       \"reconcile@shop.example\", recipients: [\"*@shop.example\"]}\nhttp: {listen: \
@@ -27,6 +29,7 @@ fn plan() -> Plan {
     };
     let mut reused = labelled(Class::Conflict, "cms_page", "41", "Spring");
     reused.conflict = Some(sample::conflict(ConflictKind::IdReused, &[]));
+    reused.approved = true;
     let mut approved = labelled(Class::New, "media", "17", "<b>banner</b>.png");
     approved.approved = true;
     let all = vec![reused, approved, labelled(Class::Modified, "cms_page", "7", "Żółte buty")];
@@ -99,7 +102,15 @@ fn messages() -> Vec<(&'static str, Message)> {
     let manifests = load_text(Path::new("m/spring.yaml"), JOB.as_bytes());
     assert!(!manifests.problems.iter().any(Problem::is_error), "{:?}", manifests.problems);
     let spec = &manifests.jobs["spring-campaign"].spec;
-    let memory = Memory { notify: vec!["jo@shop.example".into()], ..Memory::default() };
+    let seen = Seen {
+        request: "r1".into(),
+        at: "2026-11-30T08:00:00Z".parse().unwrap(),
+        written: None,
+        commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        author: None,
+    };
+    let notify = vec!["jo@shop.example".into()];
+    let memory = Memory { notify, seen: Some(seen), ..Memory::default() };
     let (plan, now) = (plan(), "2026-11-30T09:00:00Z".parse().unwrap());
     let written = all().into_iter().map(|(kind, event, report)| {
         let matter = Matter {

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use super::{Looks, Onlooker};
-use crate::daemon::world::{MODULE, World};
+use crate::daemon::world::{HASTE, MODULE, World};
 use crate::disk::Disk;
 
 #[tokio::test]
@@ -69,7 +69,8 @@ async fn a_full_disk_takes_nothing_back_and_its_files_come_later() {
     assert!(status.contains("phase: Succeeded") && run.unwrap().contains("- record: page/2"));
 }
 
-/// Where no watch is to be had the daemon says so, and lists the folder.
+/// Where no watch is to be had the daemon says so, and lists the folder: what changes is found all
+/// the same, only later.
 #[tokio::test]
 async fn a_folder_that_cant_be_watched_is_listed() {
     let limit = |name: &str| format!("echo 0 > /proc/sys/user/{name} && exec \"$0\" \"$@\"");
@@ -83,9 +84,12 @@ async fn a_folder_that_cant_be_watched_is_listed() {
         let world = World::sqlite("manifests: manifests\n").await;
         world.manifest("pages.yaml", MODULE);
         world.job("");
-        let daemon = world.watch_by(&["unshare", "-Ur", "sh", "-c", &limit(name)]);
+        let daemon = world.watch_by(&["unshare", "-Ur", "sh", "-c", &limit(name)], &[HASTE]);
         daemon.says("manifests: the folder can't be watched, only listed regularly").await;
         daemon.says("spring: AwaitingApproval").await;
+        world.approve();
+        daemon.says("spring: Succeeded").await;
+        assert_eq!(world.titles().await, ["Home", "Spring"]);
         let said = daemon.ends().await;
         assert_eq!(said.matches("can't be watched").count(), 1, "{said}");
     }

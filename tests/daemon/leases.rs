@@ -17,7 +17,7 @@ use crate::places::Place;
 /// The server ends what idles in a transaction for so long, and a lease ends after half as much more.
 const SOON: (&str, &str) = ("RECONCILE_TEST_IDLE_SECONDS", "2");
 /// Somebody else's lock that a run waits for: it stands in its transaction then, having written.
-const WAIT: &str =
+pub const WAIT: &str =
     "modules: {pages: {afterWrite: [\"SELECT pg_advisory_xact_lock_shared(4711)\"]}}\n";
 
 /// A shop on PostgreSQL with its state there, and an approved job.
@@ -44,7 +44,7 @@ fn another(world: &World, name: &str) -> Daemon {
 }
 
 /// Whether a run of the world stands at the lock that the test holds.
-async fn waits_at_the_lock(connection: &mut sqlx::PgConnection) -> bool {
+pub async fn waits_at_the_lock(connection: &mut sqlx::PgConnection) -> bool {
     let sql = "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = database \
                WHERE locktype = 'advisory' AND NOT granted AND objid = 4711 \
                AND datname = current_database())";

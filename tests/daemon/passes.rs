@@ -1,6 +1,9 @@
 //! Single passes over a git repository: what the daemon knows of a job, a pass knows, too.
 
+use std::collections::BTreeMap;
 use std::fs;
+
+use regex::Regex;
 
 use super::{MODULE, World};
 use crate::shop;
@@ -46,4 +49,34 @@ async fn a_pass_refuses_what_a_force_push_dropped_and_tells_the_author() {
     let success = &told["messages"][0];
     assert_eq!(success["subject"], "Success: Synchronization process (spring)", "{told}");
     assert_eq!(success["to"], serde_json::json!(["jo@shop.example"]), "{told}");
+}
+
+/// The result files of one story, without what names a run or a moment.
+async fn results_of_a_story() -> BTreeMap<String, String> {
+    let world = World::sqlite("manifests: manifests\n").await;
+    world.manifest("pages.yaml", MODULE);
+    world.job("  notify: [eva@shop.example, jo@shop.example]\n");
+    world.reconcile(&[]).ends_with(0);
+    world.approve();
+    world.reconcile(&[]).ends_with(0);
+    let run = Regex::new(r"\d{8}-\d{6}-[0-9a-f]{6}").unwrap();
+    let time = Regex::new(r"\d{4}-\d\d-\d\dT[0-9:.]+Z").unwrap();
+    let without = |text: &str| {
+        let text = run.replace_all(text, "RUN");
+        time.replace_all(&text, "TIME").into_owned()
+    };
+    let folder = world.path("results/spring");
+    let runs = fs::read_dir(folder.join("runs")).unwrap();
+    let runs = runs.map(|it| format!("runs/{}", it.unwrap().file_name().to_str().unwrap()));
+    let names = ["status.yaml", "plan.md"].map(str::to_owned).into_iter().chain(runs);
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    names.map(|name| (without(&name), without(&text(&name)))).collect()
+}
+
+#[tokio::test]
+async fn the_same_story_leaves_the_same_files() {
+    let first = results_of_a_story().await;
+    assert_eq!(first.keys().collect::<Vec<_>>(), ["plan.md", "runs/RUN.yaml", "status.yaml"]);
+    assert!(first["status.yaml"].contains("lastApplied: \"RUN\""), "{}", first["status.yaml"]);
+    assert_eq!(first, results_of_a_story().await);
 }

@@ -4,12 +4,9 @@ use std::fs;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::world::{World, eventually};
+use super::world::{HASTE, World, eventually};
 use crate::places::Place;
 use crate::republish::RESOURCE;
-
-/// The daemon's clock goes over every pause.
-const HASTE: (&str, &str) = ("RECONCILE_TEST_CLOCK", "0");
 
 /// A shop whose pages are published.
 pub async fn publishing(prod: Place, test: Place, more: &str) -> World {

@@ -18,6 +18,9 @@ const TABLE: &str = "CREATE TABLE page (id bigint PRIMARY KEY, slug varchar(50) 
 pub const MODULE: &str = "apiVersion: reconcile/v1\nkind: Module\nmetadata: {name: pages}\nspec:\n  \
                       title: Pages\n  records: [{table: page, identity: [slug], label: title}]\n";
 
+/// The daemon's clock goes over every pause.
+pub const HASTE: (&str, &str) = ("RECONCILE_TEST_CLOCK", "0");
+
 /// A shop of one table, a repository with its manifests, and a daemon's folder.
 pub struct World {
     pub folder: tempfile::TempDir,
@@ -113,8 +116,12 @@ impl World {
     }
 
     pub fn commit(&self, message: &str) {
+        self.commit_by("Jo <jo@shop.example>", message);
+    }
+
+    pub fn commit_by(&self, author: &str, message: &str) {
         self.git(&["add", "--all"]);
-        self.git(&["commit", "-q", "-m", message]);
+        self.git(&["commit", "-q", "--author", author, "-m", message]);
         self.git(&["push", "-q", "origin", "main"]);
     }
 
@@ -139,8 +146,8 @@ impl World {
     }
 
     /// The daemon, started by another program that becomes it.
-    pub fn watch_by(&self, starter: &[&str]) -> Daemon {
-        self.started(starter, &[])
+    pub fn watch_by(&self, starter: &[&str], variables: &[(&str, &str)]) -> Daemon {
+        self.started(starter, variables)
     }
 
     fn started(&self, by: &[&str], variables: &[(&str, &str)]) -> Daemon {

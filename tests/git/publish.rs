@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reconcile::git::{Error, Published, Results, Which};
 
-use super::JOB;
 use super::world::{World, git};
+use super::{JOB, ended};
 
 const BRANCH: &str = "reconcile-results";
 
@@ -264,4 +265,27 @@ async fn a_branch_that_is_always_quicker_ends_in_an_error() {
     assert!(error.to_string().contains("tried 5 times"), "{error}");
     let count = fs::read_to_string(Path::new(&world.folder.path().join("count"))).unwrap();
     assert_eq!(count.lines().count(), 5);
+}
+
+#[tokio::test]
+async fn a_remote_that_takes_a_push_and_says_nothing_is_given_up() {
+    let world = World::new();
+    let (begun, hook) = (world.folder.path().join("begun"), "hooks/pre-receive");
+    let hook = world.remote().join(hook);
+    world.script(&hook, &format!("echo $$ >'{}'; exec sleep 1000", begun.display()));
+    let files = results(&world, &[("a/status.yaml", "1")]);
+    // On a machine under load the shortest may end before the script has begun.
+    for seconds in [2, 8, 32] {
+        let mut mirror = world.mirror();
+        mirror.remote_time_limit = Duration::from_secs(seconds);
+        let error = mirror.publish(&files, &mut || true).await.unwrap_err();
+        assert!(matches!(error, Error::TimeLimit { .. }) && error.is_passing(), "{error:?}");
+        if fs::read_to_string(&begun).is_ok_and(|pid| pid.ends_with('\n')) {
+            break;
+        }
+    }
+    ended(&fs::read_to_string(begun).unwrap());
+    fs::remove_file(hook).unwrap();
+    let published = world.mirror().publish(&files, &mut || true).await.unwrap();
+    assert!(matches!(published, Published::Pushed(_)), "{published:?}");
 }

@@ -8,6 +8,7 @@ use reconcile::git::{Commit, Error, Mirror, Published, Results, Which};
 
 use super::JOB;
 use super::world::{World, git};
+use crate::signing::{self, SshKey, ssh_key};
 
 /// How somebody signs, as settings of git.
 struct Signer(Vec<String>);
@@ -20,21 +21,9 @@ fn run(program: &str, arguments: &[&str]) -> String {
 }
 
 fn ssh_signer(world: &World, name: &str) -> (Signer, SigningKey) {
-    let path = world.folder.path().join(name).display().to_string();
-    run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "jo@shop", "-f", &path]);
-    let public = fs::read_to_string(format!("{path}.pub")).unwrap();
-    let key = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let SshKey { path, public } = ssh_key(world.folder.path(), name);
     let settings = ["gpg.format=ssh".to_owned(), format!("user.signingKey={path}")];
-    (Signer(settings.into()), SigningKey::Ssh(key))
-}
-
-/// Whether the programs were installed for the tests, with a line that says so if not.
-fn can_sign() -> bool {
-    let named = std::env::var_os("RECONCILE_TEST_SIGNING").is_some();
-    if !named {
-        eprintln!("skipped: RECONCILE_TEST_SIGNING isn't set; see scripts/services");
-    }
-    named
+    (Signer(settings.into()), SigningKey::Ssh(public))
 }
 
 /// A commit of a file on top of some others; `None` signs nothing.
@@ -69,7 +58,7 @@ async fn found(
 
 #[tokio::test]
 async fn an_unsigned_commit_below_a_signed_head_is_found() {
-    if !can_sign() {
+    if !signing::is_there() {
         return;
     }
     let world = World::new();
@@ -108,7 +97,7 @@ async fn an_unsigned_commit_below_a_signed_head_is_found() {
 
 #[tokio::test]
 async fn a_changed_commit_loses_its_signature_and_a_lost_one_its_trust() {
-    if !can_sign() {
+    if !signing::is_there() {
         return;
     }
     let world = World::new();
@@ -131,7 +120,7 @@ async fn a_changed_commit_loses_its_signature_and_a_lost_one_its_trust() {
 
 #[tokio::test]
 async fn results_are_signed_where_the_users_settings_say_so() {
-    if !can_sign() {
+    if !signing::is_there() {
         return;
     }
     let world = World::new();
@@ -188,7 +177,7 @@ fn gpg_signer(program: &str, print: &str) -> Signer {
 
 #[tokio::test]
 async fn only_whole_fingerprints_of_the_operator_count() {
-    if !can_sign() {
+    if !signing::is_there() {
         return;
     }
     let world = World::new();

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::world::{Answer, Client, FAR_AWAY, HTTP, JO, KIM, MANIFESTS, World, eventually};
 use crate::git::world::git;
 use crate::process::Daemon;
+use crate::signing::{self, SshKey, ssh_key};
 
 const GIT: &str = "git: {url: remote.git, pollSeconds: 1}\n";
 const AT: &str = "2999-12-01T02:00";
@@ -406,24 +407,19 @@ async fn what_has_no_branch_or_no_pins_says_so() {
 /// Merging what nobody signed would keep the daemon from following the branch.
 #[tokio::test]
 async fn where_commits_must_be_signed_it_says_so() {
-    if std::env::var_os("RECONCILE_TEST_SIGNING").is_none() {
-        eprintln!("skipped: RECONCILE_TEST_SIGNING isn't set; see scripts/services");
+    if !signing::is_there() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key").display().to_string();
-    let made = ["-q", "-t", "ed25519", "-N", "", "-C", "jo@shop", "-f", &path];
-    assert!(Command::new("ssh-keygen").args(made).status().unwrap().success());
-    let public = fs::read_to_string(format!("{path}.pub")).unwrap();
-    let key = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
+    let SshKey { path, public } = ssh_key(folder.path(), "key");
     let shop = Shop::new("", "").await;
-    let signing = [("gpg.format", "ssh"), ("user.signingKey", &path), ("commit.gpgSign", "true")];
-    for (name, value) in signing {
+    let settings = [("gpg.format", "ssh"), ("user.signingKey", &path), ("commit.gpgSign", "true")];
+    for (name, value) in settings {
         shop.git(&["config", name, value]);
     }
     shop.git(&["commit", "-q", "--allow-empty", "-m", "Signed"]);
     shop.git(&["push", "-q", "origin", "main"]);
-    let signed = format!("pollSeconds: 1, requireSigned: {{keys: [\"{key}\"]}}");
+    let signed = format!("pollSeconds: 1, requireSigned: {{keys: [\"{public}\"]}}");
     let file = fs::read_to_string(shop.world.path("reconcile.yaml")).unwrap();
     fs::write(shop.world.path("reconcile.yaml"), file.replace("pollSeconds: 1", &signed)).unwrap();
     let (daemon, jo) = shop.compared().await;
@@ -432,7 +428,7 @@ async fn where_commits_must_be_signed_it_says_so() {
         press(&jo, &wish).is(200).says("this commit isn&#39;t signed. Merge it by squashing");
     answer.says("git commit -S");
     // The user that reconcile runs as signs, by the settings of git.
-    for (name, value) in signing {
+    for (name, value) in settings {
         git(&shop.world.path("state/git"), &["config", name, value], b"");
     }
     let answer =

@@ -103,3 +103,41 @@ async fn who_didnt_get_the_mail_stands_in_status_and_run_file() {
     shop.reconcile(&[JOB]).ends_with(0);
     assert_eq!(fs::read_to_string(&run).unwrap(), before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_the_operator_doesnt_allow_stands_in_status_and_run_file() {
+    let server = Server::start(Behaviour::Fine).await;
+    let shop = shop(&server);
+    let job = shop.path().join("manifests/jobs/spring-campaign.yaml");
+    let notify = |list: &str| {
+        let text = fs::read_to_string(&job).unwrap();
+        let (before, after) = text.split_once("  notify: [").unwrap();
+        let (_, after) = after.split_once("]\n").unwrap();
+        fs::write(&job, format!("{before}  notify: [{list}]\n{after}")).unwrap();
+    };
+    notify("jo@shop.example, eva@elsewhere.example");
+    approve(&shop);
+    shop.reconcile(&[JOB]).ends_with(0);
+    let mails = server.mails();
+    assert!(!mails.is_empty() && mails.iter().all(|mail| mail.to == [JO]), "{mails:?}");
+    let refused =
+        "eva@elsewhere.example gets no mail: the operator's `mail.recipients` don't allow it";
+    let said = shop.reconcile(&["status", JOB]).ends_with(0).out;
+    assert!(said.contains(&format!("warning: {refused}")), "{said}");
+    let results = shop.path().join("results").join(JOB);
+    let status = || fs::read_to_string(results.join("status.yaml")).unwrap();
+    assert!(status().contains(refused), "{}", status());
+    assert!(!status().contains("nobody gets mail"), "{}", status());
+    let run = fs::read_dir(results.join("runs")).unwrap().next().unwrap().unwrap().path();
+    let run = fs::read_to_string(run).unwrap();
+    let (_, after) = run.split_once("\nnotified:\n").unwrap();
+    let (notified, refused) = after.split_once("notNotified:\n").unwrap();
+    assert!(notified.contains(JO) && refused.contains("eva@elsewhere.example"), "{run}");
+
+    notify("eva@elsewhere.example");
+    shop.reconcile(&[JOB]).ends_with(0);
+    let nobody = "nobody gets mail about this job: no recipient is accepted";
+    assert!(status().contains(nobody), "{}", status());
+    let said = shop.reconcile(&["status", JOB]).ends_with(0).out;
+    assert!(said.contains(&format!("warning: {nobody}")), "{said}");
+}

@@ -41,6 +41,8 @@ pub struct Story {
     rules: Rules,
     pub now: Timestamp,
     way: Way,
+    /// How many a comparison finds.
+    conflicts: u64,
     /// What the state store holds of requests that are over.
     over: BTreeMap<String, Ended>,
     runs: usize,
@@ -80,6 +82,7 @@ impl Story {
             rules: Rules { windows: Vec::new(), lateness },
             now: at(now),
             way: Way::Fine,
+            conflicts: 0,
             over: BTreeMap::new(),
             runs: 0,
             trace: String::new(),
@@ -108,6 +111,11 @@ impl Story {
 
     pub fn way(mut self, way: Way) -> Self {
         self.way = way;
+        self
+    }
+
+    pub fn conflicts(mut self, count: u64) -> Self {
+        self.conflicts = count;
         self
     }
 
@@ -251,7 +259,9 @@ impl Story {
             let (run, why) = (String::new(), "page/1 moved".to_owned());
             Some(Ended { phase, run, why, at: self.now.to_string() })
         };
-        let plan = Some(sample::plan(Vec::new()));
+        let mut plan = sample::plan(Vec::new());
+        plan.counts.conflict = self.conflicts;
+        let plan = Some(plan);
         let report = |outcome, ended| Report { plan, ended, ..Report::new("job", outcome) };
         match (self.way, step) {
             (Way::ServerAway, _) => {
