@@ -9,6 +9,7 @@ use super::{Error, ErrorKind};
 use crate::catalog::Catalog;
 use crate::config::{Config, Environment, GitSource, ManifestSource};
 use crate::daemon::source::Source;
+use crate::effect::clock;
 use crate::escape::harmless;
 use crate::git::WorkTree;
 use crate::manifest::job::Job;
@@ -73,7 +74,7 @@ async fn read(config: &Config) -> Result<(Source, Manifests), Error> {
         return Ok((source, manifests));
     }
     let mut state = State::open(config).await?;
-    match source.look(&mut state, None).await {
+    match source.look(&mut state, None, clock::now()).await {
         Ok(Some(snapshot)) => Ok((source, snapshot.manifests)),
         Ok(None) => unreachable!("no revision is known"),
         Err(error) => Err(Error::failed(error.to_string())),

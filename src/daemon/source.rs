@@ -4,11 +4,12 @@
 //! a hint to look.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::config::{Config, ManifestSource};
+use crate::effect::clock;
 use crate::git::{self, Commit, Leads, Mirror, Published, Results, Unsigned, Which, WorkTree};
 use crate::manifest::job::Job;
 use crate::manifest::problem::Problem;
@@ -72,7 +73,9 @@ pub struct GitBranch {
     mirror: Mirror,
     poll: Duration,
     must_be_signed: bool,
-    fetched: Option<(Instant, Commit)>,
+    fetched: Option<(Timestamp, Commit)>,
+    /// Somebody says that there is something new.
+    is_hinted: bool,
     author_email: String,
 }
 
@@ -85,6 +88,7 @@ impl Source {
                 poll: Duration::from_secs(git.poll_seconds),
                 must_be_signed: git.require_signed.is_some(),
                 fetched: None,
+                is_hinted: false,
                 author_email: config.own_address(),
             })),
         }
@@ -95,6 +99,7 @@ impl Source {
         &mut self,
         state: &mut State,
         known: Option<&str>,
+        now: Timestamp,
     ) -> Result<Option<Snapshot>, Error> {
         match self {
             Self::Directory(directory) => {
@@ -104,7 +109,7 @@ impl Source {
                 Ok(is_new.then(|| Snapshot { manifests: files.understood(), revision }))
             }
             Self::Git(branch) => {
-                let head = branch.head(state).await?;
+                let head = branch.head(state, now).await?;
                 if known == Some(head.as_str()) {
                     return Ok(None);
                 }
@@ -123,7 +128,7 @@ impl Source {
         if let Self::Git(branch) = self {
             (branch.mirror.patience, branch.mirror.remote_time_limit) = (SOON, SOON);
         }
-        match (self.look(state, None).await, &*self) {
+        match (self.look(state, None, clock::now()).await, &*self) {
             (Ok(Some(snapshot)), _) => Ok((snapshot.manifests, None)),
             (Ok(None), _) => unreachable!("no revision is known"),
             (Err(Error::Git(error)), Self::Git(branch)) => {
@@ -170,21 +175,17 @@ impl Source {
     }
 
     /// Whether what was seen last is new enough to run something by it; if not, the next look asks.
-    pub fn is_fresh(&mut self) -> bool {
+    pub fn is_fresh(&mut self, now: Timestamp) -> bool {
         let Self::Git(branch) = self else { return true };
-        let age = branch.fetched.as_ref().map(|(at, _)| at.elapsed());
-        let is_fresh =
-            age.is_some_and(|age| age < FRESH.min(branch.poll.max(Duration::from_secs(1))));
-        if !is_fresh {
-            branch.poll_again();
-        }
+        let is_fresh = branch.is_younger(FRESH.min(branch.poll.max(Duration::from_secs(1))), now);
+        branch.is_hinted |= !is_fresh;
         is_fresh
     }
 
     /// The next look asks for what is there now, however short the last one is ago.
     pub fn look_again(&mut self) {
         if let Self::Git(branch) = self {
-            branch.poll_again();
+            branch.is_hinted = true;
         }
     }
 
@@ -240,9 +241,10 @@ impl Source {
 
 impl GitBranch {
     /// The newest commit, fetched at most as often as the operator says.
-    async fn head(&mut self, state: &mut State) -> Result<Commit, Error> {
-        if let Some((at, head)) = &self.fetched
-            && at.elapsed() < self.poll
+    async fn head(&mut self, state: &mut State, now: Timestamp) -> Result<Commit, Error> {
+        if let Some((_, head)) = &self.fetched
+            && !self.is_hinted
+            && self.is_younger(self.poll, now)
         {
             return Ok(head.clone());
         }
@@ -250,8 +252,16 @@ impl GitBranch {
         if self.must_be_signed {
             self.check_signatures(state, &head).await?;
         }
-        self.fetched = Some((Instant::now(), head.clone()));
+        self.fetched = Some((now, head.clone()));
+        self.is_hinted = false;
         Ok(head)
+    }
+
+    /// Whether the branch was asked within this time. After the clock stepped back nobody knows.
+    fn is_younger(&self, age: Duration, now: Timestamp) -> bool {
+        let fetched = self.fetched.as_ref();
+        let since = fetched.and_then(|(at, _)| Duration::try_from(now.duration_since(*at)).ok());
+        since.is_some_and(|since| since < age)
     }
 
     /// Refuses a head with an unsigned commit since the last one that was trusted. Nothing is trusted
@@ -265,12 +275,6 @@ impl GitBranch {
             return Err(Error::Unsigned(unsigned));
         }
         Ok(state.note(TRUSTED, head.as_str()).await?)
-    }
-
-    fn poll_again(&mut self) {
-        if let Some((at, _)) = &mut self.fetched {
-            *at = at.checked_sub(self.poll).unwrap_or(*at);
-        }
     }
 }
 

@@ -273,12 +273,12 @@ impl Daemon {
         self.board.leads(leads);
         if !leads {
             // Whoever asks this daemon where jobs stand is answered, too.
-            self.check().await?;
+            self.check(now).await?;
             let again = now + STANDING_BY;
             return Ok(Look { again, due: None, news: Written::AsBefore });
         }
         self.catch_up().await;
-        let checked = self.check().await?;
+        let checked = self.check(now).await?;
         let config = Arc::clone(&self.desk.config);
         let context = Context::new(&config, &checked.manifests);
         self.desk.hear_of_mail().await?;
@@ -325,7 +325,7 @@ impl Daemon {
             }
             // What follows from a turn is seen by looking.
             look.again = now;
-            if turn.action.step == Step::Run && !self.source.is_fresh() {
+            if turn.action.step == Step::Run && !self.source.is_fresh(now) {
                 // What is run is what the branch says now.
                 break;
             }
@@ -437,9 +437,9 @@ impl Daemon {
     }
 
     /// Reads the manifests, and checks them where they aren't the same as before.
-    async fn check(&mut self) -> Result<Arc<Checked>, Error> {
+    async fn check(&mut self, now: Timestamp) -> Result<Arc<Checked>, Error> {
         let known = self.checked.as_ref().map(|checked| checked.revision.as_str());
-        let snapshot = self.source.look(&mut self.desk.state, known).await?;
+        let snapshot = self.source.look(&mut self.desk.state, known, now).await?;
         let Snapshot { mut manifests, revision } = match (snapshot, &self.checked) {
             (Some(snapshot), _) => snapshot,
             (None, Some(checked)) => return Ok(Arc::clone(checked)),

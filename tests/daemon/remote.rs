@@ -57,16 +57,25 @@ async fn what_was_taken_back_since_the_branch_was_read_is_not_run() {
     let seldom = file.replace("pollSeconds: 1", "pollSeconds: 3600");
     assert_ne!(seldom, file);
     fs::write(world.path("reconcile.yaml"), seldom).unwrap();
-    approve_for(&world, 6 * 60);
-    let daemon = world.watch_with(&[HASTE]);
-    daemon.says("spring: Scheduled: next run ").await;
+    let due = approve_for(&world, 10);
+    let mut looks = Looks::open(&world).await;
+    looks.now = Timestamp::now();
+    looks.until_rest(Onlooker::Quiet).await;
     world.git(&["revert", "--no-edit", "HEAD"]);
     world.git(&["push", "-q", "origin", "main"]);
-    daemon.says("spring: AwaitingApproval: nothing is approved").await;
-    daemon.ends().await;
+    looks.now = due - SignedDuration::from_mins(1);
+    looks.until_rest(Onlooker::Quiet).await;
+    let announced = ["Comparison finished", "Synchronization process"];
+    let told = looks.told().await;
+    assert!(
+        told.len() == 2 && told.iter().zip(announced).all(|(a, b)| a.starts_with(b)),
+        "{told:?}"
+    );
+    looks.now = due + SignedDuration::from_secs(1);
+    looks.until_rest(Onlooker::Quiet).await;
     assert_eq!(world.titles().await, ["Home"]);
-    let told = world.reconcile(&["messages"]).ends_with(0).out;
-    assert!(told.contains("Cancelled: Synchronization process (spring)"), "{told}");
+    let told = looks.told().await;
+    assert!(told[2].starts_with("Cancelled: Synchronization process (spring)"), "{told:?}");
 }
 
 #[tokio::test]
